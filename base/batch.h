@@ -1,0 +1,18 @@
+/* What the library itself needs of batches, beyond the public header. */
+#ifndef WEIR_BASE_BATCH_H
+#define WEIR_BASE_BATCH_H
+
+#include <weir/batch.h>
+
+/* Gives the batch a buffer (from wi_alloc) that its texts may point into without being
+ * copied, e.g. a part of a file; it is freed with the batch. */
+void wi_batch_adopt(weir_batch *batch, void *memory, size_t bytes);
+
+/* Makes the long texts of `count` rows, which are rows of `batch`, the batch's own. */
+void wi_batch_own_texts(weir_batch *batch, void *rows, uint32_t count);
+
+/* Adds a column and fills only its first `count` entries with the constant. */
+void wi_batch_start_times(weir_batch *batch, uint32_t count);
+void wi_batch_start_diffs(weir_batch *batch, uint32_t count);
+
+#endif

@@ -1,0 +1,37 @@
+/* What the library itself asks of row types and kinds. */
+#ifndef WEIR_BASE_TYPE_H
+#define WEIR_BASE_TYPE_H
+
+#include <weir/row.h>
+
+/* Whether fields of the kind are handles of texts. */
+static inline bool wi_kind_is_text(weir_kind kind)
+{
+    return kind == WEIR_KIND_weir_text || kind == WEIR_KIND_weir_bytes;
+}
+
+/* Whether elements of the kind are signed integers: i8 to i64, and the times of day. */
+static inline bool wi_kind_is_signed(weir_kind kind)
+{
+    return kind <= WEIR_KIND_i64 || kind == WEIR_KIND_weir_time_ms ||
+           kind == WEIR_KIND_weir_time_us;
+}
+
+/* An element of 1, 2, 4 or 8 bytes, widened. */
+static inline uint64_t wi_load_unsigned(const void *at, uint32_t bytes)
+{
+    uint64_t value = 0;
+    memcpy(&value, at, bytes);
+    return value;
+}
+
+static inline int64_t wi_load_signed(const void *at, uint32_t bytes)
+{
+    unsigned spare = 64 - 8 * bytes;
+    return (int64_t)(wi_load_unsigned(at, bytes) << spare) >> spare;
+}
+
+/* Whether rows of the type have bytes that belong to no field. */
+bool wi_type_padded(const weir_type *type);
+
+#endif

@@ -1,0 +1,15 @@
+/* weir: a timely dataflow runtime. This header is the whole public API. */
+#ifndef WEIR_H
+#define WEIR_H
+
+#include <weir/base.h>
+#include <weir/batch.h>
+#include <weir/kernel.h>
+#include <weir/operator.h>
+#include <weir/row.h>
+#include <weir/stream.h>
+#include <weir/text.h>
+#include <weir/time.h>
+#include <weir/worker.h>
+
+#endif

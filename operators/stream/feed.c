@@ -1,0 +1,167 @@
+/* The entrance of a dataflow for another thread.
+ *
+ * The thread fills batches of its own and posts them, and its advances, to the worker's
+ * mailbox; there they go through an ordinary input. A semaphore counts the free places, so
+ * a worker that falls behind holds its feeds back rather than let the mailbox grow.
+ *
+ * Looks deeper than the operator API for the mailbox. */
+#include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "../../runtime/door.h"
+
+#include "../../base/alloc.h"
+#include "../../base/assert.h"
+
+#define PLACES 64
+
+struct weir_feed {
+    /* the feeding thread's */
+    weir_out out;
+    weir_time time;
+    /* shared */
+    wi_door *door; /* set while building; constant from the first use on */
+    sem_t places;
+    _Atomic(bool) stopped;
+    _Atomic(uint32_t) references; /* the thread, the operator, and mail on its way */
+    /* the worker's */
+    weir_input *input;
+};
+
+typedef enum letter_kind { LETTER_BATCH, LETTER_ADVANCE, LETTER_CLOSE } letter_kind;
+
+typedef struct letter {
+    wi_mail mail;
+    weir_feed *feed;
+    letter_kind kind;
+    weir_batch *batch;
+    weir_time time;
+} letter;
+
+static void release(weir_feed *feed)
+{
+    if (atomic_fetch_sub_explicit(&feed->references, 1, memory_order_acq_rel) != 1)
+        return;
+    wi_out_fini(&feed->out);
+    wi_door_release(feed->door);
+    sem_destroy(&feed->places);
+    wi_free(feed);
+}
+
+/* ---- on the worker ----------------------------------------------------------------------------- */
+
+static void deliver(weir_feed *feed, letter *mail)
+{
+    switch (mail->kind) {
+    case LETTER_BATCH:
+        weir_input_send(feed->input, mail->batch);
+        mail->batch = NULL;
+        break;
+    case LETTER_ADVANCE:
+        weir_input_advance_to(feed->input, &mail->time);
+        break;
+    case LETTER_CLOSE:
+        weir_input_close(&feed->input);
+        break;
+    }
+}
+
+static void take_letter(weir_worker *worker, wi_mail *posted)
+{
+    letter *mail = (letter *)posted;
+    weir_feed *feed = mail->feed;
+    if (wi_door_op(feed->door, worker) && feed->input)
+        deliver(feed, mail);
+    if (mail->batch)
+        weir_batch_drop(mail->batch);
+    wi_free(mail);
+    sem_post(&feed->places);
+    release(feed);
+}
+
+/* The feed outlives its input: the operator that stands beside it tells the feed when the
+ * dataflow ends. */
+static void stop_feed(weir_op *op)
+{
+    weir_feed *feed = weir_op_arg(op);
+    feed->input = NULL;
+    atomic_store_explicit(&feed->stopped, true, memory_order_release);
+    sem_post(&feed->places); /* whoever waits for a place looks again */
+    release(feed);
+}
+
+static const weir_operator feed_operator = {.name = "feed", .stop = stop_feed};
+
+/* ---- the feeding thread -------------------------------------------------------------------------- */
+
+static bool post(weir_feed *feed, letter_kind kind, weir_batch *batch)
+{
+    while (sem_wait(&feed->places) != 0 && errno == EINTR) {
+    }
+    letter *mail = WI_NEW(letter);
+    *mail = (letter){{.take = take_letter}, feed, kind, batch, feed->time};
+    atomic_fetch_add_explicit(&feed->references, 1, memory_order_relaxed);
+    if (!atomic_load_explicit(&feed->stopped, memory_order_acquire) &&
+        wi_door_post(feed->door, &mail->mail))
+        return true;
+    take_letter(NULL, &mail->mail);
+    return false;
+}
+
+static void feed_full(weir_out *out)
+{
+    weir_feed *feed = out->owner;
+    uint32_t rows = weir_batch_rows_usual(out->type);
+    if (!out->batch) {
+        wi_out_open(out, &feed->time, rows);
+        return;
+    }
+    post(feed, LETTER_BATCH, wi_out_seal(out));
+    wi_out_next(out, rows);
+}
+
+weir_stream weir_feed_new(weir_dataflow *flow, const weir_type *type, weir_feed **feed_out)
+{
+    weir_feed *feed = WI_NEW(weir_feed);
+    weir_stream stream = weir_input_new(flow, type, &feed->input);
+    wi_flow_forget_closer(flow->flow, feed->input);
+    wi_out_init(&feed->out, type, feed_full, feed);
+    sem_init(&feed->places, 0, PLACES);
+    atomic_init(&feed->references, 2);
+    weir_op *beside = wi_op_new(flow, &feed_operator, feed);
+    feed->door = wi_op_door(beside);
+    beside->always_stop = true;
+    *feed_out = feed;
+    return stream;
+}
+
+weir_out *weir_feed_out(weir_feed *feed)
+{
+    return &feed->out;
+}
+
+bool weir_feed_flush(weir_feed *feed)
+{
+    weir_batch *batch = wi_out_seal(&feed->out);
+    if (batch)
+        return post(feed, LETTER_BATCH, batch);
+    return !atomic_load_explicit(&feed->stopped, memory_order_acquire);
+}
+
+bool weir_feed_advance(weir_feed *feed, uint64_t epoch)
+{
+    weir_feed_flush(feed);
+    feed->time.at[0] = epoch;
+    return post(feed, LETTER_ADVANCE, NULL);
+}
+
+void weir_feed_close(weir_feed **feed)
+{
+    if (!*feed)
+        return;
+    weir_feed_flush(*feed);
+    post(*feed, LETTER_CLOSE, NULL);
+    release(*feed);
+    *feed = NULL;
+}

@@ -1,0 +1,252 @@
+/* The command line of programs: weir's options and the program's own in one table, from
+ * which the parser (getopt_long) and --help are made. */
+#include <weir/worker.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/alloc.h"
+
+#define OWN_BASE 1000 /* getopt's value of the program's option i is OWN_BASE + i */
+
+typedef enum option_id {
+    OPTION_WORKERS = 256,
+    OPTION_PIN,
+    OPTION_DETERMINISTIC,
+    OPTION_SEED,
+    OPTION_HELP,
+    OPTION_VERSION
+} option_id;
+
+typedef struct builtin {
+    const char *name;
+    char letter;
+    const char *value, *help;
+    option_id id;
+} builtin;
+
+static const builtin builtins[] = {
+    {"workers", 'w', "N", "worker threads (default 1)", OPTION_WORKERS},
+    {"pin", 0, NULL, "bind each worker to a core", OPTION_PIN},
+    {"deterministic", 0, NULL, "one thread steps all workers, in an order drawn from the seed",
+     OPTION_DETERMINISTIC},
+    {"seed", 0, "S", "seed of random numbers and of deterministic runs (default 0)", OPTION_SEED},
+    {"help", 'h', NULL, "show this and exit", OPTION_HELP},
+    {"version", 0, NULL, "show weir's version and exit", OPTION_VERSION},
+};
+#define BUILTIN_COUNT (sizeof builtins / sizeof *builtins)
+
+typedef struct parse {
+    const char *program, *about;
+    const weir_option *own;
+    uint32_t own_count;
+    struct option *table;
+    char letters[256];
+    weir_config *config;
+} parse;
+
+/* ---- help --------------------------------------------------------------------------------------- */
+
+static void show_option(const char *name, char letter, const char *value, const char *help)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%c%c%s --%s%s%s", letter ? '-' : ' ', letter ? letter : ' ',
+             letter ? "," : " ", name, value ? " " : "", value ? value : "");
+    printf("  %-28s %s\n", left, help);
+}
+
+static void show_help(const parse *p)
+{
+    printf("Usage: %s [OPTION]... [--] [ARGUMENT]...\n", p->program);
+    if (p->about)
+        printf("%s\n", p->about);
+    if (p->own_count) {
+        printf("\nOptions:\n");
+        for (uint32_t i = 0; i < p->own_count; i++)
+            show_option(p->own[i].name, p->own[i].letter, p->own[i].value, p->own[i].help);
+    }
+    printf("\nOptions of every weir program:\n");
+    for (size_t i = 0; i < BUILTIN_COUNT; i++)
+        show_option(builtins[i].name, builtins[i].letter, builtins[i].value, builtins[i].help);
+}
+
+/* ---- parsing -------------------------------------------------------------------------------------- */
+
+static void add_letter(parse *p, char letter, bool takes_value)
+{
+    if (letter)
+        sprintf(p->letters + strlen(p->letters), "%c%s", letter, takes_value ? ":" : "");
+}
+
+static void make_table(parse *p)
+{
+    p->table = WI_NEWS(struct option, BUILTIN_COUNT + p->own_count + 1);
+    strcpy(p->letters, ":");
+    for (size_t i = 0; i < BUILTIN_COUNT; i++) {
+        const builtin *b = &builtins[i];
+        p->table[i] = (struct option){b->name, b->value ? required_argument : no_argument, NULL,
+                                      (int)b->id};
+        add_letter(p, b->letter, b->value);
+    }
+    for (uint32_t i = 0; i < p->own_count; i++) {
+        const weir_option *o = &p->own[i];
+        p->table[BUILTIN_COUNT + i] = (struct option){
+            o->name, o->value ? required_argument : no_argument, NULL, OWN_BASE + (int)i};
+        add_letter(p, o->letter, o->value);
+    }
+}
+
+static weir_err *read_number(const char *name, const char *text, uint64_t min, uint64_t max,
+                             uint64_t *number_out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    bool digits = text[0] >= '0' && text[0] <= '9';
+    if (!digits || *end || errno || number < min || number > max)
+        return weir_err_new("--%s takes a whole number from %llu to %llu, not `%s`", name,
+                            (unsigned long long)min, (unsigned long long)max, text);
+    *number_out = number;
+    return NULL;
+}
+
+static weir_err *take_builtin(parse *p, int id, const char *value)
+{
+    uint64_t number;
+    weir_err *err = NULL;
+    switch (id) {
+    case OPTION_WORKERS:
+        err = read_number("workers", value, 1, WEIR_WORKERS_MAX, &number);
+        if (!err)
+            p->config->workers = (uint32_t)number;
+        return err;
+    case OPTION_PIN:
+        p->config->pin = true;
+        return NULL;
+    case OPTION_DETERMINISTIC:
+        p->config->deterministic = true;
+        return NULL;
+    case OPTION_SEED:
+        return read_number("seed", value, 0, UINT64_MAX, &p->config->seed);
+    case OPTION_HELP:
+        show_help(p);
+        exit(0);
+    default:
+        printf("weir %s\n", weir_version());
+        exit(0);
+    }
+}
+
+static weir_err *take_own(const weir_option *option, const char *value)
+{
+    if (option->flag)
+        *option->flag = true;
+    else if (option->text)
+        *option->text = value;
+    else if (option->number)
+        return read_number(option->name, value, 0, UINT64_MAX, option->number);
+    return NULL;
+}
+
+static weir_err *take_option(parse *p, int code, const char *value)
+{
+    if (code >= OWN_BASE)
+        return take_own(&p->own[code - OWN_BASE], value);
+    for (size_t i = 0; i < BUILTIN_COUNT; i++)
+        if (code == (int)builtins[i].id || (builtins[i].letter && code == builtins[i].letter))
+            return take_builtin(p, (int)builtins[i].id, value);
+    for (uint32_t i = 0; i < p->own_count; i++)
+        if (p->own[i].letter && code == p->own[i].letter)
+            return take_own(&p->own[i], value);
+    return NULL;
+}
+
+static weir_err *bad_option(const parse *p, int code, char **argv, int before)
+{
+    const char *text = argv[before];
+    char letter[3] = {'-', (char)optopt, 0};
+    if (text[0] == '-' && text[1] != '-' && optopt)
+        text = letter;
+    if (code == ':')
+        return weir_err_new("option %s needs a value; see %s --help", text, p->program);
+    return weir_err_new("unknown option %s; see %s --help", text, p->program);
+}
+
+static weir_err *parse_all(parse *p, int *argc, char **argv)
+{
+    optind = 0; /* glibc: start anew, so that a program may parse twice */
+    opterr = 0;
+    for (;;) {
+        int before = optind ? optind : 1;
+        int code = getopt_long(*argc, argv, p->letters, p->table, NULL);
+        if (code == -1)
+            break;
+        weir_err *err = code == '?' || code == ':' ? bad_option(p, code, argv, before)
+                                                   : take_option(p, code, optarg);
+        if (err)
+            return err;
+    }
+    int kept = 1;
+    for (int i = optind; i < *argc; i++)
+        argv[kept++] = argv[i];
+    argv[kept] = NULL;
+    *argc = kept;
+    return NULL;
+}
+
+weir_err *weir_options(int *argc, char **argv, const char *about, const weir_option *own,
+                       weir_config *config)
+{
+    parse p = {.program = *argc ? argv[0] : "weir program", .about = about, .own = own,
+               .config = config};
+    while (own && own[p.own_count].name)
+        p.own_count++;
+    make_table(&p);
+    weir_err *err = parse_all(&p, argc, argv);
+    wi_free(p.table);
+    return err;
+}
+
+/* ---- a whole program ------------------------------------------------------------------------------- */
+
+typedef struct program {
+    const char *name;
+    weir_build_fn *build;
+    void *arg;
+} program;
+
+static void build_and_run(weir_worker *worker, void *arg)
+{
+    const program *self = arg;
+    weir_dataflow *flow = weir_dataflow_begin(worker, self->name);
+    self->build(flow, self->arg);
+    weir_err *err = weir_dataflow_end(flow);
+    if (err)
+        weir_stop(worker, "%s", weir_err_message(err));
+    weir_err_free(err);
+}
+
+static int report(weir_err *err, const char *name, int code)
+{
+    if (!err)
+        return 0;
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", name, weir_err_message(err));
+    weir_err_free(err);
+    return code;
+}
+
+int weir_main(int argc, char **argv, weir_build_fn *build, void *arg)
+{
+    const char *slash = argc ? strrchr(argv[0], '/') : NULL;
+    program self = {slash ? slash + 1 : argc ? argv[0] : "program", build, arg};
+    weir_config config = {0};
+    weir_err *err = weir_options(&argc, argv, NULL, NULL, &config);
+    if (err)
+        return report(err, self.name, 2);
+    err = weir_execute(&config, build_and_run, &self);
+    return report(err, self.name, 1);
+}

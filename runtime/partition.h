@@ -1,0 +1,12 @@
+/* Spreading a batch's rows over one waiting batch per worker. */
+#ifndef WEIR_RUNTIME_PARTITION_H
+#define WEIR_RUNTIME_PARTITION_H
+
+#include <weir/operator.h>
+
+/* Appends each row of the batch to the out of the worker that the route names. The outs
+ * call their `full` when they have no room (or no batch yet). */
+void wi_partition(const weir_route *route, const weir_batch *batch, weir_out *outs,
+                  uint32_t workers);
+
+#endif

@@ -1,0 +1,237 @@
+/* One execution: its workers, the threads that drive them, and how it ends.
+ *
+ *   weir_execute: start threads -> each runs the program's function, then what is left of
+ *   its dataflows -> all meet at a barrier -> each frees its own instances -> join.
+ *
+ * Stopping: the first reason wins; `stopping` makes every step return false, so that
+ * loops of programs around steps and probes end. Nothing is unwound by force. */
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <urcu-qsbr.h>
+
+#include "runtime.h"
+
+#include "../base/alloc.h"
+#include "../base/assert.h"
+#include "fiber.h"
+#include "tsan.h"
+
+#define SPIN_NS_DEFAULT 30000
+/* With fewer cores than workers, spinning keeps others from working. */
+#define SPIN_NS_CROWDED 2000
+
+/* ---- clock, wake, mail: any thread ------------------------------------------------------------- */
+
+uint64_t wi_clock_ns(const wi_process *process)
+{
+    if (process->config.deterministic)
+        return atomic_load_explicit(&process->virtual_ns, memory_order_relaxed);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void wi_wake(wi_process *process, uint32_t worker)
+{
+    wi_seat *seat = &process->seats[worker];
+    if (atomic_exchange_explicit(&seat->parked, 0, memory_order_acq_rel))
+        syscall(SYS_futex, &seat->parked, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void wi_wake_all(wi_process *process)
+{
+    for (uint32_t i = 0; i < process->workers; i++)
+        wi_wake(process, i);
+}
+
+/* worker. Sleeps while the seat says parked, until the time at most. */
+void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns)
+{
+    struct timespec left, *limit = NULL;
+    if (until_ns != UINT64_MAX) {
+        uint64_t now = wi_clock_ns(process);
+        uint64_t ns = until_ns > now ? until_ns - now : 0;
+        left = (struct timespec){.tv_sec = (time_t)(ns / 1000000000),
+                                 .tv_nsec = (long)(ns % 1000000000)};
+        limit = &left;
+    }
+    syscall(SYS_futex, &seat->parked, FUTEX_WAIT_PRIVATE, 1, limit, NULL, 0);
+}
+
+void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail)
+{
+    wi_seat *seat = &process->seats[worker];
+    wi_mail *newest = atomic_load_explicit(&seat->mailbox, memory_order_relaxed);
+    do
+        mail->next = newest;
+    while (!atomic_compare_exchange_weak_explicit(&seat->mailbox, &newest, mail,
+                                                  memory_order_release, memory_order_relaxed));
+    wi_full_fence();
+    if (atomic_load_explicit(&seat->parked, memory_order_relaxed))
+        wi_wake(process, worker);
+}
+
+/* ---- stopping: any thread ------------------------------------------------------------------------- */
+
+bool wi_stopping(const wi_process *process)
+{
+    return atomic_load_explicit(&process->stopping, memory_order_acquire);
+}
+
+void wi_stop_with(wi_process *process, weir_err *reason)
+{
+    pthread_mutex_lock(&process->lock);
+    bool first = !process->reason;
+    if (first)
+        process->reason = reason;
+    pthread_mutex_unlock(&process->lock);
+    if (!first)
+        weir_err_free(reason);
+    atomic_store_explicit(&process->stopping, true, memory_order_seq_cst);
+    wi_wake_all(process);
+}
+
+void weir_stop(weir_worker *worker, const char *format, ...)
+{
+    char *what;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&what, format, args) < 0)
+        what = NULL;
+    va_end(args);
+    wi_stop_with(worker->process,
+                 weir_err_new("worker %u: %s", worker->index, what ? what : format));
+    free(what);
+}
+
+/* ---- running a worker ------------------------------------------------------------------------------- */
+
+static void pin(const weir_worker *worker)
+{
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || !CPU_COUNT(&allowed))
+        return;
+    uint32_t wanted = worker->index % (uint32_t)CPU_COUNT(&allowed);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed) || wanted--)
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+        return;
+    }
+}
+
+static void work(weir_worker *worker)
+{
+    worker->process->run(worker, worker->process->arg);
+    wi_worker_close_inputs(worker);
+    weir_run(worker);
+}
+
+static void *thread_main(void *arg)
+{
+    weir_worker *worker = arg;
+    wi_process *process = worker->process;
+    if (process->config.pin)
+        pin(worker);
+    urcu_qsbr_register_thread();
+    work(worker);
+    urcu_qsbr_thread_offline();
+    pthread_barrier_wait(&process->finished);
+    urcu_qsbr_thread_online();
+    wi_worker_fini(worker);
+    urcu_qsbr_unregister_thread();
+    return NULL;
+}
+
+static void run_threads(wi_process *process)
+{
+    pthread_t *threads = WI_NEWS(pthread_t, process->workers);
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, (size_t)16 << 20);
+    pthread_barrier_init(&process->finished, NULL, process->workers);
+    for (uint32_t i = 0; i < process->workers; i++)
+        if (pthread_create(&threads[i], &attr, thread_main, &process->worker[i]) != 0) {
+            fprintf(stderr, "weir: could not start the thread of worker %u of %u; raise the limit "
+                            "of threads (ulimit -u) or use fewer workers\n",
+                    i, process->workers);
+            exit(71);
+        }
+    for (uint32_t i = 0; i < process->workers; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&process->finished);
+    pthread_attr_destroy(&attr);
+    wi_free(threads);
+}
+
+static void run_deterministic(wi_process *process)
+{
+    urcu_qsbr_register_thread();
+    wi_fibers_run(process, work);
+    for (uint32_t i = 0; i < process->workers; i++)
+        wi_worker_fini(&process->worker[i]);
+    urcu_qsbr_unregister_thread();
+}
+
+/* ---- an execution -------------------------------------------------------------------------------------- */
+
+static void init(wi_process *process, const weir_config *config, weir_worker_fn *run, void *arg)
+{
+    uint32_t workers = config->workers ? config->workers : 1;
+    *process = (wi_process){.config = *config, .workers = workers, .run = run, .arg = arg};
+    process->crowded = (long)workers > sysconf(_SC_NPROCESSORS_ONLN);
+    if (!process->config.spin_ns)
+        process->config.spin_ns = process->crowded ? SPIN_NS_CROWDED : SPIN_NS_DEFAULT;
+    pthread_mutex_init(&process->lock, NULL);
+    process->seats = wi_alloc_lines(workers * sizeof(wi_seat));
+    process->rings = wi_alloc_lines((size_t)workers * workers * sizeof(wi_ring));
+    process->worker = wi_alloc_lines(workers * sizeof(weir_worker));
+    for (uint32_t i = 0; i < workers; i++)
+        wi_worker_init(&process->worker[i], process, i);
+}
+
+static void fini(wi_process *process)
+{
+    wi_envelope envelope;
+    for (uint32_t i = 0; i < process->workers * process->workers; i++)
+        while (wi_ring_pop(&process->rings[i], &envelope))
+            weir_batch_drop(envelope.batch);
+    for (uint32_t i = 0; i < process->workers; i++) /* mail that nobody took any more */
+        for (wi_mail *mail = process->seats[i].mailbox, *next; mail; mail = next) {
+            next = mail->next;
+            mail->take(NULL, mail);
+        }
+    for (uint32_t i = 0; i < process->shared_count; i++)
+        if (process->shared[i])
+            wi_shared_free(process->shared[i]);
+    urcu_qsbr_barrier(); /* frontiers deferred by publishing */
+    wi_free(process->shared);
+    wi_free(process->worker);
+    wi_free(process->rings);
+    wi_free(process->seats);
+    pthread_mutex_destroy(&process->lock);
+}
+
+weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg)
+{
+    if (config->workers > WEIR_WORKERS_MAX)
+        return weir_err_new("%u workers were asked for; at most %d are possible in a process",
+                            config->workers, WEIR_WORKERS_MAX);
+    wi_process process;
+    init(&process, config, run, arg);
+    if (config->deterministic)
+        run_deterministic(&process);
+    else
+        run_threads(&process);
+    weir_err *reason = process.reason;
+    fini(&process);
+    return reason;
+}

@@ -1,0 +1,331 @@
+/* The runtime's own structures: what a process, a worker, a dataflow, an operator and a
+ * channel are made of. Included by runtime/ and by the few operators that look deeper
+ * (input, probe, loop, exchange, capture).
+ *
+ * Who owns what
+ *   wi_process   everything the workers of one execution share
+ *   wi_shared    one dataflow, as the process sees it: tracker and published frontiers
+ *   weir_worker  one thread and its instances of the dataflows; touched by that thread only
+ *   wi_flow      a worker's instance of one dataflow: operators, queues, unposted changes
+ *
+ * Everything below wi_flow belongs to its worker's thread. What threads share is in
+ * wi_process and wi_shared; each field there names its writers and its ordering. */
+#ifndef WEIR_RUNTIME_RUNTIME_H
+#define WEIR_RUNTIME_RUNTIME_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <weir/stream.h>
+
+#include "../base/out.h"
+#include "../progress/tracker.h"
+#include "changes.h"
+#include "ring.h"
+
+typedef struct wi_process wi_process;
+typedef struct wi_shared wi_shared;
+typedef struct wi_flow wi_flow;
+typedef struct wi_channel wi_channel;
+typedef struct wi_door wi_door;
+typedef struct wi_input_port wi_input_port;
+typedef struct wi_output_port wi_output_port;
+
+/* ---- operators ------------------------------------------------------------------------ */
+
+/* One input of an operator on one worker. */
+struct wi_input_port {
+    weir_op *op;
+    uint32_t index;
+    const weir_type *type;
+    int dims;
+    wi_loc loc;
+    /* where its batches come from */
+    uint32_t from_op, from_port; /* UINT32_MAX: not connected (a feedback not yet set) */
+    weir_route route;
+    bool counted; /* batches pass a queue or another worker, so they are pointstamps */
+    /* batches that wait, oldest first: a ring of queue_capacity (a power of two) */
+    weir_batch **queue;
+    uint32_t queue_head, queue_count, queue_capacity;
+    /* the last frontier read (weir_op_frontier) */
+    weir_antichain frontier;
+    wi_input_port *next_watcher; /* of the same location */
+};
+
+/* One output of an operator on one worker. */
+struct wi_output_port {
+    weir_op *op;
+    uint32_t index;
+    const weir_type *type;
+    int dims;
+    wi_loc loc;
+    weir_out out; /* what the current callback pushes */
+    bool opened;  /* holds a batch being filled */
+    bool first_taken; /* weir_op_first_capability */
+    wi_channel **channels;
+    uint32_t channel_count, channel_capacity;
+};
+
+typedef struct wi_notification {
+    weir_time time;
+    void *state;
+} wi_notification;
+
+typedef struct wi_pair_summary {
+    uint32_t input, output;
+    bool unrelated;
+    weir_summary summary;
+} wi_pair_summary;
+
+typedef enum wi_node_kind { WI_NODE_PLAIN, WI_NODE_ENTER, WI_NODE_LEAVE, WI_NODE_FEEDBACK } wi_node_kind;
+
+struct weir_op {
+    const weir_operator *logic;
+    /* How a batch is taken from its sender or queue: by default the `batch` callback, and
+     * then the reference is dropped. */
+    void (*take)(weir_op *op, uint32_t input, weir_batch *batch);
+    char *name;
+    void *arg, *state;
+    wi_flow *flow;
+    weir_scope *scope; /* of its outputs; for `leave` the parent */
+    uint32_t index;
+    wi_node_kind kind;
+    weir_scope *boundary;      /* enter, leave: the loop */
+    weir_summary step;         /* feedback */
+    wi_node_id node;
+    wi_input_port **inputs;
+    uint32_t input_count, input_capacity;
+    wi_output_port **outputs;
+    uint32_t output_count, output_capacity;
+    wi_pair_summary *summaries;
+    uint32_t summary_count, summary_capacity;
+    /* the call in progress: what it allows */
+    bool calling, allows;
+    uint32_t calling_input; /* UINT32_MAX: none, `allowed` goes for every output */
+    weir_time allowed;
+    bool want_run, moved;
+    bool scheduled_here; /* has `frontier` or `notify`: watches its inputs' frontiers */
+    weir_capability *capabilities; /* doubly linked */
+    /* asked-for notifications, sorted lexicographically, earliest last */
+    wi_notification *notifications;
+    uint32_t notification_count, notification_capacity;
+    /* rejected rows */
+    weir_reject_policy reject_policy;
+    uint32_t reject_output; /* UINT32_MAX: none */
+    uint64_t rejected;
+    wi_door *door; /* NULL until asked for */
+    void **kept;
+    uint32_t kept_count, kept_capacity;
+    bool started;
+    bool always_stop; /* `stop` is called even if the dataflow was never started */
+};
+
+struct weir_capability {
+    weir_op *op;
+    uint32_t output;
+    weir_time time;
+    weir_capability *next, *previous;
+};
+
+/* Where an output's batches go: one input of one operator. */
+struct wi_channel {
+    wi_output_port *from;
+    wi_input_port *to;
+    weir_route route;
+    /* exchange: rows that wait for each worker, all of the time `time`, sent when full, when
+     * the time changes, and before progress is posted */
+    weir_out *outs;
+    weir_time time;
+    bool dirty;
+    wi_channel *next_dirty;
+};
+
+/* ---- dataflows ---------------------------------------------------------------------------- */
+
+struct weir_scope {
+    wi_flow *flow;
+    weir_scope *parent; /* NULL: the root */
+    wi_scope_id id;
+    int dims;
+    char *name;
+    weir_scope *next;
+};
+
+typedef struct wi_closer {
+    void (*close)(void *arg);
+    void *arg;
+} wi_closer;
+
+struct wi_flow {
+    weir_scope root;
+    weir_worker *worker;
+    uint32_t number;
+    weir_scope *scopes; /* all but the root, newest first */
+    uint32_t scope_count;
+    char *dim_names[WEIR_DIMS_MAX];
+    weir_err *error; /* the first one while building */
+    bool running;
+    wi_shared *shared;
+    weir_op **ops;
+    uint32_t op_count, op_capacity;
+    uint64_t *active; /* a bit for each operator that has something to do */
+    bool any_active;
+    uint32_t queued; /* batches waiting in input queues */
+    wi_input_port **watchers; /* by representative location */
+    uint64_t log_seen;
+    wi_changes *changes;      /* not yet posted: one of the two below */
+    wi_changes buffers[2];
+    wi_channel *dirty;        /* exchange channels with waiting rows */
+    wi_closer *closers;       /* what the end of the worker's function closes: inputs */
+    uint32_t closer_count, closer_capacity;
+    uint64_t dropped_seen_ns; /* when a peer's drop was first noticed; 0: not */
+};
+
+/* ---- workers ------------------------------------------------------------------------------- */
+
+typedef struct wi_timer {
+    uint64_t due_ns;
+    uint32_t flow, op;
+} wi_timer;
+
+/* Something from another thread: fired activators and feeds' batches. A node is in at most
+ * one mailbox at a time. */
+typedef struct wi_mail {
+    struct wi_mail *next;
+    void (*take)(weir_worker *worker, struct wi_mail *mail);
+} wi_mail;
+
+/* A worker's line that others touch: alone on its cache lines. */
+typedef struct wi_seat {
+    _Atomic(uint32_t) parked;     /* futex word: 1 while asleep; owner sets, anyone clears */
+    _Atomic(wi_mail *) mailbox;   /* newest first; anyone pushes, owner takes all */
+    char pad[112];
+} wi_seat;
+
+struct weir_worker {
+    wi_process *process;
+    uint32_t index;
+    wi_seat *seat;
+    uint64_t random;
+    wi_flow **flows; /* live ones, in order of number */
+    uint32_t flow_count, flow_capacity;
+    uint32_t flow_next;
+    wi_timer *timers; /* binary heap */
+    uint32_t timer_count, timer_capacity;
+    wi_envelope *stash; /* for dataflows not built here yet */
+    uint32_t stash_count, stash_capacity;
+    struct wi_overflow *overflow; /* by target: what its ring had no room for */
+    bool *sent_to;                /* by target: got an envelope in this step */
+    bool busy;         /* the last step did something */
+    struct wi_fiber *fiber;
+    weir_op *current;  /* the operator whose callback runs */
+};
+
+/* ---- sharing ---------------------------------------------------------------------------------- */
+
+struct wi_process {
+    weir_config config;
+    uint32_t workers;
+    bool crowded; /* more workers than cores: who has nothing to do gives its core away */
+    weir_worker_fn *run;
+    void *arg;
+    weir_worker *worker; /* array */
+    wi_seat *seats;
+    wi_ring *rings; /* [from * workers + to] */
+    _Atomic(uint32_t) parked_count; /* how many seats may be asleep; a hint for wakers */
+    _Atomic(bool) stopping;         /* any sets (release); all read */
+    pthread_barrier_t finished;     /* all workers are past their last step */
+    pthread_mutex_t lock;           /* guards reason and the table of dataflows */
+    weir_err *reason;
+    wi_shared **shared;
+    uint32_t shared_count, shared_capacity;
+    _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
+};
+
+/* process.c */
+void wi_wake(wi_process *process, uint32_t worker);
+void wi_wake_all(wi_process *process);
+bool wi_stopping(const wi_process *process);
+void wi_stop_with(wi_process *process, weir_err *reason);
+uint64_t wi_clock_ns(const wi_process *process);
+void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns);
+void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail);
+
+/* worker.c */
+void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index);
+void wi_worker_fini(weir_worker *worker);
+bool wi_worker_step(weir_worker *worker);
+bool wi_worker_may_sleep(weir_worker *worker, uint64_t *until_ns_out);
+bool wi_worker_backlogged(const weir_worker *worker);
+void wi_worker_close_inputs(weir_worker *worker);
+void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope);
+void wi_worker_timer(weir_worker *worker, uint64_t due_ns, uint32_t flow, uint32_t op);
+wi_flow *wi_worker_flow(weir_worker *worker, uint32_t number);
+void wi_worker_adopt(weir_worker *worker, wi_flow *flow);
+void wi_worker_forget(weir_worker *worker, wi_flow *flow);
+
+/* flow.c */
+wi_flow *wi_flow_new(weir_worker *worker, const char *name);
+void wi_flow_free(wi_flow *flow);
+bool wi_flow_step(wi_flow *flow);
+void wi_flow_flush(wi_flow *flow);
+void wi_flow_deliver(wi_flow *flow, uint32_t op, uint32_t input, weir_batch *batch);
+void wi_flow_closer(wi_flow *flow, wi_closer closer);
+void wi_flow_forget_closer(wi_flow *flow, void *arg);
+
+static inline void wi_flow_activate(wi_flow *flow, uint32_t op)
+{
+    flow->active[op / 64] |= UINT64_C(1) << op % 64;
+    flow->any_active = true;
+}
+
+static inline void wi_flow_count(wi_flow *flow, wi_loc loc, const weir_time *time, int64_t delta)
+{
+    wi_changes_add(flow->changes, loc, time, delta);
+}
+
+/* build.c */
+weir_op *wi_op_new(weir_scope *scope, const weir_operator *logic, void *arg);
+void wi_op_connect(weir_op *op, uint32_t input, weir_stream from);
+uint32_t wi_op_add_input(weir_op *op, const weir_type *type, int dims, weir_route route);
+uint32_t wi_op_add_output(weir_op *op, const weir_type *type, int dims);
+weir_stream wi_op_stream(weir_op *op, uint32_t output);
+void wi_op_free(weir_op *op);
+void wi_op_rename(weir_op *op, const char *name);
+
+/* op.c */
+void wi_op_take(weir_op *op, uint32_t input, weir_batch *batch);
+void wi_op_run(weir_op *op, uint32_t budget);
+void wi_op_start(weir_op *op);
+void wi_op_end_call(weir_op *op);
+
+/* channel.c */
+void wi_output_send(wi_output_port *port, weir_batch *batch);
+void wi_channel_flush(wi_channel *channel);
+void wi_channel_new(wi_output_port *from, wi_input_port *to);
+void wi_channel_free(wi_channel *channel);
+void wi_input_enqueue(wi_input_port *input, weir_batch *batch);
+
+/* shared.c */
+const wi_tracker *wi_shared_join(wi_flow *flow, weir_err **err_out);
+void wi_shared_failed(weir_worker *worker, uint32_t number, const char *name,
+                      const weir_err *why);
+bool wi_shared_post(wi_flow *flow);
+bool wi_shared_done(const wi_shared *shared);
+bool wi_shared_moved(const wi_flow *flow);
+void wi_shared_leave(wi_flow *flow);
+void wi_shared_free(wi_shared *shared);
+bool wi_shared_dropped(const wi_shared *shared, uint32_t *by_out);
+char *wi_shared_explain(wi_shared *shared);
+
+/* frontiers.c: what a tracker has published. Any worker may read at any time. */
+void wi_shared_watch(wi_shared *shared, uint32_t worker, wi_loc loc, bool on);
+/* Calls `moved` for each location whose frontier changed since the last call; false if none
+ * did. */
+bool wi_shared_log_read(wi_flow *flow, void (*moved)(wi_flow *flow, wi_loc loc));
+/* Whether an update at (strictly before) the time may still come at the location. */
+bool wi_shared_le(const wi_shared *shared, wi_loc loc, int dims, const weir_time *time);
+bool wi_shared_lt(const wi_shared *shared, wi_loc loc, int dims, const weir_time *time);
+void wi_shared_frontier(const wi_shared *shared, wi_loc loc, int dims, weir_antichain *out);
+
+#endif

@@ -1,0 +1,70 @@
+/* One dataflow as the whole process sees it: who built it, its tracker, and what the
+ * tracker has published. Included by shared.c and frontiers.c only. */
+#ifndef WEIR_RUNTIME_SHARED_H
+#define WEIR_RUNTIME_SHARED_H
+
+#include <urcu-qsbr.h>
+
+#include "runtime.h"
+
+#define WI_LOG_SLOTS 4096
+
+/* A frontier of partially ordered times, replaced as a whole and freed by RCU. */
+typedef struct wi_published {
+    struct rcu_head rcu;
+    uint32_t count;
+    weir_time times[];
+} wi_published;
+
+/* What is published for a location. Written by the holder of the tracker's lock; read by
+ * anyone. Of one coordinate: `first` (release; acquired by readers) is the only element, or
+ * UINT64_MAX if the frontier is empty, and then `closed` was set before it. Of more:
+ * `chain`. */
+typedef struct wi_cell {
+    _Atomic(uint64_t) first;
+    _Atomic(uint32_t) closed;
+    _Atomic(wi_published *) chain;
+} wi_cell;
+
+/* A worker's outbox. Empty (NULL): the worker may put changes in (release). Full: the
+ * holder of the lock applies them, clears them and empties the slot (release). */
+typedef struct wi_slot {
+    _Alignas(64) _Atomic(wi_changes *) posted;
+} wi_slot;
+
+struct wi_shared {
+    wi_process *process;
+    uint32_t number;
+    char *name;
+    /* set by the first worker that builds it, constant afterwards */
+    wi_tracker *tracker;
+    uint32_t first_worker, op_count, locs;
+    char **op_texts; /* what each operator is, to compare with other workers' */
+    char **op_names;
+    /* guarded by process->lock */
+    uint32_t members; /* workers that have joined and not left */
+    uint32_t joined;
+    bool failed;
+    /* the tracker: touched only by the holder of `lock` */
+    _Alignas(64) _Atomic(uint32_t) lock;
+    wi_slot *slots; /* by worker */
+    /* what it published */
+    wi_cell *cells;             /* by location (representatives are filled in) */
+    wi_loc *reps;               /* by location; constant */
+    uint8_t *dims;              /* by location; constant */
+    _Atomic(uint8_t) *watch;    /* [worker * locs + location] */
+    _Alignas(64) _Atomic(uint64_t) log_head; /* entries written so far (release) */
+    _Atomic(uint32_t) *log;     /* the last WI_LOG_SLOTS locations that moved */
+    _Atomic(bool) done;
+    _Atomic(uint32_t) dropped;  /* 1 + the worker that dropped it first; 0: none */
+};
+
+/* frontiers.c; by the holder of the lock */
+void wi_publish_init(wi_shared *shared);
+void wi_publish_fini(wi_shared *shared);
+void wi_publish(wi_shared *shared, const wi_loc *moved, uint32_t count);
+/* Whether a watched location among these concerns the worker. */
+bool wi_publish_concerns(const wi_shared *shared, uint32_t worker, const wi_loc *moved,
+                         uint32_t count);
+
+#endif

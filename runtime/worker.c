@@ -1,0 +1,431 @@
+/* A worker: a state machine whose only entry is a step that never blocks.
+ *
+ *   running --nothing to do--> spinning --30 us--> parked --woken--> running
+ *
+ * A step takes messages (rings of peers, mailbox of other threads, timers), steps every
+ * dataflow, passes on what it sent, and wakes the receivers that sleep. Parking is the
+ * driver's business (weir_step_or_park), not the step's.
+ *
+ * Sleeping without missing anything (S1): a worker announces that it is parked, then looks
+ * for work a last time, then sleeps; whoever gives it work publishes the work, then looks
+ * whether the worker is parked. A sequentially consistent fence lies between the two on
+ * both sides.
+ *
+ * All functions: the worker's own thread. */
+#include <urcu-qsbr.h>
+
+#include "runtime.h"
+
+#include <sched.h>
+#include <string.h>
+
+#include "../base/alloc.h"
+#include "../base/assert.h"
+#include "fiber.h"
+#include "tsan.h"
+
+/* What one step takes from each ring, so that a flood from peers leaves room for work. */
+#define RING_BUDGET 256
+
+#ifdef WI_TSAN
+char wi_tsan_quiescent;
+_Atomic(int) wi_tsan_fence;
+#endif
+
+/* What a full ring had no room for, in order. */
+struct wi_overflow {
+    wi_envelope *envelopes;
+    uint32_t first, count, capacity;
+};
+
+void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index)
+{
+    *worker = (weir_worker){.process = process, .index = index, .seat = &process->seats[index]};
+    worker->overflow = WI_NEWS(struct wi_overflow, process->workers);
+    worker->sent_to = WI_NEWS(bool, process->workers);
+    worker->random = process->config.seed * UINT64_C(0x9E3779B97F4A7C15) +
+                     (index + 1) * UINT64_C(0xD1B54A32D192ED03);
+}
+
+void wi_worker_fini(weir_worker *worker)
+{
+    while (worker->flow_count) {
+        wi_flow *flow = worker->flows[worker->flow_count - 1];
+        wi_worker_forget(worker, flow);
+        wi_shared_leave(flow);
+        wi_flow_free(flow);
+    }
+    for (uint32_t i = 0; i < worker->process->workers; i++) {
+        struct wi_overflow *over = &worker->overflow[i];
+        for (uint32_t e = over->first; e < over->count; e++)
+            weir_batch_drop(over->envelopes[e].batch);
+        wi_free(over->envelopes);
+    }
+    for (uint32_t i = 0; i < worker->stash_count; i++)
+        weir_batch_drop(worker->stash[i].batch);
+    wi_free(worker->stash);
+    wi_free(worker->overflow);
+    wi_free(worker->sent_to);
+    wi_free(worker->flows);
+    wi_free(worker->timers);
+}
+
+/* ---- dataflows of this worker --------------------------------------------------------------- */
+
+wi_flow *wi_worker_flow(weir_worker *worker, uint32_t number)
+{
+    for (uint32_t i = worker->flow_count; i-- > 0;)
+        if (worker->flows[i]->number == number)
+            return worker->flows[i];
+    return NULL;
+}
+
+void wi_worker_adopt(weir_worker *worker, wi_flow *flow)
+{
+    wi_grow(&worker->flows, &worker->flow_capacity, worker->flow_count + 1,
+            sizeof *worker->flows);
+    worker->flows[worker->flow_count++] = flow;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < worker->stash_count; i++) {
+        wi_envelope *waiting = &worker->stash[i];
+        if (waiting->flow == flow->number)
+            wi_flow_deliver(flow, waiting->op, waiting->input, waiting->batch);
+        else
+            worker->stash[kept++] = *waiting;
+    }
+    worker->stash_count = kept;
+}
+
+void wi_worker_forget(weir_worker *worker, wi_flow *flow)
+{
+    for (uint32_t i = 0; i < worker->flow_count; i++)
+        if (worker->flows[i] == flow) {
+            memmove(&worker->flows[i], &worker->flows[i + 1],
+                    (--worker->flow_count - i) * sizeof *worker->flows);
+            return;
+        }
+}
+
+/* ---- sending to peers --------------------------------------------------------------------------- */
+
+static bool drain_overflow(weir_worker *worker, uint32_t to)
+{
+    struct wi_overflow *over = &worker->overflow[to];
+    wi_ring *ring = &worker->process->rings[worker->index * worker->process->workers + to];
+    while (over->first < over->count) {
+        if (!wi_ring_push(ring, over->envelopes[over->first]))
+            return false;
+        over->first++;
+        worker->sent_to[to] = true;
+    }
+    over->first = over->count = 0;
+    return true;
+}
+
+void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope)
+{
+    wi_ring *ring = &worker->process->rings[worker->index * worker->process->workers + to];
+    struct wi_overflow *over = &worker->overflow[to];
+    if ((over->count == 0 || drain_overflow(worker, to)) && wi_ring_push(ring, envelope)) {
+        worker->sent_to[to] = true;
+        return;
+    }
+    wi_grow(&over->envelopes, &over->capacity, over->count + 1, sizeof envelope);
+    over->envelopes[over->count++] = envelope;
+}
+
+bool wi_worker_backlogged(const weir_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->process->workers; i++)
+        if (worker->overflow[i].count)
+            return true;
+    return false;
+}
+
+static void wake_receivers(weir_worker *worker)
+{
+    wi_process *process = worker->process;
+    bool fenced = false;
+    for (uint32_t to = 0; to < process->workers; to++) {
+        if (worker->overflow[to].count)
+            drain_overflow(worker, to);
+        if (!worker->sent_to[to])
+            continue;
+        worker->sent_to[to] = false;
+        if (!fenced)
+            wi_full_fence();
+        fenced = true;
+        if (atomic_load_explicit(&process->seats[to].parked, memory_order_relaxed))
+            wi_wake(process, to);
+    }
+}
+
+/* ---- taking messages -------------------------------------------------------------------------------- */
+
+static void take_envelope(weir_worker *worker, wi_envelope envelope)
+{
+    wi_flow *flow = wi_worker_flow(worker, envelope.flow);
+    if (flow) {
+        wi_flow_deliver(flow, envelope.op, envelope.input, envelope.batch);
+    } else if (envelope.flow >= worker->flow_next) { /* not built here yet */
+        wi_grow(&worker->stash, &worker->stash_capacity, worker->stash_count + 1,
+                sizeof envelope);
+        worker->stash[worker->stash_count++] = envelope;
+    } else { /* dropped here */
+        weir_batch_drop(envelope.batch);
+    }
+}
+
+static bool take_rings(weir_worker *worker)
+{
+    wi_process *process = worker->process;
+    bool took = false;
+    for (uint32_t from = 0; from < process->workers; from++) {
+        if (from == worker->index)
+            continue;
+        wi_ring *ring = &process->rings[from * process->workers + worker->index];
+        wi_envelope envelope;
+        for (int budget = RING_BUDGET; budget && wi_ring_pop(ring, &envelope); budget--) {
+            take_envelope(worker, envelope);
+            took = true;
+        }
+    }
+    return took;
+}
+
+static bool take_mail(weir_worker *worker)
+{
+    if (!atomic_load_explicit(&worker->seat->mailbox, memory_order_relaxed))
+        return false;
+    wi_mail *newest = atomic_exchange_explicit(&worker->seat->mailbox, NULL, memory_order_acquire);
+    wi_mail *oldest = NULL;
+    while (newest) {
+        wi_mail *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    while (oldest) {
+        wi_mail *next = oldest->next;
+        oldest->take(worker, oldest);
+        oldest = next;
+    }
+    return true;
+}
+
+/* ---- timers: a binary heap by due time --------------------------------------------------------------- */
+
+void wi_worker_timer(weir_worker *worker, uint64_t due_ns, uint32_t flow, uint32_t op)
+{
+    wi_grow(&worker->timers, &worker->timer_capacity, worker->timer_count + 1,
+            sizeof *worker->timers);
+    uint32_t at = worker->timer_count++;
+    while (at && worker->timers[(at - 1) / 2].due_ns > due_ns) {
+        worker->timers[at] = worker->timers[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    worker->timers[at] = (wi_timer){due_ns, flow, op};
+}
+
+static wi_timer pop_timer(weir_worker *worker)
+{
+    wi_timer first = worker->timers[0];
+    wi_timer last = worker->timers[--worker->timer_count];
+    uint32_t at = 0;
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= worker->timer_count)
+            break;
+        if (child + 1 < worker->timer_count &&
+            worker->timers[child + 1].due_ns < worker->timers[child].due_ns)
+            child++;
+        if (worker->timers[child].due_ns >= last.due_ns)
+            break;
+        worker->timers[at] = worker->timers[child];
+        at = child;
+    }
+    worker->timers[at] = last;
+    return first;
+}
+
+static bool take_timers(weir_worker *worker)
+{
+    if (!worker->timer_count)
+        return false;
+    uint64_t now = wi_clock_ns(worker->process);
+    bool took = false;
+    while (worker->timer_count && worker->timers[0].due_ns <= now) {
+        wi_timer timer = pop_timer(worker);
+        wi_flow *flow = wi_worker_flow(worker, timer.flow);
+        if (!flow)
+            continue;
+        weir_activate(flow->ops[timer.op]);
+        took = true;
+    }
+    return took;
+}
+
+/* ---- stepping ------------------------------------------------------------------------------------------- */
+
+static bool any_live(const weir_worker *worker)
+{
+    for (uint32_t i = worker->flow_count; i-- > 0;)
+        if (!wi_shared_done(worker->flows[i]->shared))
+            return true;
+    return false;
+}
+
+bool wi_worker_step(weir_worker *worker)
+{
+    wi_process *process = worker->process;
+    wi_assert(!worker->current, "operators do not step the worker that runs them");
+    bool did = take_mail(worker) | take_timers(worker);
+    if (process->workers > 1)
+        did |= take_rings(worker);
+    for (uint32_t i = 0; i < worker->flow_count; i++)
+        did |= wi_flow_step(worker->flows[i]);
+    if (process->workers > 1)
+        wake_receivers(worker);
+    wi_tsan_release_quiescent();
+    urcu_qsbr_quiescent_state();
+    worker->busy = did;
+    return any_live(worker);
+}
+
+bool weir_step(weir_worker *worker)
+{
+    if (wi_stopping(worker->process))
+        return false;
+    bool live = wi_worker_step(worker);
+    if (worker->fiber)
+        wi_fiber_yield(worker->fiber, !worker->busy, UINT64_MAX);
+    else if (!worker->busy && worker->process->crowded)
+        sched_yield();
+    return live;
+}
+
+/* ---- parking ------------------------------------------------------------------------------------------------ */
+
+/* Whether nothing waits for this worker; then also until when it may sleep. */
+bool wi_worker_may_sleep(weir_worker *worker, uint64_t *until_ns_out)
+{
+    wi_process *process = worker->process;
+    if (wi_stopping(process) || wi_worker_backlogged(worker) ||
+        atomic_load_explicit(&worker->seat->mailbox, memory_order_relaxed))
+        return false;
+    for (uint32_t from = 0; from < process->workers; from++)
+        if (from != worker->index &&
+            !wi_ring_empty(&process->rings[from * process->workers + worker->index]))
+            return false;
+    bool dropped = false;
+    for (uint32_t i = 0; i < worker->flow_count; i++) {
+        wi_flow *flow = worker->flows[i];
+        uint32_t by;
+        if (flow->any_active || flow->changes->nonzero || flow->dirty || wi_shared_moved(flow))
+            return false;
+        dropped |= wi_shared_dropped(flow->shared, &by);
+    }
+    uint64_t until = worker->timer_count ? worker->timers[0].due_ns : UINT64_MAX;
+    if (dropped) /* look again whether a peer's drop is still not followed here */
+        until = wi_clock_ns(process) + 100000000;
+    *until_ns_out = until;
+    return true;
+}
+
+static void sleep_until(weir_worker *worker, uint64_t until_ns)
+{
+    wi_process *process = worker->process;
+    atomic_store_explicit(&worker->seat->parked, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&process->parked_count, 1, memory_order_relaxed);
+    wi_full_fence();
+    uint64_t until;
+    if (wi_worker_may_sleep(worker, &until) && until >= until_ns) {
+        wi_tsan_release_quiescent();
+        urcu_qsbr_thread_offline();
+        wi_seat_wait(process, worker->seat, until_ns);
+        urcu_qsbr_thread_online();
+    }
+    atomic_fetch_sub_explicit(&process->parked_count, 1, memory_order_relaxed);
+    atomic_store_explicit(&worker->seat->parked, 0, memory_order_relaxed);
+}
+
+bool weir_step_or_park(weir_worker *worker, uint64_t max_ns)
+{
+    wi_process *process = worker->process;
+    if (wi_stopping(process))
+        return false;
+    bool live = wi_worker_step(worker);
+    if (worker->busy || max_ns == 0 || (!live && max_ns == UINT64_MAX)) {
+        if (worker->fiber)
+            wi_fiber_yield(worker->fiber, !worker->busy, UINT64_MAX);
+        return live;
+    }
+    uint64_t start = wi_clock_ns(process);
+    uint64_t deadline = weir_add_saturating(start, max_ns);
+    if (worker->fiber) {
+        uint64_t until = worker->timer_count ? worker->timers[0].due_ns : UINT64_MAX;
+        wi_fiber_yield(worker->fiber, true, until < deadline ? until : deadline);
+        return any_live(worker);
+    }
+    for (uint32_t spins = 1;; spins++) {
+        live = wi_worker_step(worker);
+        if (worker->busy || wi_stopping(process))
+            return live && !wi_stopping(process);
+        if (spins % 16 == 0 && wi_clock_ns(process) - start >= process->config.spin_ns)
+            break;
+    }
+    uint64_t until;
+    if (wi_worker_may_sleep(worker, &until))
+        sleep_until(worker, until < deadline ? until : deadline);
+    return any_live(worker);
+}
+
+void weir_run(weir_worker *worker)
+{
+    while (weir_step_or_park(worker, UINT64_MAX)) {
+    }
+}
+
+/* ---- the end of the worker's function ---------------------------------------------------------------------- */
+
+void wi_worker_close_inputs(weir_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->flow_count; i++) {
+        wi_flow *flow = worker->flows[i];
+        while (flow->closer_count) {
+            wi_closer closer = flow->closers[--flow->closer_count];
+            closer.close(closer.arg);
+        }
+    }
+}
+
+/* ---- what a worker knows ---------------------------------------------------------------------------------------- */
+
+uint32_t weir_worker_index(const weir_worker *worker)
+{
+    return worker->index;
+}
+
+uint32_t weir_worker_count(const weir_worker *worker)
+{
+    return worker->process->workers;
+}
+
+bool weir_stopping(const weir_worker *worker)
+{
+    return wi_stopping(worker->process);
+}
+
+uint64_t weir_now(weir_worker *worker)
+{
+    return wi_clock_ns(worker->process);
+}
+
+/* splitmix64 (Steele, Lea and Flood 2014). */
+uint64_t weir_random(weir_worker *worker)
+{
+    uint64_t z = worker->random += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}

@@ -1,0 +1,60 @@
+//! CPU that the workers of a live dataflow use while there is nothing to do: they do a little
+//! work, then wait on an input that stays open. Percent of one core, all threads together.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Exchange, Input, Probe};
+
+use crate::args::Args;
+use crate::report::Report;
+
+const ROUNDS: u64 = 1_000;
+
+pub fn run(args: &Args) -> Report {
+    let seconds = args.number("seconds", 2);
+    let workers = args.workers;
+    let (ready, done) = mpsc::channel();
+    let ready = std::sync::Mutex::new(ready);
+
+    let guards = timely::execute(args.config(), move |worker| {
+        let (mut input, probe) = worker.dataflow::<u64, _, _>(|scope| {
+            let (input, stream) = scope.new_input::<Vec<u64>>();
+            (input, stream.exchange(|x| *x).map(|x| x + 1).probe().0)
+        });
+        for round in 0..ROUNDS {
+            input.send(round);
+            input.advance_to(round + 1);
+            while probe.less_than(&(round + 1)) {
+                worker.step();
+            }
+        }
+        // Never closed, so the dataflow stays, and timely's own loop waits for it.
+        std::mem::forget(input);
+        ready.lock().expect("not poisoned").send(()).expect("main listens");
+    })
+    .expect("timely starts");
+
+    for _ in 0..workers {
+        done.recv().expect("every worker gets ready");
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let clock = Instant::now();
+    let before = cpu_ns();
+    std::thread::sleep(Duration::from_secs(seconds));
+    let percent = (cpu_ns() - before) as f64 / clock.elapsed().as_nanos() as f64 * 100.0;
+    // The workers never end by themselves.
+    std::mem::forget(guards);
+    Report::new("% of a core", percent, workers as u64 * ROUNDS)
+}
+
+/// Nanoseconds that the threads of this process have run.
+fn cpu_ns() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("proc is mounted");
+    tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+        .sum()
+}

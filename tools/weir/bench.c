@@ -1,0 +1,312 @@
+/* `weir bench runtime`: runs each figure on weir and, if asked, on its peer, in turns, so
+ * that what else the machine does meets both alike; compares the checks; prints medians. */
+#include "bench.h"
+#include "command.h"
+
+#include "base/alloc.h"
+
+#include <weir/base.h>
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    ARGS_MAX = 64,
+    LIST_MAX = 64,
+    WORKERS_MAX = 1024,
+    RUN_TIMEOUT_S = 300,
+    TEXT_BYTES = 200000000,
+};
+
+struct plan {
+    const struct bench_figure *figures[LIST_MAX];
+    unsigned workers[LIST_MAX];
+    unsigned figure_count, worker_count, runs;
+    bool peers, json;
+    char *set;          /* more options for both sides, separated by single spaces; or NULL */
+    char *text;         /* word_count's file, or NULL if no figure needs it */
+    char *peer_program; /* or NULL */
+};
+
+static void print_help(void)
+{
+    printf("usage: weir bench runtime [options]\n\n"
+           "Measures weir's runtime, every run a process of its own, and prints medians.\n\n"
+           "  --peers           measure the peer beside it, in turns (needs cargo), and compare\n"
+           "                    the results of both\n"
+           "  --runs N          runs of each figure and side (default 5)\n"
+           "  --figures A,B     only these (default: all)\n"
+           "  --workers N,M     numbers of workers (default: 1,2)\n"
+           "  --set NAME=N,...  other amounts of work, for both sides: batch, epochs,\n"
+           "                    outstanding, rounds, operators, dataflows, nodes, edges, seconds,\n"
+           "                    file\n"
+           "  --json            one JSON object a line; the machine on stderr\n"
+           "  --help\n\n"
+           "figures:\n");
+    for (unsigned i = 0; i < bench_figure_count; i++)
+        printf("  %-19s %s; %s\n", bench_figures[i].name, bench_figures[i].summary,
+               bench_figures[i].unit);
+    printf("\nThe status is 1 if a run failed or the two sides' results differ.\n");
+}
+
+/* ---- the command line ----------------------------------------------------------------- */
+
+static bool parse_count(const char *option, const char *text, unsigned max, unsigned *count_out)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    *count_out = (unsigned)number;
+    if (*text >= '0' && *text <= '9' && !*end && number >= 1 && number <= max)
+        return true;
+    fprintf(stderr, "weir bench: --%s: '%s' is not a number from 1 to %u\n", option, text, max);
+    return false;
+}
+
+static bool parse_figures(char *list, struct plan *plan)
+{
+    plan->figure_count = 0;
+    for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
+        const struct bench_figure *figure = bench_figure_find(name);
+        if (!figure || plan->figure_count == LIST_MAX) {
+            fprintf(stderr, "weir bench: no figure '%s'; `weir bench runtime --help` lists them\n",
+                    name);
+            return false;
+        }
+        plan->figures[plan->figure_count++] = figure;
+    }
+    return true;
+}
+
+static bool parse_workers(char *list, struct plan *plan)
+{
+    plan->worker_count = 0;
+    for (char *text = strtok(list, ","); text; text = strtok(NULL, ",")) {
+        if (plan->worker_count == LIST_MAX ||
+            !parse_count("workers", text, WORKERS_MAX, &plan->workers[plan->worker_count]))
+            return false;
+        plan->worker_count++;
+    }
+    return true;
+}
+
+/* "batch=10,epochs=5" -> "--batch 10 --epochs 5" */
+static bool parse_set(char *list, struct plan *plan)
+{
+    for (char *pair = strtok(list, ","); pair; pair = strtok(NULL, ",")) {
+        char *value = strchr(pair, '='), *longer;
+        if (!value || strchr(pair, ' ')) {
+            fprintf(stderr, "weir bench: --set: '%s' is not NAME=VALUE\n", pair);
+            return false;
+        }
+        *value++ = 0;
+        const char *before = plan->set ? plan->set : "";
+        if (asprintf(&longer, "%s%s--%s %s", before, *before ? " " : "", pair, value) < 0)
+            return false;
+        free(plan->set);
+        plan->set = longer;
+    }
+    return true;
+}
+
+/* The exit status, or -1 to go on. */
+static int parse(int argc, char **argv, struct plan *plan)
+{
+    static const struct option options[] = {
+        {"peers", no_argument, NULL, 'p'},         {"runs", required_argument, NULL, 'r'},
+        {"figures", required_argument, NULL, 'f'}, {"workers", required_argument, NULL, 'w'},
+        {"set", required_argument, NULL, 's'},     {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    };
+    bool understood = true;
+    int option;
+    while (understood && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (option) {
+        case 'p': plan->peers = true; break;
+        case 'j': plan->json = true; break;
+        case 'r': understood = parse_count("runs", optarg, BENCH_RUNS_MAX, &plan->runs); break;
+        case 'f': understood = parse_figures(optarg, plan); break;
+        case 'w': understood = parse_workers(optarg, plan); break;
+        case 's': understood = parse_set(optarg, plan); break;
+        case 'h': print_help(); return 0;
+        default:
+            fprintf(stderr, "`weir bench runtime --help` lists the options\n");
+            understood = false;
+        }
+    }
+    if (understood && optind < argc) {
+        fprintf(stderr, "weir bench: unexpected '%s'\n", argv[optind]);
+        understood = false;
+    }
+    return understood ? -1 : 2;
+}
+
+/* ---- runs ----------------------------------------------------------------------------- */
+
+/* Splits a copy of `options` into words at the end of argv. */
+static unsigned append_options(const char **argv, unsigned count, char *options)
+{
+    char *rest = options;
+    for (char *word = strtok_r(options, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        if (count < ARGS_MAX - 1)
+            argv[count++] = word;
+    argv[count] = NULL;
+    return count;
+}
+
+static void show_progress(const struct bench_row *row, unsigned done, unsigned total, bool peer)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K[%u/%u] %s, %u worker%s, run %u, %s", done + 1, total,
+                row->figure->name, row->workers, row->workers == 1 ? "" : "s", row->runs + 1,
+                peer ? "peer" : "weir");
+}
+
+static void clear_progress(void)
+{
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+}
+
+/* One run of one side; false after saying why there is no result. */
+static bool run_once(const struct plan *plan, const struct bench_figure *figure, unsigned workers,
+                     bool peer, struct bench_result *result_out)
+{
+    const char *argv[ARGS_MAX];
+    char workers_text[16], *options = NULL, *output = NULL;
+    unsigned count = 0;
+    snprintf(workers_text, sizeof workers_text, "%u", workers);
+    argv[count++] = peer ? plan->peer_program : bench_self();
+    if (!peer)
+        argv[count++] = "bench-run";
+    argv[count++] = peer ? figure->peer_figure : figure->name;
+    argv[count++] = "--workers";
+    argv[count++] = workers_text;
+    if (figure->needs_text && plan->text) {
+        argv[count++] = "--file";
+        argv[count++] = plan->text;
+    }
+    if (asprintf(&options, "%s %s %s", figure->options,
+                 peer && figure->peer_options ? figure->peer_options : "",
+                 plan->set ? plan->set : "") < 0)
+        return false;
+    append_options(argv, count, options);
+
+    const char *problem = bench_child(argv, NULL, RUN_TIMEOUT_S, &output);
+    if (!problem && !bench_result_parse(output, result_out))
+        problem = "it printed no result";
+    if (problem) {
+        clear_progress();
+        fprintf(stderr, "weir bench: %s, %u workers, %s: %s\n", figure->name, workers,
+                peer ? "peer" : "weir", problem);
+    }
+    free(options);
+    free(output);
+    return !problem;
+}
+
+/* All runs of one row; false if one failed or the results differ. */
+static bool run_row(const struct plan *plan, struct bench_row *row, unsigned done, unsigned total)
+{
+    row->has_peer = plan->peers;
+    for (unsigned run = 0; run < plan->runs; run++) {
+        struct bench_result *weir = &row->weir[run], *peer = &row->peer[run];
+        show_progress(row, done, total, false);
+        if (!run_once(plan, row->figure, row->workers, false, weir))
+            return false;
+        if (plan->peers) {
+            show_progress(row, done, total, true);
+            if (!run_once(plan, row->figure, row->workers, true, peer))
+                return false;
+        }
+        row->runs = run + 1;
+        uint64_t expected = plan->peers ? peer->check : row->weir[0].check;
+        if (weir->check != expected) {
+            clear_progress();
+            fprintf(stderr, "weir bench: %s, %u workers: WRONG RESULT: weir's check is %llu, %s "
+                            "%llu\n", row->figure->name, row->workers,
+                    (unsigned long long)weir->check,
+                    plan->peers ? "the peer's" : "that of its first run",
+                    (unsigned long long)expected);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool prepare(struct plan *plan)
+{
+    bool needs_text = false;
+    for (unsigned i = 0; i < plan->figure_count; i++)
+        needs_text |= plan->figures[i]->needs_text;
+    if (needs_text && !(plan->text = bench_text_file(TEXT_BYTES)))
+        return false;
+    return !plan->peers || (plan->peer_program = bench_peers_build());
+}
+
+static int run_plan(const struct plan *plan)
+{
+    unsigned total = plan->figure_count * plan->worker_count, done = 0;
+    struct bench_row *rows = WI_NEWS(struct bench_row, total);
+    bool all_good = true;
+    if (!plan->json)
+        bench_report_head();
+    for (unsigned f = 0; f < plan->figure_count; f++) {
+        for (unsigned w = 0; w < plan->worker_count; w++) {
+            struct bench_row *row = &rows[done];
+            row->figure = plan->figures[f];
+            row->workers = plan->workers[w];
+            if (!run_row(plan, row, done, total)) {
+                all_good = false;
+                total--;
+                memset(row, 0, sizeof *row);
+                continue;
+            }
+            clear_progress();
+            if (plan->json)
+                bench_report_json(row);
+            else
+                bench_report_row(row);
+            done++;
+        }
+    }
+    if (!plan->json)
+        bench_report_details(rows, done);
+    wi_free(rows);
+    return all_good ? 0 : 1;
+}
+
+static int measure(struct plan *plan)
+{
+    char *machine = bench_machine();
+    fprintf(plan->json ? stderr : stdout, "weir %s on %s\n", WEIR_VERSION,
+            machine ? machine : "?");
+    fflush(stdout);
+    free(machine);
+    return prepare(plan) ? run_plan(plan) : 1;
+}
+
+int command_bench(int argc, char **argv)
+{
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        print_help();
+        return 0;
+    }
+    if (argc < 2 || strcmp(argv[1], "runtime")) {
+        fprintf(stderr, "usage: weir bench runtime [options]; --help says more\n");
+        return 2;
+    }
+    struct plan plan = {.runs = 5, .workers = {1, 2}, .worker_count = 2};
+    for (unsigned i = 0; i < bench_figure_count; i++)
+        plan.figures[plan.figure_count++] = &bench_figures[i];
+    argv[1] = (char *)"weir bench"; /* as getopt names us */
+    int status = parse(argc - 1, argv + 1, &plan);
+    if (status < 0)
+        status = measure(&plan);
+    free(plan.set);
+    free(plan.text);
+    free(plan.peer_program);
+    return status;
+}

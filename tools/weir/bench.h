@@ -1,0 +1,107 @@
+/* What the files of `weir bench` share.
+ *
+ * A figure is one thing measured at one number of workers. Each run of it is a process of
+ * its own, ours (`weir bench-run`) or the peer's, that prints one JSON object; both get the
+ * same options, so that the table in bench_figures.c is the one place that says how much
+ * work a figure is. */
+#ifndef WEIR_TOOLS_BENCH_H
+#define WEIR_TOOLS_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- figures (bench_figures.c) ------------------------------------------------------- */
+
+/* The amounts of a run. A figure reads those that concern it. */
+struct bench_args {
+    const char *figure;
+    unsigned workers;
+    uint64_t batch, epochs, outstanding; /* exchange */
+    uint64_t rounds, operators, dataflows;
+    uint64_t nodes, edges; /* bfs */
+    uint64_t seconds;      /* idle */
+    const char *file;      /* word_count */
+};
+
+/* What one run found. */
+struct bench_result {
+    double value; /* in the figure's unit; for latencies the p50 */
+    uint64_t check;
+    uint64_t peak_kb;
+    bool has_spread;
+    uint64_t p50_ns, p99_ns, max_ns;
+};
+
+struct bench_figure {
+    const char *name;
+    const char *summary;
+    const char *unit;
+    bool less_is_better;
+    bool shows_memory;
+    bool needs_text;
+    const char *options;      /* for both sides, separated by single spaces */
+    const char *peer_figure;  /* how the peer calls it */
+    const char *peer_options; /* for the peer alone, or NULL */
+    void (*run)(const struct bench_args *args, struct bench_result *result_out);
+};
+
+extern const struct bench_figure bench_figures[];
+extern const unsigned bench_figure_count;
+
+const struct bench_figure *bench_figure_find(const char *name);
+
+/* Our side of the figures. */
+void bench_exchange(const struct bench_args *args, struct bench_result *result_out);
+void bench_round(const struct bench_args *args, struct bench_result *result_out);
+void bench_barrier(const struct bench_args *args, struct bench_result *result_out);
+void bench_ping_pong(const struct bench_args *args, struct bench_result *result_out);
+void bench_event_driven(const struct bench_args *args, struct bench_result *result_out);
+void bench_event_driven_empty(const struct bench_args *args, struct bench_result *result_out);
+void bench_word_count(const struct bench_args *args, struct bench_result *result_out);
+void bench_bfs(const struct bench_args *args, struct bench_result *result_out);
+void bench_idle(const struct bench_args *args, struct bench_result *result_out);
+
+/* ---- running a process (bench_child.c) ----------------------------------------------- */
+
+/* Runs argv (NULL at its end; argv[0] is looked up in PATH if it has no slash) in `folder`
+ * (NULL: here) until it ends, or kills it after timeout_s. What it prints on stdout goes to
+ * *output_out (to be freed), or to our stderr if that is NULL. Returns NULL if it ended
+ * with status 0, or else the reason, valid until the next call. */
+const char *bench_child(const char *const argv[], const char *folder, unsigned timeout_s,
+                        char **output_out);
+/* Reads the JSON object that a run printed; false if there is none. */
+bool bench_result_parse(const char *output, struct bench_result *result_out);
+
+/* ---- the rest ------------------------------------------------------------------------ */
+
+/* Where the peers' program is, built if need be; NULL after saying why not. */
+char *bench_peers_build(void);
+/* A text file of `bytes` or a little more, made at its first use and kept in the user's
+ * cache folder; NULL after saying why not. */
+char *bench_text_file(uint64_t bytes);
+/* One line about this machine, to be freed. */
+char *bench_machine(void);
+/* The executable that is running. */
+const char *bench_self(void);
+
+/* ---- results (bench_report.c) --------------------------------------------------------- */
+
+enum { BENCH_RUNS_MAX = 1000 };
+
+/* All the runs of one figure at one number of workers. */
+struct bench_row {
+    const struct bench_figure *figure;
+    unsigned workers;
+    unsigned runs; /* of each side */
+    bool has_peer;
+    struct bench_result weir[BENCH_RUNS_MAX];
+    struct bench_result peer[BENCH_RUNS_MAX];
+};
+
+void bench_report_head(void);
+void bench_report_row(const struct bench_row *row);
+/* The p99 and largest of latencies, and peak memory, where a row has them. */
+void bench_report_details(const struct bench_row *rows, unsigned count);
+void bench_report_json(const struct bench_row *row);
+
+#endif

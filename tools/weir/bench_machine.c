@@ -1,0 +1,107 @@
+/* One line about the machine. How long a cache line takes from core to core and back decides
+ * most figures of two workers, and on a virtual machine it changes by the hour. */
+#include "bench.h"
+#include "bench_data.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 31, TRIPS = 2000 };
+
+/* The line that goes back and forth. Even: the measuring thread's turn; odd: the other's.
+ * Written by both in turn; each store releases what the other's load acquires. */
+struct ball {
+    _Alignas(128) _Atomic uint64_t turn;
+    int cpu; /* of the thread that returns it */
+};
+
+static void pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+static void wait_for(struct ball *ball, uint64_t turn)
+{
+    while (atomic_load_explicit(&ball->turn, memory_order_acquire) != turn)
+        ;
+}
+
+static void *return_ball(void *arg)
+{
+    struct ball *ball = arg;
+    pin(ball->cpu);
+    for (uint64_t trip = 0; trip < (uint64_t)SAMPLES * TRIPS; trip++) {
+        wait_for(ball, 2 * trip + 1);
+        atomic_store_explicit(&ball->turn, 2 * trip + 2, memory_order_release);
+    }
+    return NULL;
+}
+
+/* The median round trip between two CPUs in ns, or 0 if it cannot be measured. */
+static double round_trip_ns(int here, int there)
+{
+    struct ball ball = {.cpu = there};
+    uint32_t samples_ns[SAMPLES];
+    cpu_set_t before;
+    pthread_t other;
+    sched_getaffinity(0, sizeof before, &before);
+    if (pthread_create(&other, NULL, return_ball, &ball))
+        return 0;
+    pin(here);
+    for (uint64_t sample = 0, trip = 0; sample < SAMPLES; sample++) {
+        uint64_t begin = bench_now_ns();
+        for (unsigned i = 0; i < TRIPS; i++, trip++) {
+            atomic_store_explicit(&ball.turn, 2 * trip + 1, memory_order_release);
+            wait_for(&ball, 2 * trip + 2);
+        }
+        samples_ns[sample] = (uint32_t)(bench_now_ns() - begin);
+    }
+    pthread_join(other, NULL);
+    sched_setaffinity(0, sizeof before, &before);
+    bench_sort_samples(samples_ns, SAMPLES);
+    return (double)bench_percentile(samples_ns, SAMPLES, 50) / TRIPS;
+}
+
+static void model_name(char *name, size_t size)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    snprintf(name, size, "unknown processor");
+    while (file && fgets(line, sizeof line, file)) {
+        char *value = strstr(line, ": ");
+        if (strncmp(line, "model name", 10) || !value)
+            continue;
+        value[strcspn(value, "\n")] = 0;
+        snprintf(name, size, "%s", value + 2);
+        break;
+    }
+    if (file)
+        fclose(file);
+}
+
+char *bench_machine(void)
+{
+    char name[200], trip[64] = "";
+    int cpus[2] = {-1, -1}, count = 0;
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    sched_getaffinity(0, sizeof allowed, &allowed);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && count++ < 2)
+            cpus[count - 1] = cpu;
+    if (count > 1)
+        snprintf(trip, sizeof trip, ", cache-line round trip %.0f ns",
+                 round_trip_ns(cpus[0], cpus[1]));
+    model_name(name, sizeof name);
+    char *line;
+    if (asprintf(&line, "%s, %d core%s%s", name, count, count == 1 ? "" : "s", trip) < 0)
+        return NULL;
+    return line;
+}

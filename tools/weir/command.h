@@ -1,0 +1,10 @@
+/* The subcommands of `weir`. Each gets its own words (argv[0] is the subcommand's name) and
+ * returns the exit status: 0 for success, 1 for failure, 2 for words it did not understand. */
+#ifndef WEIR_TOOLS_COMMAND_H
+#define WEIR_TOOLS_COMMAND_H
+
+int command_bench(int argc, char **argv);
+/* One run of one figure in a process of its own, as `weir bench` starts it. */
+int command_bench_run(int argc, char **argv);
+
+#endif
