@@ -346,7 +346,6 @@ static void free_fronts(wi_tracker *tracker)
     for (uint32_t i = 0; i < tracker->place_count - tracker->position_count; i++) {
         wi_multiset_fini(&tracker->inner[i].implied);
         weir_antichain_fini(&tracker->inner[i].own);
-        weir_antichain_fini(&tracker->inner[i].before);
     }
     for (uint32_t i = 0; i < tracker->entry_count; i++)
         weir_antichain_fini(&tracker->entries[i].seen);
@@ -361,7 +360,7 @@ void wi_tracker_free(wi_tracker *tracker)
     for (uint32_t i = 0; i < tracker->region_count; i++) {
         wi_free(tracker->regions[i].heap);
         wi_free(tracker->regions[i].stale);
-        wi_free(tracker->regions[i].touched);
+        wi_free(tracker->regions[i].changed);
     }
     for (wi_loc i = 0; tracker->loc_names && i < tracker->flat.loc_count; i++)
         wi_free(tracker->loc_names[i]);

@@ -1,7 +1,7 @@
 /* Multisets of times in sorted blocks.
  *
  * M1 The entries of a block, and the blocks, are in strictly ascending lexicographic order;
- *    no count is 0; only a single block may be empty.
+ *    no count is 0; only a single block may be empty, or smaller than WI_BLOCK_TIMES.
  * M2 A block's `positive` is the number of its positive counts.
  * M3 With more than one dimension, a block's `floor` is at or before each of its times with
  *    a positive count, and the set's before all of them. It is not raised when a time
@@ -152,8 +152,6 @@ static void block_join(wi_multiset *set, uint32_t index)
     wi_block *low = set->blocks[index], *high = set->blocks[index + 1];
     if (low->count + high->count > WI_BLOCK_TIMES / 2)
         return;
-    if (low->capacity < WI_BLOCK_TIMES)
-        low = set->blocks[index] = block_sized(low, WI_BLOCK_TIMES, set->dims);
     memcpy(entry_at(low, low->count, set->dims), high->words,
            (size_t)high->count * (size_t)(set->dims + 1) * 8);
     low->count += high->count;

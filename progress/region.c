@@ -93,28 +93,28 @@ static void carry(wi_tracker *tracker, wi_region *region, const wi_inner *inner,
     }
 }
 
-static void touch(wi_region *region, const wi_place *place, wi_inner *inner, uint32_t index)
+/* The first time that enters or leaves a front does so for good (T5), so that there is no
+ * need to compare fronts in the end. */
+static void note_changed(wi_region *region, wi_inner *inner, uint32_t index)
 {
-    if (inner->touched)
+    if (inner->changed)
         return;
-    inner->touched = true;
-    weir_antichain_copy(&inner->before, &place->front);
-    if (region->touched_count == region->touched_capacity)
-        wi_grow(&region->touched, &region->touched_capacity, region->touched_count + 1,
-                sizeof *region->touched);
-    region->touched[region->touched_count++] = index;
+    inner->changed = true;
+    if (region->changed_count == region->changed_capacity)
+        wi_grow(&region->changed, &region->changed_capacity, region->changed_count + 1,
+                sizeof *region->changed);
+    region->changed[region->changed_count++] = index;
 }
 
 /* A time is implied that was not: it enters the front unless one there is before it, and
  * those that it is before leave. */
 static void appear(wi_tracker *tracker, wi_region *region, uint32_t index, const weir_time *time)
 {
-    wi_place *place = &tracker->places[index];
     wi_inner *inner = &tracker->inner[index - tracker->position_count];
-    weir_antichain *front = &place->front;
+    weir_antichain *front = &tracker->places[index].front;
     if (wi_antichain_le(front, time, inner->dims))
         return;
-    touch(region, place, inner, index);
+    note_changed(region, inner, index);
     uint32_t at = wi_antichain_seek(front, time), kept = at;
     for (uint32_t i = at; i < front->count; i++) {
         if (weir_time_le(time, &front->times[i]))
@@ -131,13 +131,12 @@ static void appear(wi_tracker *tracker, wi_region *region, uint32_t index, const
  * there is before take its place. */
 static void vanish(wi_tracker *tracker, wi_region *region, uint32_t index, const weir_time *time)
 {
-    wi_place *place = &tracker->places[index];
     wi_inner *inner = &tracker->inner[index - tracker->position_count];
-    weir_antichain *front = &place->front, *found = &tracker->scratch;
+    weir_antichain *front = &tracker->places[index].front, *found = &tracker->scratch;
     uint32_t at = wi_antichain_seek(front, time);
     if (at == front->count || !weir_time_eq(&front->times[at], time))
         return;
-    touch(region, place, inner, index);
+    note_changed(region, inner, index);
     wi_antichain_remove_at(front, at);
     carry(tracker, region, inner, time, -1);
     weir_antichain_clear(found);
@@ -208,17 +207,14 @@ static void take_in(wi_tracker *tracker, wi_region *region)
 
 static void report(wi_tracker *tracker, wi_region *region)
 {
-    for (uint32_t i = 0; i < region->touched_count; i++) {
-        wi_place *place = &tracker->places[region->touched[i]];
-        wi_inner *inner = &tracker->inner[region->touched[i] - tracker->position_count];
-        inner->touched = false;
-        if (weir_antichain_eq(&inner->before, &place->front))
-            continue;
+    for (uint32_t i = 0; i < region->changed_count; i++) {
+        wi_place *place = &tracker->places[region->changed[i]];
+        tracker->inner[region->changed[i] - tracker->position_count].changed = false;
         place->least = place->front.count ? place->front.times[0].at[0] : UINT64_MAX;
         wi_report(tracker, place);
         wi_mark_all(tracker, place);
     }
-    region->touched_count = 0;
+    region->changed_count = 0;
 }
 
 void wi_region_settle(wi_tracker *tracker, wi_region *region)

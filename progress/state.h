@@ -61,8 +61,7 @@ typedef struct wi_path {
 typedef struct wi_inner {
     wi_multiset implied; /* own minimal pointstamps, and predecessors' fronts through links */
     weir_antichain own;  /* the minimal pointstamps that implied counts */
-    weir_antichain before; /* if touched: the front when this propagation began */
-    bool touched;
+    bool changed;        /* its front, in this propagation */
     int dims;
     uint32_t way, way_end;
 } wi_inner;
@@ -96,8 +95,8 @@ typedef struct wi_region {
     uint32_t heap_count, heap_capacity;
     uint32_t *stale; /* inner places whose own pointstamps have changed */
     uint32_t stale_count, stale_capacity;
-    uint32_t *touched; /* inner places whose front has changed, for a moment at least */
-    uint32_t touched_count, touched_capacity;
+    uint32_t *changed; /* inner places whose front has changed */
+    uint32_t changed_count, changed_capacity;
     uint32_t entry, entry_end; /* in wi_tracker.entries */
 } wi_region;
 

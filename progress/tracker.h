@@ -70,7 +70,9 @@
  * T5 Once: in a propagation each outer location is visited at most once, and each inner
  *    (l, t) applied at most once (T4).
  * T6 No pointstamp is ever counted at a promised port.
- * T7 The report names exactly the representatives whose front differs from before.
+ * T7 The report names exactly the representatives whose front differs from before. In a
+ *    region those are all whose front has changed at all: the first time that enters or
+ *    leaves it does so because its count was applied, which is not done twice (T5).
  *
  * TERMINATION AND COST. In a region, times pass through a front that will not stay: l loses
  * t, which uncovers x, and then gains t' that covers x again, or loses x too. The +1 for

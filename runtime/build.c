@@ -60,6 +60,16 @@ static void op_full(weir_out *out)
     wi_out_next(out, weir_batch_rows_usual(port->type));
 }
 
+static void op_misuse(weir_out *out, const weir_time *time)
+{
+    wi_output_port *port = out->owner;
+    char is[WEIR_TIME_TEXT_BYTES], opened[WEIR_TIME_TEXT_BYTES];
+    weir_op_stop(port->op, "gives a row of output %u the time %s, which is not at or after %s, at "
+                           "which the output was opened",
+                 port->index, weir_time_text(time, port->dims, is),
+                 weir_time_text(&out->batch->time, port->dims, opened));
+}
+
 weir_op *wi_op_new(weir_scope *scope, const weir_operator *logic, void *arg)
 {
     wi_flow *flow = scope->flow;
@@ -117,6 +127,7 @@ uint32_t wi_op_add_output(weir_op *op, const weir_type *type, int dims)
     port->type = type;
     port->dims = dims;
     wi_out_init(&port->out, type, op_full, port);
+    wi_out_on_misuse(&port->out, op_misuse);
     wi_grow(&op->outputs, &op->output_capacity, op->output_count + 1, sizeof *op->outputs);
     op->outputs[op->output_count++] = port;
     return port->index;
@@ -265,10 +276,6 @@ void weir_builder_keep(weir_builder *builder, void *memory)
 
 void weir_operator_end(weir_builder *builder)
 {
-    weir_op *op = builder->op;
-    if (op->input_count && !op->logic->batch && op->take == wi_op_take)
-        weir_scope_fail(op->scope, "operator %u `%s` has inputs but no `batch` callback", op->index,
-                        op->name);
     wi_free(builder);
 }
 

@@ -21,7 +21,6 @@ typedef struct wi_fibers {
     wi_fiber *fibers;
     ucontext_t scheduler;
     uint64_t random;
-    uint64_t turn;
     void (*body)(weir_worker *worker);
 #ifdef ASAN_FIBERS
     const void *stack;
@@ -37,7 +36,6 @@ struct wi_fiber {
     void *stack;
     bool finished, idle;
     uint64_t until_ns;
-    uint64_t idle_turn; /* the last turn in which someone else did something when it slept */
 #ifdef ASAN_FIBERS
     void *fake;
 #endif
@@ -81,7 +79,6 @@ void wi_fiber_yield(wi_fiber *fiber, bool idle, uint64_t until_ns)
     wi_fibers *all = fiber->all;
     fiber->idle = idle;
     fiber->until_ns = until_ns;
-    fiber->idle_turn = all->turn;
 #ifdef ASAN_FIBERS
     __sanitizer_start_switch_fiber(&fiber->fake, all->stack, all->stack_bytes);
 #endif
@@ -138,7 +135,6 @@ void wi_fibers_run(wi_process *process, void (*body)(weir_worker *worker))
         while (all.fibers[pick].finished)
             pick = (pick + 1) % workers;
         wi_fiber *fiber = &all.fibers[pick];
-        all.turn++;
         atomic_fetch_add_explicit(&process->virtual_ns, TURN_NS, memory_order_relaxed);
         resume(&all, fiber);
         live -= fiber->finished;

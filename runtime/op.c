@@ -17,6 +17,9 @@
 #include "../base/alloc.h"
 #include "../base/assert.h"
 
+/* Batches in a dataflow's queues on one worker beyond which its sources wait. */
+#define QUEUED_BATCHES_MAX 1024
+
 /* ---- what a call allows --------------------------------------------------------------------- */
 
 /* Whether a message at the call's time may cause one at `time` on this output. */
@@ -74,7 +77,10 @@ static void begin_call(weir_op *op, uint32_t input, const weir_time *time)
     op->allows = time != NULL;
     if (time)
         op->allowed = *time;
-    op->flow->worker->current = op;
+    weir_worker *worker = op->flow->worker;
+    op->caller = worker->current;
+    worker->current = op;
+    wi_alloc_blame(op->name);
 }
 
 void wi_op_end_call(weir_op *op)
@@ -87,13 +93,15 @@ void wi_op_end_call(weir_op *op)
         }
     }
     op->calling = op->allows = false;
-    op->flow->worker->current = NULL;
+    op->flow->worker->current = op->caller;
+    wi_alloc_blame(op->caller ? op->caller->name : NULL);
 }
 
 void wi_op_take(weir_op *op, uint32_t input, weir_batch *batch)
 {
     begin_call(op, input, &batch->time);
-    op->logic->batch(op, input, batch);
+    if (op->logic->batch)
+        op->logic->batch(op, input, batch);
     wi_op_end_call(op);
     weir_batch_drop(batch);
 }
@@ -192,6 +200,13 @@ static weir_batch *dequeue(wi_input_port *input)
     return batch;
 }
 
+/* Sources wait while what they sent before has not been taken: rings to other workers are
+ * full, or queues of this one are long. */
+static bool held_back(const wi_flow *flow)
+{
+    return flow->queued > QUEUED_BATCHES_MAX || wi_worker_backlogged(flow->worker);
+}
+
 /* Runs what is due: batches up to a budget of rows, then completed times, the frontier and
  * `run`. What is left over stays activated. */
 void wi_op_run(weir_op *op, uint32_t budget)
@@ -220,7 +235,9 @@ void wi_op_run(weir_op *op, uint32_t budget)
             wi_op_end_call(op);
         }
     }
-    if (op->want_run) {
+    if (op->want_run && op->logic->source && held_back(op->flow)) {
+        wi_flow_activate(op->flow, op->index);
+    } else if (op->want_run) {
         op->want_run = false;
         begin_call(op, UINT32_MAX, NULL);
         op->logic->run(op);

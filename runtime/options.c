@@ -115,7 +115,7 @@ static weir_err *read_number(const char *name, const char *text, uint64_t min, u
 
 static weir_err *take_builtin(parse *p, int id, const char *value)
 {
-    uint64_t number;
+    uint64_t number = 0;
     weir_err *err = NULL;
     switch (id) {
     case OPTION_WORKERS:

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,6 +132,7 @@ static void pin(const weir_worker *worker)
 static void work(weir_worker *worker)
 {
     worker->process->run(worker, worker->process->arg);
+    wi_shared_returned(worker);
     wi_worker_close_inputs(worker);
     weir_run(worker);
 }
@@ -194,6 +196,8 @@ static void init(wi_process *process, const weir_config *config, weir_worker_fn 
     process->seats = wi_alloc_lines(workers * sizeof(wi_seat));
     process->rings = wi_alloc_lines((size_t)workers * workers * sizeof(wi_ring));
     process->worker = wi_alloc_lines(workers * sizeof(weir_worker));
+    process->returned = wi_alloc(workers * sizeof *process->returned);
+    memset(process->returned, 0xff, workers * sizeof *process->returned);
     for (uint32_t i = 0; i < workers; i++)
         wi_worker_init(&process->worker[i], process, i);
 }
@@ -214,6 +218,7 @@ static void fini(wi_process *process)
             wi_shared_free(process->shared[i]);
     urcu_qsbr_barrier(); /* frontiers deferred by publishing */
     wi_free(process->shared);
+    wi_free(process->returned);
     wi_free(process->worker);
     wi_free(process->rings);
     wi_free(process->seats);

@@ -99,7 +99,8 @@ struct weir_op {
     uint32_t output_count, output_capacity;
     wi_pair_summary *summaries;
     uint32_t summary_count, summary_capacity;
-    /* the call in progress: what it allows */
+    /* the call in progress: what it allows, and inside whose call it runs */
+    weir_op *caller;
     bool calling, allows;
     uint32_t calling_input; /* UINT32_MAX: none, `allowed` goes for every output */
     weir_time allowed;
@@ -239,6 +240,8 @@ struct wi_process {
     weir_err *reason;
     wi_shared **shared;
     uint32_t shared_count, shared_capacity;
+    uint32_t *returned; /* by worker: how many dataflows it had built when its function
+                         * returned; UINT32_MAX: it has not; guarded by lock */
     _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
 };
 
@@ -313,6 +316,8 @@ void wi_shared_failed(weir_worker *worker, uint32_t number, const char *name,
 bool wi_shared_post(wi_flow *flow);
 bool wi_shared_done(const wi_shared *shared);
 bool wi_shared_moved(const wi_flow *flow);
+/* The worker's function has returned: it will build no more dataflows. */
+void wi_shared_returned(weir_worker *worker);
 void wi_shared_leave(wi_flow *flow);
 void wi_shared_free(wi_shared *shared);
 bool wi_shared_dropped(const wi_shared *shared, uint32_t *by_out);

@@ -210,6 +210,9 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
     atomic_store_explicit(&shared->done, wi_tracker_idle(tracker), memory_order_release);
 }
 
+static bool try_lock(wi_shared *shared);
+static void hold(wi_shared *shared, wi_changes *own);
+
 /* ---- joining and leaving ------------------------------------------------------------------------------- */
 
 static wi_shared *find_shared(wi_process *process, uint32_t number, const char *name)
@@ -227,12 +230,20 @@ static wi_shared *find_shared(wi_process *process, uint32_t number, const char *
     return process->shared[number];
 }
 
+static weir_err *missing(const wi_shared *shared, uint32_t returned, uint32_t built)
+{
+    return weir_err_new("worker %u has returned without building dataflow `%s`, which worker %u "
+                        "built; every worker must build the same dataflows in the same order",
+                        returned, shared->name, built);
+}
+
 static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
 {
-    if (shared->failed)
-        return weir_err_new("dataflow `%s`: worker %u built it, but on another worker it could "
-                            "not be built",
-                            shared->name, flow->worker->index);
+    if (shared->failure)
+        return weir_err_new("%s", shared->failure);
+    for (uint32_t i = 0; i < shared->process->workers; i++)
+        if (shared->process->returned[i] <= shared->number)
+            return missing(shared, i, flow->worker->index);
     if (shared->tracker) {
         if (strcmp(shared->name, flow->root.name) != 0)
             return weir_err_new("worker %u built dataflow `%s` where worker %u built `%s`; every "
@@ -244,9 +255,9 @@ static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
     weir_err *err = NULL;
     wi_tracker *tracker = wi_tracker_new(make_graph(flow), &err);
     if (!tracker) {
-        shared->failed = true;
         weir_err *named = weir_err_new("dataflow `%s`: %s", shared->name, weir_err_message(err));
         weir_err_free(err);
+        shared->failure = wi_strdup(weir_err_message(named));
         return named;
     }
     open_shared(shared, flow, tracker);
@@ -286,15 +297,40 @@ void wi_shared_failed(weir_worker *worker, uint32_t number, const char *name, co
     wi_process *process = worker->process;
     pthread_mutex_lock(&process->lock);
     wi_shared *shared = find_shared(process, number, name);
-    shared->failed = true;
+    if (!shared->failure)
+        shared->failure = wi_strdup(weir_err_message(why));
     pthread_mutex_unlock(&process->lock);
     if (process->workers > 1)
         wi_stop_with(process, weir_err_new("%s", weir_err_message(why)));
 }
 
+void wi_shared_returned(weir_worker *worker)
+{
+    wi_process *process = worker->process;
+    weir_err *err = NULL;
+    pthread_mutex_lock(&process->lock);
+    process->returned[worker->index] = worker->flow_next;
+    for (uint32_t n = worker->flow_next; n < process->shared_count && !err; n++)
+        if (process->shared[n] && process->shared[n]->tracker)
+            err = missing(process->shared[n], worker->index, process->shared[n]->first_worker);
+    pthread_mutex_unlock(&process->lock);
+    if (err)
+        wi_stop_with(process, err);
+}
+
+/* Changes in the outbox belong to the flow, which is about to go. */
+static void empty_slot(wi_flow *flow)
+{
+    wi_shared *shared = flow->shared;
+    while (atomic_load_explicit(&shared->slots[flow->worker->index].posted, memory_order_acquire))
+        if (try_lock(shared))
+            hold(shared, NULL);
+}
+
 void wi_shared_leave(wi_flow *flow)
 {
     wi_shared *shared = flow->shared;
+    empty_slot(flow);
     if (!wi_shared_done(shared)) {
         uint32_t none = 0;
         atomic_compare_exchange_strong(&shared->dropped, &none, flow->worker->index + 1);
@@ -318,6 +354,7 @@ void wi_shared_free(wi_shared *shared)
     wi_free(shared->op_texts);
     wi_free(shared->op_names);
     wi_tracker_free(shared->tracker);
+    wi_free(shared->failure);
     wi_free(shared->slots);
     wi_free(shared->reps);
     wi_free(shared->dims);

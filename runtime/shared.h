@@ -44,7 +44,7 @@ struct wi_shared {
     /* guarded by process->lock */
     uint32_t members; /* workers that have joined and not left */
     uint32_t joined;
-    bool failed;
+    char *failure; /* why it could not be built; NULL: it could, so far */
     /* the tracker: touched only by the holder of `lock` */
     _Alignas(64) _Atomic(uint32_t) lock;
     wi_slot *slots; /* by worker */

@@ -267,10 +267,11 @@ static bool take_timers(weir_worker *worker)
 
 /* ---- stepping ------------------------------------------------------------------------------------------- */
 
+/* A dataflow that is complete lives here until its operators were told of the last frontier. */
 static bool any_live(const weir_worker *worker)
 {
     for (uint32_t i = worker->flow_count; i-- > 0;)
-        if (!wi_shared_done(worker->flows[i]->shared))
+        if (!wi_shared_done(worker->flows[i]->shared) || wi_shared_moved(worker->flows[i]))
             return true;
     return false;
 }

@@ -16,8 +16,10 @@
  *     WEIR_ROUTE(name, row)                  return a u64 that says where the row goes
  *     WEIR_FOLD(name, in_row, acc_row)       update *acc by a row that counts `diff` times
  *
- * Texts in *out may borrow from *in or from anything else that lives until the end of the
- * body: they are copied where needed. */
+ * Texts in *out may borrow from *in or from anything else that outlives the body: they are
+ * copied where needed. A text that the body itself makes, say from a buffer of its own, is
+ * given a place in the batch that *out belongs to: weir_text_new(into, bytes, length).
+ * (Pushing copies at once, so in a flat map nothing needs to outlive the push.) */
 #ifndef WEIR_KERNEL_H
 #define WEIR_KERNEL_H
 
@@ -69,26 +71,28 @@ WEIR_API void weir_out_stamp(weir_out *out, const weir_batch *like, uint32_t row
 #define WEIR_I_SMALL 256
 
 #define WEIR_MAP(id, in_row, out_row)                                                          \
-    static inline void id##_row(const in_row *restrict in, out_row *restrict out, void *arg);  \
+    static inline void id##_row(const in_row *restrict in, out_row *restrict out,              \
+                                weir_batch *into, void *arg);                                  \
     static void id##_run(const void *in, void *out, uint32_t count, weir_batch *into,          \
                          void *arg)                                                            \
     {                                                                                          \
-        const in_row *restrict from = in;                                                              \
-        out_row *restrict to = out;                                                                    \
+        const in_row *restrict from = in;                                                      \
+        out_row *restrict to = out;                                                            \
         for (uint32_t i = 0; i < count && sizeof(out_row) <= WEIR_I_SMALL; i++) {              \
-            out_row row = {};                                                                  \
-            id##_row(from + i, &row, arg);                                                     \
-            out_row##_store(into, to + i, &row);                                               \
+            out_row weir_made = {};                                                            \
+            id##_row(from + i, &weir_made, into, arg);                                         \
+            out_row##_store(into, to + i, &weir_made);                                         \
         }                                                                                      \
         for (uint32_t i = 0; i < count && sizeof(out_row) > WEIR_I_SMALL; i++) {               \
             memset((void *)(to + i), 0, sizeof(out_row));                                      \
-            id##_row(from + i, to + i, arg);                                                   \
+            id##_row(from + i, to + i, into, arg);                                             \
             out_row##_store(into, to + i, to + i);                                             \
         }                                                                                      \
     }                                                                                          \
     static const weir_map_kernel id = {#id, &in_row##_type, &out_row##_type, id##_run};        \
     static inline void id##_row(WEIR_UNUSED const in_row *restrict in,                         \
-                                WEIR_UNUSED out_row *restrict out, WEIR_UNUSED void *arg)
+                                WEIR_UNUSED out_row *restrict out,                             \
+                                WEIR_UNUSED weir_batch *into, WEIR_UNUSED void *arg)
 
 #define WEIR_FILTER(id, row)                                                                   \
     static inline bool id##_row(const row *in, void *arg);                                     \
@@ -127,7 +131,8 @@ WEIR_API void weir_out_stamp(weir_out *out, const weir_batch *like, uint32_t row
                                 WEIR_UNUSED void *arg)
 
 #define WEIR_FILTER_MAP(id, in_row, out_row)                                                   \
-    static inline bool id##_row(const in_row *restrict in, out_row *restrict out, void *arg);  \
+    static inline bool id##_row(const in_row *restrict in, out_row *restrict out,              \
+                                weir_batch *into, void *arg);                                  \
     static void id##_run(const weir_batch *in, weir_out *out, void *arg)                       \
     {                                                                                          \
         const in_row *from = in->rows;                                                         \
@@ -136,7 +141,7 @@ WEIR_API void weir_out_stamp(weir_out *out, const weir_batch *like, uint32_t row
             uint32_t room;                                                                     \
             out_row *to = weir_out_room(out, 1, &room);                                        \
             memset((void *)to, 0, sizeof(out_row));                                            \
-            if (!id##_row(from + i, to, arg))                                                  \
+            if (!id##_row(from + i, to, out->batch, arg))                                      \
                 continue;                                                                      \
             if (columns)                                                                       \
                 weir_out_stamp(out, in, i);                                                    \
@@ -146,7 +151,8 @@ WEIR_API void weir_out_stamp(weir_out *out, const weir_batch *like, uint32_t row
     }                                                                                          \
     static const weir_flat_map_kernel id = {#id, &in_row##_type, &out_row##_type, id##_run};   \
     static inline bool id##_row(WEIR_UNUSED const in_row *restrict in,                         \
-                                WEIR_UNUSED out_row *restrict out, WEIR_UNUSED void *arg)
+                                WEIR_UNUSED out_row *restrict out,                             \
+                                WEIR_UNUSED weir_batch *into, WEIR_UNUSED void *arg)
 
 #define WEIR_EACH(id, row)                                                                     \
     static inline void id##_row(const row *in, const weir_time *time, int64_t diff,            \

@@ -38,6 +38,7 @@ typedef struct weir_operator {
     /* Has capabilities at the first time on all outputs when it starts; see start. */
     bool source;
     void (*start)(weir_op *op);
+    /* A batch has come. Without this callback, batches are ignored. */
     void (*batch)(weir_op *op, uint32_t input, const weir_batch *batch);
     /* A time asked for by weir_notify_at is complete: no batch at or before it will come on
      * any input. In the order of times. `state`: see weir_notify_state. */

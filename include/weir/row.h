@@ -296,4 +296,7 @@ WEIR_API bool weir_key_equal(const weir_key *a_key, const void *a, const weir_ke
 #define WEIR_I_EACH_7(M, r, a, ...) M(r, a), WEIR_I_EACH_6(M, r, __VA_ARGS__)
 #define WEIR_I_EACH_8(M, r, a, ...) M(r, a), WEIR_I_EACH_7(M, r, __VA_ARGS__)
 
+/* What WEIR_ROW expands to uses batches; they in turn are of rows. */
+#include <weir/batch.h>
+
 #endif

@@ -55,8 +55,8 @@ static const weir_operator branch = {.name = "branch",
                                      .batch = on_batch,
                                      .stop = on_stop};
 
-void weir_branch(weir_stream in, const weir_filter_kernel *kernel, void *arg,
-                 weir_stream *kept_out, weir_stream *others_out)
+void weir_branch(weir_stream in, const weir_filter_kernel *kernel, void *arg, weir_stream *kept_out,
+                 weir_stream *others_out)
 {
     wi_takes(in, branch.name, kernel->name, kernel->in);
     weir_builder *builder = wi_begin_call(in, WEIR_LOCAL, &branch, kernel->name, kernel, arg);

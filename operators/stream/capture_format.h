@@ -41,7 +41,8 @@ enum { WI_CAPTURE_TIMES = 1, WI_CAPTURE_DIFFS = 2 };
 /* The checksum of a record at `offset`: of its head and of the `bytes` that follow it. */
 uint64_t wi_capture_sum(const char *head, const char *rest, uint64_t bytes, uint64_t offset);
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 typedef struct wi_capture_writer {
     FILE *file;
@@ -54,14 +55,15 @@ typedef struct wi_capture_writer {
 } wi_capture_writer;
 
 /* All return false if the file cannot be written; errno says why. */
-bool wi_capture_create(wi_capture_writer *writer, const char *path, const weir_type *type,
-                       int dims, uint32_t index, uint32_t writers);
+bool wi_capture_create(wi_capture_writer *writer, const char *path, const weir_type *type, int dims,
+                       uint32_t index, uint32_t writers);
 bool wi_capture_put_batch(wi_capture_writer *writer, const weir_batch *batch);
 bool wi_capture_put_frontier(wi_capture_writer *writer, const weir_antichain *frontier);
 /* The end record, if wanted; closes the file and frees what the writer has. */
 bool wi_capture_close(wi_capture_writer *writer, bool complete);
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 
 typedef struct wi_capture_reader {
     FILE *file;

@@ -1,5 +1,6 @@
 /* Writing the file of a captured stream; see capture_format.h. A record is put together in
  * memory, since its length and checksum stand in front. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../base/alloc.h"
@@ -47,8 +48,8 @@ static bool write_out(wi_capture_writer *writer)
 
 /* ---- header -------------------------------------------------------------------------------- */
 
-bool wi_capture_create(wi_capture_writer *writer, const char *path, const weir_type *type,
-                       int dims, uint32_t index, uint32_t writers)
+bool wi_capture_create(wi_capture_writer *writer, const char *path, const weir_type *type, int dims,
+                       uint32_t index, uint32_t writers)
 {
     *writer = (wi_capture_writer){.type = type, .dims = dims};
     writer->file = fopen(path, "we");
@@ -69,7 +70,7 @@ bool wi_capture_create(wi_capture_writer *writer, const char *path, const weir_t
     writer->used = WI_CAPTURE_HEADER_SUMMED;
     put_u64(writer, sum);
     put(writer, schema, schema_bytes);
-    wi_free(schema);
+    free(schema);
     return write_out(writer);
 }
 
@@ -82,7 +83,8 @@ uint64_t wi_capture_sum(const char *head, const char *rest, uint64_t bytes, uint
     return XXH64_digest(&sum);
 }
 
-/* ---- records ------------------------------------------------------------------------------------ */
+/* ---- records ------------------------------------------------------------------------------------
+ */
 
 /* The length and the checksum follow in end_record. */
 static void begin_record(wi_capture_writer *writer, uint32_t kind, uint32_t count)
@@ -105,8 +107,8 @@ static bool end_record(wi_capture_writer *writer)
 
 /* Appends the long texts of one field and replaces their pointers in the record's rows, which
  * begin at `rows`, by offsets from `texts`. */
-static void put_texts(wi_capture_writer *writer, const weir_batch *batch,
-                      const weir_field *field, size_t rows, size_t texts)
+static void put_texts(wi_capture_writer *writer, const weir_batch *batch, const weir_field *field,
+                      size_t rows, size_t texts)
 {
     size_t size = batch->type->size;
     for (uint32_t i = 0; i < batch->count; i++) {
@@ -116,8 +118,8 @@ static void put_texts(wi_capture_writer *writer, const weir_batch *batch,
             continue;
         uint64_t offset = writer->used - texts;
         put(writer, text->at, text->length);
-        memcpy(writer->record + rows + i * size + field->offset + offsetof(weir_text, at),
-               &offset, sizeof offset);
+        memcpy(writer->record + rows + i * size + field->offset + offsetof(weir_text, at), &offset,
+               sizeof offset);
     }
 }
 
@@ -126,7 +128,8 @@ bool wi_capture_put_batch(wi_capture_writer *writer, const weir_batch *batch)
     const weir_type *type = batch->type;
     const weir_field *fields = weir_type_fields(type);
     begin_record(writer, WI_CAPTURE_BATCH, batch->count);
-    put_u32(writer, (batch->times ? WI_CAPTURE_TIMES : 0u) | (batch->diffs ? WI_CAPTURE_DIFFS : 0u));
+    put_u32(writer,
+            (batch->times ? WI_CAPTURE_TIMES : 0u) | (batch->diffs ? WI_CAPTURE_DIFFS : 0u));
     put_u32(writer, 0);
     put_u64(writer, (uint64_t)batch->diff);
     put_times(writer, &batch->time, 1);

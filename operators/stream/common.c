@@ -53,8 +53,7 @@ bool wi_takes(weir_stream in, const char *name, const char *of, const weir_type 
     return false;
 }
 
-bool wi_same_rows(weir_scope *scope, const char *name, const weir_type *has,
-                  const weir_type *given)
+bool wi_same_rows(weir_scope *scope, const char *name, const weir_type *has, const weir_type *given)
 {
     if (weir_type_fits(has, given))
         return true;
@@ -65,7 +64,8 @@ bool wi_same_rows(weir_scope *scope, const char *name, const weir_type *has,
     return false;
 }
 
-/* ---- rows picked from a batch ------------------------------------------------------------------ */
+/* ---- rows picked from a batch ------------------------------------------------------------------
+ */
 
 void wi_pick_begin(wi_pick *pick, const weir_batch *in)
 {
@@ -98,8 +98,8 @@ void wi_pick_commit(wi_pick *pick, const weir_batch *in, uint32_t begin, const u
     batch->count += count;
 }
 
-static inline __attribute__((always_inline)) void
-copy_rows(char *to, const char *from, size_t size, const uint32_t *indexes, uint32_t count)
+static inline __attribute__((always_inline)) void copy_rows(char *to, const char *from, size_t size,
+                                                            const uint32_t *indexes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         memcpy(to + i * size, from + indexes[i] * size, size);

@@ -19,8 +19,7 @@ static inline void add_to(void *group, uint32_t offset, int64_t diff)
 static void count_run(weir_op *op, const weir_batch *batch, uint32_t begin, uint32_t end)
 {
     const count_call *call = weir_op_arg(op);
-    wi_table *table =
-        wi_tables_at(weir_op_state(op), op, &call->by, weir_batch_time(batch, begin));
+    wi_table *table = wi_tables_at(weir_op_state(op), op, &call->by, weir_batch_time(batch, begin));
     void *groups[WI_TABLE_BLOCK];
     uint32_t indexes[WI_TABLE_BLOCK];
     while (begin < end) {
@@ -78,8 +77,9 @@ weir_stream weir_count(weir_stream in, weir_key key, const weir_type *out)
     count_call *call = WI_NEW(count_call);
     if (!ends_in_count(out, key.count)) {
         char *has = weir_type_text(out);
-        weir_scope_fail(in.scope, "%s: gives rows of %s, which should have the %u fields of its "
-                                  "key and then one i64",
+        weir_scope_fail(in.scope,
+                        "%s: gives rows of %s, which should have the %u fields of its "
+                        "key and then one i64",
                         count.name, has, key.count);
         free(has);
     } else if (wi_takes(in, count.name, NULL, key.type) &&

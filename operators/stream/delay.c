@@ -18,7 +18,8 @@ static weir_batch *view_of(const weir_batch *batch)
     return view;
 }
 
-/* ---- by a number ------------------------------------------------------------------------------ */
+/* ---- by a number ------------------------------------------------------------------------------
+ */
 
 typedef struct by_call {
     uint64_t by;
@@ -53,7 +54,8 @@ weir_stream weir_delay(weir_stream in, uint64_t by)
     return out;
 }
 
-/* ---- to what a function says ------------------------------------------------------------------- */
+/* ---- to what a function says -------------------------------------------------------------------
+ */
 
 typedef struct to_call {
     weir_delay_fn *later;

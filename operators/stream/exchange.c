@@ -9,8 +9,7 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
 }
 
 static const weir_operator exchange = {.name = "exchange", .stateless = true, .batch = on_batch};
-static const weir_operator broadcast = {
-    .name = "broadcast", .stateless = true, .batch = on_batch};
+static const weir_operator broadcast = {.name = "broadcast", .stateless = true, .batch = on_batch};
 static const weir_operator gather = {.name = "gather", .stateless = true, .batch = on_batch};
 
 static weir_stream moved(weir_stream in, weir_route route, const weir_operator *logic,

@@ -13,8 +13,8 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     wi_pick_begin(kept, in);
     for (uint32_t begin = 0; begin < in->count; begin += CHUNK) {
         uint32_t part = in->count - begin < CHUNK ? in->count - begin : CHUNK;
-        uint32_t stay = kernel->run(weir_batch_row(in, begin), wi_pick_slot(kept), indexes, part,
-                                    call->arg);
+        uint32_t stay =
+            kernel->run(weir_batch_row(in, begin), wi_pick_slot(kept), indexes, part, call->arg);
         wi_pick_commit(kept, in, begin, indexes, stay);
     }
     wi_pick_send(kept, op, 0, in);

@@ -12,8 +12,7 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     kernel->run(in, out, call->arg);
 }
 
-static const weir_operator flat_map = {
-    .name = "flat_map", .stateless = true, .batch = on_batch};
+static const weir_operator flat_map = {.name = "flat_map", .stateless = true, .batch = on_batch};
 static const weir_operator filter_map = {
     .name = "filter_map", .stateless = true, .batch = on_batch};
 

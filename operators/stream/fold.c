@@ -20,8 +20,7 @@ typedef struct fold_call {
 static void fold_run(weir_op *op, const weir_batch *batch, uint32_t begin, uint32_t end)
 {
     const fold_call *call = weir_op_arg(op);
-    wi_table *table =
-        wi_tables_at(weir_op_state(op), op, &call->by, weir_batch_time(batch, begin));
+    wi_table *table = wi_tables_at(weir_op_state(op), op, &call->by, weir_batch_time(batch, begin));
     void *groups[WI_TABLE_BLOCK];
     uint32_t indexes[WI_TABLE_BLOCK];
     while (begin < end) {
@@ -79,8 +78,7 @@ weir_stream wi_fold(weir_stream in, weir_route route, const weir_key *key, const
     call->kernel = kernel;
     call->arg = arg;
     call->texts = kernel->acc->text_count > key_texts(key);
-    if (wi_takes(in, name, kernel->name, kernel->in) &&
-        wi_takes(in, name, kernel->name, key->type))
+    if (wi_takes(in, name, kernel->name, kernel->in) && wi_takes(in, name, kernel->name, key->type))
         wi_grouping_init(&call->by, in.scope, name, kernel->name, key, kernel->acc);
     weir_builder *builder = wi_begin(in, route, &fold, call, name, kernel->name);
     return wi_end(builder, kernel->acc);

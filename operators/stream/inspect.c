@@ -56,6 +56,7 @@ weir_stream weir_inspect_batch(weir_stream in, weir_batch_fn *look, void *arg)
 {
     look_call *call = WI_NEW(look_call);
     *call = (look_call){look, arg};
-    weir_builder *builder = wi_begin(in, WEIR_LOCAL, &inspect_batch, call, inspect_batch.name, NULL);
+    weir_builder *builder =
+        wi_begin(in, WEIR_LOCAL, &inspect_batch, call, inspect_batch.name, NULL);
     return wi_end(builder, in.type);
 }

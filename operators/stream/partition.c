@@ -90,8 +90,8 @@ void weir_partition(weir_stream in, const weir_route_kernel *kernel, void *arg, 
 {
     wi_takes(in, partition.name, kernel->name, kernel->in);
     if (!count)
-        weir_scope_fail(in.scope, "%s `%s`: into 0 streams; it needs at least one",
-                        partition.name, kernel->name);
+        weir_scope_fail(in.scope, "%s `%s`: into 0 streams; it needs at least one", partition.name,
+                        kernel->name);
     partition_call *call = WI_NEW(partition_call);
     *call = (partition_call){kernel, arg, count};
     weir_builder *builder = wi_begin(in, WEIR_LOCAL, &partition, call, partition.name, NULL);

@@ -66,7 +66,8 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     }
 }
 
-/* ---- printing ------------------------------------------------------------------------------------ */
+/* ---- printing
+ * ------------------------------------------------------------------------------------ */
 
 static int compare_updates(const void *a, const void *b, void *type)
 {

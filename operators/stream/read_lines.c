@@ -28,12 +28,12 @@ typedef struct state {
     weir_capability *capability;
     int fd; /* -1: nothing left to read */
     bool plain;
-    bool aligned;         /* `at` is where a line starts */
-    uint64_t at;          /* of the buffer's first byte in the file */
-    uint64_t end;         /* lines that start here or later are not ours */
-    char *buffer;         /* `used` bytes read of `capacity`, none of them sent yet */
+    bool aligned; /* `at` is where a line starts */
+    uint64_t at;  /* of the buffer's first byte in the file */
+    uint64_t end; /* lines that start here or later are not ours */
+    char *buffer; /* `used` bytes read of `capacity`, none of them sent yet */
     size_t used, capacity;
-    size_t searched;      /* so many of them hold no newline */
+    size_t searched; /* so many of them hold no newline */
     uint64_t wait_ns;
 } state;
 
@@ -45,8 +45,7 @@ typedef struct line {
 static const weir_field *line_fields(void)
 {
     typedef line weir_self;
-    static const weir_field fields[] = {
-        LINE(WEIR_I_FIELD){.name = NULL, .kind = WEIR_KIND_count}};
+    static const weir_field fields[] = {LINE(WEIR_I_FIELD){.name = NULL, .kind = WEIR_KIND_count}};
     return fields;
 }
 
@@ -57,7 +56,8 @@ const weir_type weir_line_type = {.name = "line",
                                   .text_count = 0 LINE(WEIR_I_TEXTS),
                                   .describe = line_fields};
 
-/* ---- opening -------------------------------------------------------------------------------------- */
+/* ---- opening
+ * -------------------------------------------------------------------------------------- */
 
 static void finish(state *from)
 {
@@ -120,7 +120,8 @@ static void on_start(weir_op *op)
     }
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------- */
+/* ---- lines
+ * ------------------------------------------------------------------------------------------- */
 
 static uint32_t count_newlines(const char *bytes, size_t length)
 {
@@ -198,7 +199,8 @@ static bool take_lines(weir_op *op, state *from, bool ended)
     return from->at < from->end;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------------- */
 
 /* A pipe without data must not be waited for: other operators have work. */
 static bool ready(weir_op *op, state *from)
@@ -223,8 +225,8 @@ static void on_run(weir_op *op)
         from->buffer = wi_realloc(from->buffer, from->capacity);
     }
     size_t room = from->capacity - from->used;
-    ssize_t got = read(from->fd, from->buffer + from->used,
-                       room < BUFFER_BYTES ? room : BUFFER_BYTES);
+    ssize_t got =
+        read(from->fd, from->buffer + from->used, room < BUFFER_BYTES ? room : BUFFER_BYTES);
     if (got < 0 && errno != EINTR) {
         fail(op, "read");
         return;
@@ -257,7 +259,8 @@ static const weir_operator read_lines = {.name = "read_lines",
                                          .run = on_run,
                                          .stop = on_stop};
 
-/* ---- building --------------------------------------------------------------------------------------------- */
+/* ---- building
+ * --------------------------------------------------------------------------------------------- */
 
 /* Opens a plain file once, so that it is found while building if it cannot be read. */
 static bool readable(const char *path)

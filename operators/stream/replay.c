@@ -70,8 +70,9 @@ static const weir_operator replay = {.name = "replay",
 weir_stream weir_replay(weir_dataflow *flow, weir_capture *capture)
 {
     if (weir_scope_dims(flow) != capture->dims)
-        weir_scope_fail(flow, "replay: the captured stream's times have %d coordinates, but those "
-                              "of this dataflow have %d",
+        weir_scope_fail(flow,
+                        "replay: the captured stream's times have %d coordinates, but those "
+                        "of this dataflow have %d",
                         capture->dims, weir_scope_dims(flow));
     return wi_end(weir_operator_begin(flow, &replay, capture), capture->type);
 }

@@ -99,29 +99,58 @@ static ALWAYS_INLINE uint32_t find_or_add(wi_table *table, key_kind kind, uint32
     }
 }
 
+/* Where a row's group probably is: in the first slot of its hash. Rows for which that slot
+ * has another hash, or none, are for the slow way. No branch depends on the data. */
+static ALWAYS_INLINE uint32_t guess(const wi_table *table, const uint64_t *hashes,
+                                    uint32_t count, uint32_t *indexes_out, uint16_t *fast_out,
+                                    uint16_t *slow_out)
+{
+    uint32_t fast = 0, slow = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t tag = (uint32_t)hashes[i];
+        uint64_t slot = table->slots[tag & table->slot_mask];
+        uint32_t index = (uint32_t)slot - (slot != 0);
+        bool same = slot && (uint32_t)(slot >> 32) == tag;
+        __builtin_prefetch(group_at(table, index), 1);
+        indexes_out[i] = index;
+        fast_out[fast] = (uint16_t)i;
+        fast += same;
+        slow_out[slow] = (uint16_t)i;
+        slow += !same;
+    }
+    return fast;
+}
+
 static ALWAYS_INLINE void find_block(wi_table *table, key_kind kind, const char *rows,
                                      uint32_t count, void **groups_out, uint32_t *indexes_out)
 {
     uint64_t hashes[WI_TABLE_BLOCK];
-    size_t size = table->by->in.type->size;
-    weir_key_hash(&table->by->in, rows, count, hashes);
+    uint16_t fast[WI_TABLE_BLOCK], slow[WI_TABLE_BLOCK];
+    const wi_grouping *by = table->by;
+    size_t size = by->in.type->size;
+    weir_key_hash(&by->in, rows, count, hashes);
     for (uint32_t i = 0; i < count; i++)
         __builtin_prefetch(&table->slots[(uint32_t)hashes[i] & table->slot_mask]);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t slot = table->slots[(uint32_t)hashes[i] & table->slot_mask];
-        __builtin_prefetch(group_at(table, slot ? (uint32_t)slot - 1 : 0), 1);
+    uint32_t fast_count = guess(table, hashes, count, indexes_out, fast, slow);
+    uint32_t slow_count = count - fast_count;
+    for (uint32_t f = 0; f < fast_count; f++) {
+        uint32_t i = fast[f];
+        groups_out[i] = group_at(table, indexes_out[i]);
+        if (WEIR_UNLIKELY(!same_key(by, kind, groups_out[i], rows + i * size)))
+            slow[slow_count++] = (uint16_t)i;
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t s = 0; s < slow_count; s++) {
+        uint32_t i = slow[s];
         indexes_out[i] = find_or_add(table, kind, (uint32_t)hashes[i], rows + i * size);
         groups_out[i] = group_at(table, indexes_out[i]);
     }
 }
 
-#define FIND(name, kind)                                                                       \
-    static void name(wi_table *table, const char *rows, uint32_t count, void **groups_out,     \
-                     uint32_t *indexes_out)                                                    \
-    {                                                                                          \
-        find_block(table, kind, rows, count, groups_out, indexes_out);                         \
+#define FIND(name, kind)                                                                   \
+    static void name(wi_table *table, const char *rows, uint32_t count, void **groups_out, \
+                     uint32_t *indexes_out)                                                \
+    {                                                                                      \
+        find_block(table, kind, rows, count, groups_out, indexes_out);                     \
     }
 FIND(find_text, KEY_TEXT)
 FIND(find_long, KEY_LONG)
@@ -171,22 +200,24 @@ bool wi_grouping_init(wi_grouping *by_out, weir_scope *scope, const char *name, 
     by_out->block = 1u << by_out->chunk_shift;
     if (by_out->block > WI_TABLE_BLOCK)
         by_out->block = WI_TABLE_BLOCK;
-    by_out->find = key->count == 0                                        ? find_the_one
+    by_out->find = key->count == 0                                     ? find_the_one
                    : key->count == 1 && key->bytes[0] == WEIR_KEY_TEXT ? find_text
                    : key->count == 1 && key->bytes[0] == 8             ? find_long
                                                                        : find_any;
     if (fits)
         return true;
     char *has = weir_type_text(type), *rows = weir_type_text(key->type);
-    weir_scope_fail(scope, "%s%s%s%s: gives rows of %s, whose first fields are not of the same "
-                           "kinds as the %u fields of its key of %s",
+    weir_scope_fail(scope,
+                    "%s%s%s%s: gives rows of %s, whose first fields are not of the same "
+                    "kinds as the %u fields of its key of %s",
                     name, of ? " `" : "", of ? of : "", of ? "`" : "", has, key->count, rows);
     free(has);
     free(rows);
     return false;
 }
 
-/* ---- room ---------------------------------------------------------------------------------------- */
+/* ---- room
+ * ---------------------------------------------------------------------------------------- */
 
 static uint32_t power_of_two(uint32_t least, uint32_t needed)
 {
@@ -226,8 +257,7 @@ static void set_batch(wi_chunk *chunk, weir_batch *batch)
 
 static void add_chunk(wi_table *table, uint32_t rows)
 {
-    wi_grow(&table->chunks, &table->chunk_capacity, table->chunk_count + 1,
-            sizeof *table->chunks);
+    wi_grow(&table->chunks, &table->chunk_capacity, table->chunk_count + 1, sizeof *table->chunks);
     wi_chunk *chunk = &table->chunks[table->chunk_count++];
     *chunk = (wi_chunk){.text_bytes_limit = TEXTS_WASTED_MIN};
     set_batch(chunk, weir_batch_new(table->by->type, rows));
@@ -264,8 +294,9 @@ static void grow_chunks(wi_table *table, uint32_t groups)
 bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more)
 {
     if (WEIR_UNLIKELY(table->count > WI_TABLE_GROUPS_MAX - more)) {
-        weir_op_stop(op, "has more than %u groups at one time on one worker; use a finer time, "
-                         "or more workers",
+        weir_op_stop(op,
+                     "has more than %u groups at one time on one worker; use a finer time, "
+                     "or more workers",
                      WI_TABLE_GROUPS_MAX);
         return false;
     }
@@ -277,7 +308,8 @@ bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more)
     return true;
 }
 
-/* ---- texts that kernels put into groups ------------------------------------------------------------ */
+/* ---- texts that kernels put into groups
+ * ------------------------------------------------------------ */
 
 /* Drops what is no longer in use by copying what is. */
 static void compact(wi_table *table, uint32_t at)
@@ -321,10 +353,10 @@ void wi_table_own_texts(wi_table *table, uint32_t index)
         compact(table, index >> by->chunk_shift);
 }
 
-/* ---- times ------------------------------------------------------------------------------------------- */
+/* ---- times
+ * ------------------------------------------------------------------------------------------- */
 
-wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by,
-                       const weir_time *time)
+wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by, const weir_time *time)
 {
     wi_table *table = weir_notify_state(op, time, sizeof *table);
     if (!table->by) {

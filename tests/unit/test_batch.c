@@ -169,7 +169,8 @@ START_TEST(texts_of_an_adopted_buffer_are_not_copied)
 }
 END_TEST
 
-/* ---- writing rows ------------------------------------------------------------------------------ */
+/* ---- writing rows ------------------------------------------------------------------------------
+ */
 
 /* Collects what an out sends, in batches of `capacity` rows. */
 typedef struct sent {
@@ -201,8 +202,7 @@ static void misuse(weir_out *out, const weir_time *time)
     to->misused++;
 }
 
-static void begin(weir_out *out, sent *to, const weir_type *type, uint32_t capacity,
-                  uint64_t epoch)
+static void begin(weir_out *out, sent *to, const weir_type *type, uint32_t capacity, uint64_t epoch)
 {
     *to = (sent){.capacity = capacity};
     wi_out_init(out, type, full, to);

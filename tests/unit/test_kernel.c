@@ -68,17 +68,19 @@ WEIR_MAP(shout, num, word)
 {
     char bytes[] = LONG_TEXT;
     bytes[0] = (char)('a' + in->value);
-    out->text = weir_text_c(in->value % 2 ? bytes : "short");
+    out->text = in->value % 2 ? weir_text_new(into, bytes, sizeof bytes - 1) : weir_text_c("short");
 }
 
 WEIR_MAP(enlarge, num, huge)
 {
     out->first = 1;
     out->bytes[1048575] = (weir_byte)in->value;
-    out->text = weir_text_c(LONG_TEXT);
+    out->text = weir_text_c(LONG_TEXT); /* outlives the body */
 }
 
-WEIR_MAP(forget, num, nothing) {}
+WEIR_MAP(forget, num, nothing)
+{
+}
 
 static weir_batch *map(const weir_map_kernel *kernel, uint32_t count, void *arg)
 {

@@ -2,6 +2,7 @@
 #include <weir/row.h>
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define EDGE(F) F(u64, src) F(u64, dst)
@@ -48,7 +49,8 @@ START_TEST(keys_built_at_run_time)
     const char *nine[9] = {"a", "b", "c", "d", "e", "f", "g", "h", "a"};
     err = NULL;
     weir_key_new(&eight_type, nine, 9, &err);
-    ck_assert_str_eq(weir_err_message(err), "a key of `eight` has 9 fields; at most 8 are possible");
+    ck_assert_str_eq(weir_err_message(err),
+                     "a key of `eight` has 9 fields; at most 8 are possible");
     weir_err_free(err);
 }
 END_TEST
@@ -57,8 +59,8 @@ END_TEST
 START_TEST(the_hash_is_of_the_fields_alone)
 {
     char bytes[] = "a name that lies elsewhere";
-    labelled one = {.tag = 1, .name = weir_text_c("a name that lies elsewhere"), .node = 42,
-                    .small = 5};
+    labelled one = {
+        .tag = 1, .name = weir_text_c("a name that lies elsewhere"), .node = 42, .small = 5};
     mixed two = {.small = 5, .word = weir_text_c(bytes), .number = 42, .flag = true};
     edge three = {7, 42};
     weir_key numbers[] = {WEIR_BY(labelled, node), WEIR_BY(mixed, number), WEIR_BY(edge, dst)};
@@ -82,7 +84,9 @@ START_TEST(many_rows_hash_as_one_by_one)
     char bytes[ROWS][32];
     for (uint32_t i = 0; i < ROWS; i++) {
         memset(bytes[i], 'a' + (int)(i % 26), sizeof bytes[i]);
-        rows[i] = (mixed){.small = i * 3, .flag = i & 1, .number = i * 0x123456789ull,
+        rows[i] = (mixed){.small = i * 3,
+                          .flag = i & 1,
+                          .number = i * 0x123456789ull,
                           .word = weir_text_of(bytes[i], i % 32)};
         memcpy(rows[i].id, &i, sizeof i);
     }
@@ -157,9 +161,9 @@ START_TEST(near_keys_spread_evenly)
         rows[i] = (labelled){.node = (uint64_t)i << 20, .small = i, .name = weir_text_c(digits)};
         rows[i].tiny = (uint16_t)i;
     }
-    weir_key keys[] = {WEIR_BY(labelled, node), WEIR_BY(labelled, small), WEIR_BY(labelled, name),
-                       WEIR_BY(labelled, tag, small), WEIR_BY(labelled, node, node),
-                       WEIR_BY(labelled, tiny)};
+    weir_key keys[] = {WEIR_BY(labelled, node),       WEIR_BY(labelled, small),
+                       WEIR_BY(labelled, name),       WEIR_BY(labelled, tag, small),
+                       WEIR_BY(labelled, node, node), WEIR_BY(labelled, tiny)};
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         weir_key_hash(&keys[k], rows, ROWS, hashes);
         check_spread(hashes, ROWS);

@@ -10,12 +10,13 @@
 
 #define NOTHING(F)
 #define GAPS(F) F(u8, a) F(u64, b) F(u16, c) F(f32, d) F(bool, e) F(weir_text, f) F(i8, g)
-#define ARRAYS(F)                                                                             \
-    F(weir_byte, id, 16) F(f32, vector, 3) F(i32, matrix, 2, 3) F(bool, flags, 5)             \
-    F(weir_time_us, at) F(weir_byte, one)
-#define EVERY(F)                                                                              \
-    F(i8, a) F(i16, b) F(i32, c) F(i64, d) F(u8, e) F(u16, f) F(u32, g) F(u64, h) F(f32, i)   \
-    F(f64, j) F(bool, k) F(weir_time_ms, l) F(weir_time_us, m) F(weir_text, n) F(weir_bytes, o)
+#define ARRAYS(F)        \
+    F(weir_byte, id, 16) \
+    F(f32, vector, 3) F(i32, matrix, 2, 3) F(bool, flags, 5) F(weir_time_us, at) F(weir_byte, one)
+#define EVERY(F)                                                                             \
+    F(i8, a)                                                                                 \
+    F(i16, b) F(i32, c) F(i64, d) F(u8, e) F(u16, f) F(u32, g) F(u64, h) F(f32, i) F(f64, j) \
+        F(bool, k) F(weir_time_ms, l) F(weir_time_us, m) F(weir_text, n) F(weir_bytes, o)
 #define TALLY(F) F(weir_text, word) F(u8, count)
 #define REAL(F) F(f64, wide) F(f32, narrow)
 #define HUGE_ROW(F) F(u8, first) F(weir_byte, bytes, 1048576) F(u64, last)
@@ -220,9 +221,18 @@ static double f64_of(uint64_t bits)
 
 START_TEST(floats_have_a_total_order)
 {
-    double ordered[] = {-INFINITY, -2, -1e-310, -0.0, 0.0, 1e-310, 2, INFINITY,
-                        f64_of(0x7ff0000000000001), f64_of(0x7ff8000000000000),
-                        f64_of(0xfff8000000000000), f64_of(0xffffffffffffffff)};
+    double ordered[] = {-INFINITY,
+                        -2,
+                        -1e-310,
+                        -0.0,
+                        0.0,
+                        1e-310,
+                        2,
+                        INFINITY,
+                        f64_of(0x7ff0000000000001),
+                        f64_of(0x7ff8000000000000),
+                        f64_of(0xfff8000000000000),
+                        f64_of(0xffffffffffffffff)};
     int count = sizeof ordered / sizeof *ordered;
     for (int i = 0; i < count; i++)
         for (int j = 0; j < count; j++) {
@@ -293,16 +303,30 @@ START_TEST(rows_as_lines)
     check_both_ways(&tally_type, &(tally){weir_text_c(""), 0}, "\t0");
     check_both_ways(&tally_type, &(tally){weir_text_c("a\tb\nc\rd\\e"), 255},
                     "a\\tb\\nc\\rd\\\\e\t255");
-    every most = {INT8_MIN, INT16_MIN, INT32_MIN, INT64_MIN, UINT8_MAX, UINT16_MAX,
-                  UINT32_MAX, UINT64_MAX, 0.1f, 0.1, true, -1, INT64_MAX,
+    every most = {INT8_MIN,
+                  INT16_MIN,
+                  INT32_MIN,
+                  INT64_MIN,
+                  UINT8_MAX,
+                  UINT16_MAX,
+                  UINT32_MAX,
+                  UINT64_MAX,
+                  0.1f,
+                  0.1,
+                  true,
+                  -1,
+                  INT64_MAX,
                   weir_text_c("na\xc3\xafve \xff text of some length"),
                   weir_text_of("\x00\x01\xab\xff", 4)};
     check_both_ways(&every_type, &most,
                     "-128\t-32768\t-2147483648\t-9223372036854775808\t255\t65535\t4294967295\t"
                     "18446744073709551615\t0.1\t0.1\ttrue\t-1\t9223372036854775807\t"
                     "na\xc3\xafve \xff text of some length\t0001abff");
-    arrays some = {.id = "0123456789abcdef", .vector = {1, -2.5, 1e30f},
-                   .matrix = {{1, 2, 3}, {-4, 5, 6}}, .flags = {true, false, true}, .at = -3,
+    arrays some = {.id = "0123456789abcdef",
+                   .vector = {1, -2.5, 1e30f},
+                   .matrix = {{1, 2, 3}, {-4, 5, 6}},
+                   .flags = {true, false, true},
+                   .at = -3,
                    .one = 0x0f};
     check_both_ways(&arrays_type, &some,
                     "30313233343536373839616263646566\t[1,-2.5,1e+30]\t[[1,2,3],[-4,5,6]]\t"
@@ -312,12 +336,28 @@ END_TEST
 
 START_TEST(floats_read_back_as_the_same_bits)
 {
-    const uint64_t bits[] = {0, 1, 0x8000000000000000, 0x3fd5555555555555, 0x7fefffffffffffff,
-                             0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000,
-                             0xfff8000000000000, 0x7ff0000000000001, 0xffffffffffffffff};
-    const char *expected[] = {"0", "4.94065645841247e-324", "-0", "0.3333333333333333",
-                              "1.7976931348623157e+308", "inf", "-inf", "nan", "-nan",
-                              "nan(0x7ff0000000000001)", "nan(0xffffffffffffffff)"};
+    const uint64_t bits[] = {0,
+                             1,
+                             0x8000000000000000,
+                             0x3fd5555555555555,
+                             0x7fefffffffffffff,
+                             0x7ff0000000000000,
+                             0xfff0000000000000,
+                             0x7ff8000000000000,
+                             0xfff8000000000000,
+                             0x7ff0000000000001,
+                             0xffffffffffffffff};
+    const char *expected[] = {"0",
+                              "4.94065645841247e-324",
+                              "-0",
+                              "0.3333333333333333",
+                              "1.7976931348623157e+308",
+                              "inf",
+                              "-inf",
+                              "nan",
+                              "-nan",
+                              "nan(0x7ff0000000000001)",
+                              "nan(0xffffffffffffffff)"};
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
         char line[64];
         snprintf(line, sizeof line, "%s\t0", expected[i]);
@@ -406,8 +446,8 @@ END_TEST
 START_TEST(bad_arrays_are_named)
 {
     const char *id = "30313233343536373839616263646566";
-    const char *vectors[] = {"", "1,2,3", "[1,2]", "[1,2,3,4]", "[1,2,3", "[1,2,3]]", "[[1,2,3]]",
-                             "[1,2,]", "[,1,2]", "[1 ,2,3]", "[]"};
+    const char *vectors[] = {"",          "1,2,3",  "[1,2]",  "[1,2,3,4]", "[1,2,3", "[1,2,3]]",
+                             "[[1,2,3]]", "[1,2,]", "[,1,2]", "[1 ,2,3]",  "[]"};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         char line[256];
         snprintf(line, sizeof line, "%s\t%s\t[[1,2,3],[4,5,6]]\t[1,0,1,0,1]\t0\t00", id,

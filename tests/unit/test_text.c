@@ -61,8 +61,8 @@ END_TEST
 
 START_TEST(order_is_of_bytes_then_length)
 {
-    const char *ordered[] = {"",   "a",  "ab", "abcdefghijkl", "abcdefghijklm", "abcdefghijkln",
-                             "ac", "b",  "z",  "\x7f",         "\x80",          "\xff\xfe"};
+    const char *ordered[] = {"",   "a", "ab", "abcdefghijkl", "abcdefghijklm", "abcdefghijkln",
+                             "ac", "b", "z",  "\x7f",         "\x80",          "\xff\xfe"};
     int count = sizeof ordered / sizeof *ordered;
     for (int i = 0; i < count; i++)
         for (int j = 0; j < count; j++) {
@@ -101,8 +101,8 @@ END_TEST
 
 static bool is_word_byte(int c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           c == '_' || c >= 128;
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+           c >= 128;
 }
 
 START_TEST(each_byte_is_in_a_word_or_not)
