@@ -191,7 +191,10 @@ weir_batch *weir_batch_view(const weir_batch *of)
 weir_batch *weir_batch_retain(const weir_batch *batch)
 {
     weir_batch *mine = (weir_batch *)batch; /* the count is not part of the contents */
-    atomic_fetch_add_explicit(&mine->references, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&mine->references, memory_order_relaxed) == 1)
+        atomic_store_explicit(&mine->references, 2, memory_order_relaxed); /* ours alone */
+    else
+        atomic_fetch_add_explicit(&mine->references, 1, memory_order_relaxed);
     return mine;
 }
 

@@ -19,7 +19,8 @@
 /* Batches filled to less than this part of their capacity are moved when they are sealed. */
 #define SMALL_PART 8
 
-/* Gives rows [begin, end) their diffs: from a column, or the constant if it is NULL. */
+/* Gives rows [begin, end) their diffs: from a column, or the constant if it is NULL. The
+ * first rows decide what the batch's constant is. */
 static void put_diffs(weir_batch *batch, uint32_t begin, uint32_t end, const int64_t *column,
                       int64_t constant)
 {
@@ -187,7 +188,6 @@ void wi_out_next(weir_out *out, uint32_t capacity)
     if (!batch)
         batch = weir_batch_new(out->type, capacity ? capacity : 1);
     batch->time = out->opened;
-    batch->diff = out->diff;
     out->batch = batch;
     out->rows = batch->rows;
     out->count = out->stamped = 0;

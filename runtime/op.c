@@ -17,9 +17,6 @@
 #include "../base/alloc.h"
 #include "../base/assert.h"
 
-/* Batches in a dataflow's queues on one worker beyond which its sources wait. */
-#define QUEUED_BATCHES_MAX 1024
-
 /* ---- what a call allows --------------------------------------------------------------------- */
 
 /* Whether a message at the call's time may cause one at `time` on this output. */
@@ -196,7 +193,7 @@ static weir_batch *dequeue(wi_input_port *input)
     weir_batch *batch = input->queue[input->queue_head];
     input->queue_head = (input->queue_head + 1) & (input->queue_capacity - 1);
     input->queue_count--;
-    input->op->flow->queued--;
+    input->op->flow->worker->queued--;
     return batch;
 }
 
@@ -204,7 +201,7 @@ static weir_batch *dequeue(wi_input_port *input)
  * full, or queues of this one are long. */
 static bool held_back(const wi_flow *flow)
 {
-    return flow->queued > QUEUED_BATCHES_MAX || wi_worker_backlogged(flow->worker);
+    return flow->worker->queued > WI_QUEUED_MAX || wi_worker_backlogged(flow->worker);
 }
 
 /* Runs what is due: batches up to a budget of rows, then completed times, the frontier and

@@ -171,7 +171,6 @@ struct wi_flow {
     uint32_t op_count, op_capacity;
     uint64_t *active; /* a bit for each operator that has something to do */
     bool any_active;
-    uint32_t queued; /* batches waiting in input queues */
     wi_input_port **watchers; /* by representative location */
     uint64_t log_seen;
     wi_changes *changes;      /* not yet posted: one of the two below */
@@ -216,6 +215,7 @@ struct weir_worker {
     wi_envelope *stash; /* for dataflows not built here yet */
     uint32_t stash_count, stash_capacity;
     struct wi_overflow *overflow; /* by target: what its ring had no room for */
+    uint32_t queued;              /* batches waiting in input queues */
     bool *sent_to;                /* by target: got an envelope in this step */
     bool busy;         /* the last step did something */
     struct wi_fiber *fiber;
@@ -253,6 +253,9 @@ void wi_stop_with(wi_process *process, weir_err *reason);
 uint64_t wi_clock_ns(const wi_process *process);
 void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns);
 void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail);
+
+/* Batches in a worker's queues beyond which its sources and the rings to it wait. */
+#define WI_QUEUED_MAX 1024
 
 /* worker.c */
 void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index);

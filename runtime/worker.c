@@ -180,7 +180,7 @@ static bool take_rings(weir_worker *worker)
 {
     wi_process *process = worker->process;
     bool took = false;
-    for (uint32_t from = 0; from < process->workers; from++) {
+    for (uint32_t from = 0; from < process->workers && worker->queued <= WI_QUEUED_MAX; from++) {
         if (from == worker->index)
             continue;
         wi_ring *ring = &process->rings[from * process->workers + worker->index];

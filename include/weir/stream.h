@@ -47,6 +47,7 @@ WEIR_API weir_stream weir_feed_new(weir_dataflow *flow, const weir_type *type,
 WEIR_API weir_out *weir_feed_out(weir_feed *feed);
 WEIR_API bool weir_feed_flush(weir_feed *feed);
 WEIR_API bool weir_feed_advance(weir_feed *feed, uint64_t epoch);
+WEIR_API bool weir_feed_advance_to(weir_feed *feed, const weir_time *time);
 WEIR_API void weir_feed_close(weir_feed **feed);
 
 /* What a generator says after a call. */

@@ -4,20 +4,6 @@
 
 #include "../../base/alloc.h"
 
-/* A view of the batch that has its diffs, but whose times are still to be set. */
-static weir_batch *view_of(const weir_batch *batch)
-{
-    weir_batch *view = weir_batch_view(batch);
-    view->diff = batch->diff;
-    if (batch->diffs) {
-        weir_batch_add_diffs(view);
-        memcpy(view->diffs, batch->diffs, batch->count * sizeof *batch->diffs);
-    }
-    if (batch->times)
-        weir_batch_add_times(view);
-    return view;
-}
-
 /* ---- by a number ------------------------------------------------------------------------------
  */
 
@@ -34,7 +20,7 @@ static weir_time later_by(weir_time time, uint64_t by)
 static void delay_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
     const by_call *call = weir_op_arg(op);
-    weir_batch *view = view_of(batch);
+    weir_batch *view = weir_batch_view(batch);
     view->time = later_by(batch->time, call->by);
     for (uint32_t i = 0; batch->times && i < batch->count; i++)
         view->times[i] = later_by(batch->times[i], call->by);
@@ -91,7 +77,7 @@ static bool ask_for_rows(weir_op *op, const weir_batch *batch, weir_batch *view)
 
 static void delay_batch_to(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
-    weir_batch *view = view_of(batch);
+    weir_batch *view = weir_batch_view(batch);
     bool later = batch->times ? ask_for_rows(op, batch, view) : ask(op, &batch->time, &view->time);
     if (later)
         weir_send_batch(op, 0, view);

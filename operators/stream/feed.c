@@ -149,11 +149,18 @@ bool weir_feed_flush(weir_feed *feed)
     return !atomic_load_explicit(&feed->stopped, memory_order_acquire);
 }
 
-bool weir_feed_advance(weir_feed *feed, uint64_t epoch)
+bool weir_feed_advance_to(weir_feed *feed, const weir_time *time)
 {
     weir_feed_flush(feed);
-    feed->time.at[0] = epoch;
+    feed->time = *time;
     return post(feed, LETTER_ADVANCE, NULL);
+}
+
+bool weir_feed_advance(weir_feed *feed, uint64_t epoch)
+{
+    weir_time time = feed->time;
+    time.at[0] = epoch;
+    return weir_feed_advance_to(feed, &time);
 }
 
 void weir_feed_close(weir_feed **feed)

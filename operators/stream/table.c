@@ -29,11 +29,28 @@ typedef enum key_kind { KEY_NONE, KEY_TEXT, KEY_LONG, KEY_ANY } key_kind;
 
 /* ---- groups ------------------------------------------------------------------------------- */
 
-static ALWAYS_INLINE char *group_at(const wi_table *table, uint32_t index)
+/* What the loops need of a table, in local variables: it stays as it is while rows are
+ * looked up, which the compiler cannot know of memory. */
+typedef struct view {
+    const wi_grouping *by;
+    wi_chunk *chunks;
+    size_t size; /* of a group's row */
+    uint32_t shift;
+    uint64_t *slots;
+    uint32_t slot_mask;
+} view;
+
+static ALWAYS_INLINE view view_of(const wi_table *table)
 {
     const wi_grouping *by = table->by;
-    uint32_t row = index & ((1u << by->chunk_shift) - 1);
-    return table->chunks[index >> by->chunk_shift].rows + (size_t)row * by->type->size;
+    return (view){by,           table->chunks,   by->type->size, by->chunk_shift,
+                  table->slots, table->slot_mask};
+}
+
+static ALWAYS_INLINE char *group_at(view in, uint32_t index)
+{
+    uint32_t row = index & ((1u << in.shift) - 1);
+    return in.chunks[index >> in.shift].rows + row * in.size;
 }
 
 static ALWAYS_INLINE bool same_key(const wi_grouping *by, key_kind kind, const char *group,
@@ -65,7 +82,7 @@ static __attribute__((noinline)) uint32_t add_group(wi_table *table, const char 
 {
     const wi_grouping *by = table->by;
     uint32_t index = table->count++;
-    char *group = group_at(table, index);
+    char *group = group_at(view_of(table), index);
     weir_batch *batch = table->chunks[index >> by->chunk_shift].batch;
     memset(group, 0, by->type->size);
     for (uint32_t f = 0; f < by->in.count; f++) {
@@ -83,35 +100,38 @@ static __attribute__((noinline)) uint32_t add_group(wi_table *table, const char 
     return index;
 }
 
-static ALWAYS_INLINE uint32_t find_or_add(wi_table *table, key_kind kind, uint32_t tag,
+static ALWAYS_INLINE uint32_t find_or_add(wi_table *table, view in, key_kind kind, uint32_t tag,
                                           const char *row)
 {
-    for (uint32_t at = tag & table->slot_mask;; at = (at + 1) & table->slot_mask) {
-        uint64_t slot = table->slots[at];
+    for (uint32_t at = tag & in.slot_mask;; at = (at + 1) & in.slot_mask) {
+        uint64_t slot = in.slots[at];
         if (!slot) {
             uint32_t index = add_group(table, row);
-            table->slots[at] = (uint64_t)tag << 32 | (index + 1);
+            in.slots[at] = (uint64_t)tag << 32 | (index + 1);
             return index;
         }
         uint32_t index = (uint32_t)slot - 1;
-        if ((uint32_t)(slot >> 32) == tag && same_key(table->by, kind, group_at(table, index), row))
+        if ((uint32_t)(slot >> 32) == tag && same_key(in.by, kind, group_at(in, index), row))
             return index;
     }
 }
 
-/* Where a row's group probably is: in the first slot of its hash. Rows for which that slot
- * has another hash, or none, are for the slow way. No branch depends on the data. */
-static ALWAYS_INLINE uint32_t guess(const wi_table *table, const uint64_t *hashes,
-                                    uint32_t count, uint32_t *indexes_out, uint16_t *fast_out,
+/* A row's group probably is in the first slot of its hash. Rows for which that slot has
+ * another hash, or none, are for the slow way. No branch depends on the data. Returns how
+ * many rows are not. */
+static ALWAYS_INLINE uint32_t guess(view in, const uint64_t *hashes, uint32_t count,
+                                    void **groups_out, uint32_t *indexes_out, uint16_t *fast_out,
                                     uint16_t *slow_out)
 {
     uint32_t fast = 0, slow = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t tag = (uint32_t)hashes[i];
-        uint64_t slot = table->slots[tag & table->slot_mask];
+        uint64_t slot = in.slots[tag & in.slot_mask];
         uint32_t index = (uint32_t)slot - (slot != 0);
-        bool same = slot && (uint32_t)(slot >> 32) == tag;
-        __builtin_prefetch(group_at(table, index), 1);
+        bool same = (slot != 0) & ((uint32_t)(slot >> 32) == tag);
+        char *group = group_at(in, index);
+        __builtin_prefetch(group, 1);
+        groups_out[i] = group;
         indexes_out[i] = index;
         fast_out[fast] = (uint16_t)i;
         fast += same;
@@ -126,23 +146,22 @@ static ALWAYS_INLINE void find_block(wi_table *table, key_kind kind, const char 
 {
     uint64_t hashes[WI_TABLE_BLOCK];
     uint16_t fast[WI_TABLE_BLOCK], slow[WI_TABLE_BLOCK];
-    const wi_grouping *by = table->by;
-    size_t size = by->in.type->size;
-    weir_key_hash(&by->in, rows, count, hashes);
+    view in = view_of(table);
+    size_t size = in.by->in.type->size;
+    weir_key_hash(&in.by->in, rows, count, hashes);
     for (uint32_t i = 0; i < count; i++)
-        __builtin_prefetch(&table->slots[(uint32_t)hashes[i] & table->slot_mask]);
-    uint32_t fast_count = guess(table, hashes, count, indexes_out, fast, slow);
+        __builtin_prefetch(&in.slots[(uint32_t)hashes[i] & in.slot_mask]);
+    uint32_t fast_count = guess(in, hashes, count, groups_out, indexes_out, fast, slow);
     uint32_t slow_count = count - fast_count;
     for (uint32_t f = 0; f < fast_count; f++) {
         uint32_t i = fast[f];
-        groups_out[i] = group_at(table, indexes_out[i]);
-        if (WEIR_UNLIKELY(!same_key(by, kind, groups_out[i], rows + i * size)))
+        if (WEIR_UNLIKELY(!same_key(in.by, kind, groups_out[i], rows + i * size)))
             slow[slow_count++] = (uint16_t)i;
     }
     for (uint32_t s = 0; s < slow_count; s++) {
         uint32_t i = slow[s];
-        indexes_out[i] = find_or_add(table, kind, (uint32_t)hashes[i], rows + i * size);
-        groups_out[i] = group_at(table, indexes_out[i]);
+        indexes_out[i] = find_or_add(table, in, kind, (uint32_t)hashes[i], rows + i * size);
+        groups_out[i] = group_at(in, indexes_out[i]);
     }
 }
 
@@ -339,7 +358,7 @@ void wi_table_own_texts(wi_table *table, uint32_t index)
     const wi_grouping *by = table->by;
     const weir_field *fields = weir_type_fields(by->type);
     wi_chunk *chunk = &table->chunks[index >> by->chunk_shift];
-    char *group = group_at(table, index);
+    char *group = group_at(view_of(table), index);
     for (uint32_t f = by->acc.count; f < by->type->field_count; f++) {
         if (!wi_kind_is_text(fields[f].kind))
             continue;

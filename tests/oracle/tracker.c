@@ -363,8 +363,13 @@ static void build_tracker(void)
     uint32_t order[ARCS_MAX];
     wi_scope_id scopes[SCOPES_MAX] = {0};
     wi_graph *graph = wi_graph_new((int)world.root_dims);
-    for (uint32_t i = 1; i < world.scope_count; i++)
-        scopes[i] = wi_graph_scope(graph, scopes[world.parent[i]], "loop");
+    for (uint32_t made = 1; made < world.scope_count;) { /* any whose parent there is */
+        uint32_t i = between(1, world.scope_count - 1), parent = world.parent[i];
+        if (scopes[i] || (parent && !scopes[parent]))
+            continue;
+        scopes[i] = wi_graph_scope(graph, scopes[parent], "loop");
+        made++;
+    }
     shuffle(order, world.node_count);
     for (uint32_t i = 0; i < world.node_count; i++)
         build_node(graph, &world.nodes[order[i]], scopes);

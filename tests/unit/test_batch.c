@@ -161,6 +161,14 @@ START_TEST(texts_of_an_adopted_buffer_are_not_copied)
     weir_text_move_in(batch, &last);
     ck_assert_ptr_eq(first.at, part);
     ck_assert_ptr_eq(last.at, part + 99980);
+    weir_batch *half = weir_batch_new(&word_type, 1);
+    char *whole = wi_alloc(100);
+    memset(whole, 'y', 100);
+    wi_batch_adopt(half, whole, 50);
+    weir_text beyond = weir_text_of(whole + 50, 20);
+    weir_text_move_in(half, &beyond);
+    ck_assert_ptr_ne(beyond.at, whole + 50);
+    weir_batch_drop(half);
     weir_text outside = weir_text_new(batch, "a text that comes from elsewhere", 32);
     ck_assert(outside.at < part || outside.at >= part + 100000);
     weir_text_move_in(batch, &first);
@@ -338,6 +346,8 @@ START_TEST(copies_keep_times_and_diffs_and_own_their_texts)
     weir_out_copy(&out, from, 3, 3);
     weir_out_stamp(&out, from, 8);
     weir_out_row(&out, gaps_at(from, 1));
+    for (uint32_t i = 1; i < 10; i += 2) /* the source's texts are gone */
+        memset((char *)gaps_at(from, i)->c.at, 'x', 26);
     weir_batch_drop(from);
     send(&out);
     ck_assert_uint_eq(to.count, 3);
