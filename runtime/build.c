@@ -87,7 +87,7 @@ weir_op *wi_op_new(weir_scope *scope, const weir_operator *logic, void *arg)
     op->reject_output = UINT32_MAX;
     if (logic->state_bytes)
         op->state = wi_calloc(1, logic->state_bytes);
-    op->scheduled_here = logic->notify || logic->frontier;
+    op->follows = logic->notify || logic->frontier;
     wi_grow(&flow->ops, &flow->op_capacity, flow->op_count + 1, sizeof *flow->ops);
     flow->ops[flow->op_count++] = op;
     if (logic->stateless && (logic->notify || logic->frontier || logic->run || logic->source))

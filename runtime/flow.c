@@ -51,6 +51,7 @@ void wi_flow_free(wi_flow *flow)
     wi_free(flow->ops);
     wi_free(flow->active);
     wi_free(flow->watchers);
+    wi_free(flow->watch_counts);
     wi_free(flow->closers);
     wi_free(flow->root.name);
     wi_free(flow);
@@ -104,6 +105,7 @@ static void locate(wi_flow *flow, const wi_tracker *tracker)
         wi_changes_init(&flow->buffers[i], locs);
     flow->changes = &flow->buffers[0];
     flow->watchers = WI_NEWS(wi_input_port *, locs);
+    flow->watch_counts = WI_NEWS(uint32_t, locs);
     flow->active = WI_NEWS(uint64_t, flow->op_count / 64 + 1);
     for (uint32_t i = 0; i < flow->op_count; i++) {
         weir_op *op = flow->ops[i];
@@ -112,12 +114,13 @@ static void locate(wi_flow *flow, const wi_tracker *tracker)
         for (uint32_t p = 0; p < op->input_count; p++) {
             wi_input_port *input = op->inputs[p];
             input->loc = wi_tracker_in(tracker, op->node, p);
-            if (!op->scheduled_here)
+            if (!op->follows)
                 continue;
             wi_loc rep = wi_tracker_rep(tracker, input->loc);
             input->next_watcher = flow->watchers[rep];
             flow->watchers[rep] = input;
-            wi_shared_watch(flow->shared, flow->worker->index, rep, true);
+            if (op->logic->frontier)
+                wi_flow_watch(flow, rep, 1);
         }
     }
 }

@@ -16,7 +16,8 @@ void wi_publish_init(wi_shared *shared)
 {
     shared->cells = wi_alloc_lines(shared->locs * sizeof(wi_cell));
     shared->log = WI_NEWS(_Atomic(uint32_t), WI_LOG_SLOTS);
-    shared->watch = (void *)WI_NEWS(uint8_t, (size_t)shared->locs * shared->process->workers);
+    shared->watch_stride = (shared->locs + 63) / 64 * 64;
+    shared->watch = wi_alloc_lines((size_t)shared->watch_stride * shared->process->workers);
 }
 
 void wi_publish_fini(wi_shared *shared)
@@ -77,7 +78,7 @@ void wi_publish(wi_shared *shared, const wi_loc *moved, uint32_t count)
 bool wi_publish_concerns(const wi_shared *shared, uint32_t worker, const wi_loc *moved,
                          uint32_t count)
 {
-    const _Atomic(uint8_t) *watch = shared->watch + (size_t)worker * shared->locs;
+    const _Atomic(uint8_t) *watch = shared->watch + (size_t)worker * shared->watch_stride;
     for (uint32_t i = 0; i < count; i++)
         if (atomic_load_explicit(&watch[moved[i]], memory_order_relaxed))
             return true;
@@ -86,10 +87,16 @@ bool wi_publish_concerns(const wi_shared *shared, uint32_t worker, const wi_loc 
 
 /* ---- reading: any worker -------------------------------------------------------------------- */
 
-void wi_shared_watch(wi_shared *shared, uint32_t worker, wi_loc loc, bool on)
+void wi_flow_watch(wi_flow *flow, wi_loc loc, int change)
 {
-    size_t at = (size_t)worker * shared->locs + shared->reps[loc];
-    atomic_store_explicit(&shared->watch[at], on, memory_order_relaxed);
+    wi_shared *shared = flow->shared;
+    wi_loc rep = shared->reps[loc];
+    uint32_t before = flow->watch_counts[rep];
+    flow->watch_counts[rep] = before + (uint32_t)change;
+    if ((before != 0) == (flow->watch_counts[rep] != 0))
+        return;
+    size_t at = (size_t)flow->worker->index * shared->watch_stride + rep;
+    atomic_store_explicit(&shared->watch[at], before == 0, memory_order_relaxed);
 }
 
 bool wi_shared_moved(const wi_flow *flow)

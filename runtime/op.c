@@ -132,6 +132,13 @@ static bool next_complete(weir_op *op, wi_notification *out)
     return false;
 }
 
+/* While notifications are to come, the worker is to be woken when an input's frontier moves. */
+static void watch_inputs(weir_op *op, int change)
+{
+    for (uint32_t i = 0; i < op->input_count; i++)
+        wi_flow_watch(op->flow, op->inputs[i]->loc, change);
+}
+
 static void count_outputs(weir_op *op, const weir_time *time, int64_t delta)
 {
     for (uint32_t i = 0; i < op->output_count; i++)
@@ -142,6 +149,8 @@ static void notify_complete(weir_op *op)
 {
     wi_notification due;
     while (op->notification_count && next_complete(op, &due)) {
+        if (!op->notification_count)
+            watch_inputs(op, -1);
         begin_call(op, UINT32_MAX, &due.time);
         op->logic->notify(op, &due.time, due.state);
         wi_op_end_call(op);
@@ -176,6 +185,8 @@ void *weir_notify_state(weir_op *op, const weir_time *time, size_t bytes)
             (op->notification_count++ - at) * sizeof *op->notifications);
     op->notifications[at] = (wi_notification){*time, bytes ? wi_calloc(1, bytes) : NULL};
     count_outputs(op, time, 1);
+    if (op->notification_count == 1)
+        watch_inputs(op, 1);
     op->moved = true; /* it may be complete already */
     wi_flow_activate(op->flow, op->index);
     return op->notifications[at].state;

@@ -105,7 +105,7 @@ struct weir_op {
     uint32_t calling_input; /* UINT32_MAX: none, `allowed` goes for every output */
     weir_time allowed;
     bool want_run, moved;
-    bool scheduled_here; /* has `frontier` or `notify`: watches its inputs' frontiers */
+    bool follows; /* has `frontier` or `notify`: is told when its inputs' frontiers move */
     weir_capability *capabilities; /* doubly linked */
     /* asked-for notifications, sorted lexicographically, earliest last */
     wi_notification *notifications;
@@ -172,6 +172,7 @@ struct wi_flow {
     uint64_t *active; /* a bit for each operator that has something to do */
     bool any_active;
     wi_input_port **watchers; /* by representative location */
+    uint32_t *watch_counts;   /* by representative location; see wi_flow_watch */
     uint64_t log_seen;
     wi_changes *changes;      /* not yet posted: one of the two below */
     wi_changes buffers[2];
@@ -327,7 +328,9 @@ bool wi_shared_dropped(const wi_shared *shared, uint32_t *by_out);
 char *wi_shared_explain(wi_shared *shared);
 
 /* frontiers.c: what a tracker has published. Any worker may read at any time. */
-void wi_shared_watch(wi_shared *shared, uint32_t worker, wi_loc loc, bool on);
+/* One more (+1), one less (-1) reason why this worker wants to be woken when the location's
+ * frontier moves: an operator with notifications to come, a probe. */
+void wi_flow_watch(wi_flow *flow, wi_loc loc, int change);
 /* Calls `moved` for each location whose frontier changed since the last call; false if none
  * did. */
 bool wi_shared_log_read(wi_flow *flow, void (*moved)(wi_flow *flow, wi_loc loc));

@@ -52,7 +52,11 @@ struct wi_shared {
     wi_cell *cells;             /* by location (representatives are filled in) */
     wi_loc *reps;               /* by location; constant */
     uint8_t *dims;              /* by location; constant */
-    _Atomic(uint8_t) *watch;    /* [worker * locs + location] */
+    /* whether a worker wants to be woken when a location moves: written by that worker
+     * (relaxed: it looks at the log itself before it sleeps), read by the holder of the lock;
+     * [worker * watch_stride + location], each worker's on cache lines of its own */
+    _Atomic(uint8_t) *watch;
+    uint32_t watch_stride;
     _Alignas(64) _Atomic(uint64_t) log_head; /* entries written so far (release) */
     _Atomic(uint32_t) *log;     /* the last WI_LOG_SLOTS locations that moved */
     _Atomic(bool) done;

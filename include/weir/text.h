@@ -112,22 +112,119 @@ static inline void weir_text_own(struct weir_batch *batch, weir_text *text)
         weir_text_move_in(batch, text);
 }
 
+/* any. The text with its ASCII letters in lower case, a text of the batch: in a map,
+ * out->text = weir_text_lower(into, &in->text). */
+WEIR_API weir_text weir_text_lower(struct weir_batch *batch, const weir_text *text);
+
 /* ---- walking through a text ------------------------------------------------------- */
 
+/* Private: which of up to 64 bytes belong to a kind of word, a bit for each. */
+typedef uint64_t weir_i_kind(const char *bytes, size_t count);
+
+/* A place in a text that stays where it is. */
 typedef struct weir_cursor {
-    const char *at, *end;
+    const char *at, *end; /* what is left */
+    /* private: a block of 64 bytes that was looked at, and which of them, at or after `at`,
+     * belong to words of a kind (NULL: no block) */
+    weir_i_kind *kind;
+    const char *block;
+    uint64_t inside;
+    const char *last_16; /* bytes of the text; NULL: it has fewer */
 } weir_cursor;
 
-/* A cursor at the start of a text that stays in place. */
+/* A cursor at the start of a text. */
 #define weir_text_begin(text) weir_text_cursor(&(text))
 static inline weir_cursor weir_text_cursor(const weir_text *text)
 {
-    const char *at = weir_text_at(text);
-    return (weir_cursor){at, at + text->length};
+    const char *at = weir_text_at(text), *end = at + text->length;
+    return (weir_cursor){.at = at, .end = end, .last_16 = text->length >= 16 ? end - 16 : NULL};
 }
+
+WEIR_API weir_i_kind weir_i_word_bytes, weir_i_letters;
+/* Private: where the word that goes on at `at` ends. */
+WEIR_API const char *weir_i_word_end(const char *at, const char *end, weir_i_kind *kind);
+
+/* Private: 16 bytes of a text from `at` on, or as many as there are and then zeros. */
+static inline void weir_i_load_at(const char *at, const char *last_16, uint64_t words_out[2])
+{
+    __extension__ unsigned __int128 bytes;
+    const char *from = at < last_16 ? at : last_16;
+    memcpy(&bytes, from, 16);
+    bytes >>= 8 * (at - from);
+    words_out[0] = (uint64_t)bytes;
+    words_out[1] = (uint64_t)(bytes >> 64);
+}
+
+/* Private: a token's handle. The lengths of words cannot be predicted, so that of a short
+ * one decides no branch: what follows it is cut off by a window onto twelve ones and then
+ * zeros. */
+static inline weir_text weir_i_token(const char *bytes, uint32_t length, const char *last_16)
+{
+    static const unsigned char window[2 * WEIR_TEXT_INLINE] = {[0 ... WEIR_TEXT_INLINE - 1] = 0xff};
+    uint64_t words[2], kept;
+    uint32_t kept_high;
+    if (WEIR_UNLIKELY(length > WEIR_TEXT_INLINE || !last_16))
+        return weir_text_of(bytes, length);
+    weir_i_load_at(bytes, last_16, words);
+    memcpy(&kept, window + WEIR_TEXT_INLINE - length, 8);
+    memcpy(&kept_high, window + WEIR_TEXT_INLINE - length + 8, 4);
+    words[0] &= kept;
+    words[1] &= kept_high;
+    weir_text text = {.length = length};
+    uint64_t rest = words[0] >> 32 | words[1] << 32;
+    memcpy(text.prefix, &words[0], 4);
+    memcpy(text.rest, &rest, 8);
+    return text;
+}
+
+/* Private: the next maximal run of bytes of a kind. */
+static inline bool weir_i_next(weir_cursor *cursor, weir_i_kind *kind, weir_text *token_out)
+{
+    if (WEIR_UNLIKELY(cursor->kind != kind)) {
+        if (cursor->at >= cursor->end)
+            return false;
+        size_t left = (size_t)(cursor->end - cursor->at);
+        cursor->kind = kind;
+        cursor->block = cursor->at;
+        cursor->inside = kind(cursor->block, left < 64 ? left : 64);
+    }
+    while (WEIR_UNLIKELY(!cursor->inside)) {
+        size_t left = (size_t)(cursor->end - cursor->block);
+        if (left <= 64) {
+            cursor->at = cursor->end;
+            return false;
+        }
+        cursor->block += 64;
+        left -= 64;
+        cursor->inside = kind(cursor->block, left < 64 ? left : 64);
+    }
+    /* Adding the lowest one to a run of ones carries to just beyond it. */
+    uint64_t beyond = cursor->inside + (cursor->inside & -cursor->inside);
+    const char *begin = cursor->block + __builtin_ctzll(cursor->inside);
+    if (WEIR_LIKELY(beyond)) {
+        cursor->at = cursor->block + __builtin_ctzll(beyond);
+        cursor->inside &= beyond;
+    } else { /* out of the block */
+        cursor->at = weir_i_word_end(begin, cursor->end, kind);
+        cursor->kind = NULL;
+    }
+    *token_out = weir_i_token(begin, (uint32_t)(cursor->at - begin), cursor->last_16);
+    return true;
+}
+
 /* The next word: a maximal run of ASCII letters, digits, underscores and bytes above 127.
  * The token borrows from the text. False at the end. */
-WEIR_API bool weir_next_word(weir_cursor *cursor, weir_text *token_out);
+static inline bool weir_next_word(weir_cursor *cursor, weir_text *token_out)
+{
+    return weir_i_next(cursor, weir_i_word_bytes, token_out);
+}
+
+/* The same for maximal runs of ASCII letters. */
+static inline bool weir_next_letters(weir_cursor *cursor, weir_text *token_out)
+{
+    return weir_i_next(cursor, weir_i_letters, token_out);
+}
+
 /* The next field before `separator` or the end; a text of n separators has n + 1 fields. */
 WEIR_API bool weir_next_field(weir_cursor *cursor, char separator, weir_text *field_out);
 

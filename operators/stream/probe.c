@@ -18,8 +18,7 @@ static void take(weir_op *op, uint32_t input, const weir_batch *batch)
 
 static void start_probe(weir_op *op)
 {
-    wi_flow *flow = op->flow;
-    wi_shared_watch(flow->shared, flow->worker->index, op->inputs[0]->loc, true);
+    wi_flow_watch(op->flow, op->inputs[0]->loc, 1);
 }
 
 static void stop_probe(weir_op *op)

@@ -32,7 +32,11 @@ void test_list_fini(test_list *list)
 void test_list_add(test_list *list, const weir_type *type, const void *row, const weir_time *time,
                    int64_t diff)
 {
-    char *text = weir_row_text(type, row, NULL);
+    size_t length;
+    char *text = weir_row_text(type, row, &length);
+    for (size_t i = 0; i < length; i++)
+        if (!text[i])
+            text[i] = '~';
     pthread_mutex_lock(&list->lock);
     wi_grow(&list->updates, &list->capacity, list->count + 1, sizeof *list->updates);
     list->updates[list->count++] = (test_update){*time, diff, text};
@@ -134,6 +138,12 @@ weir_err *test_flow_run(test_flow *test, const weir_config *config)
     return weir_execute(config, work, test);
 }
 
+void test_flow_done(test_flow *test)
+{
+    for (int i = 0; i < TEST_LISTS; i++)
+        test_list_fini(&test->out[i]);
+}
+
 static void compare(test_flow *test, const weir_config *config, const char *const *expected,
                     uint32_t lists)
 {
@@ -160,7 +170,6 @@ void test_flow_expect(test_flow *test, const char *const *expected, uint32_t lis
             abort();
         }
         compare(test, &ways[w], expected, lists);
-        for (int i = 0; i < TEST_LISTS; i++)
-            test_list_fini(&test->out[i]);
+        test_flow_done(test);
     }
 }

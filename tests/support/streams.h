@@ -26,8 +26,8 @@ void test_list_init(test_list *list, int dims);
 void test_list_fini(test_list *list);
 void test_list_add(test_list *list, const weir_type *type, const void *row, const weir_time *time,
                    int64_t diff);
-/* Sorted, equal updates added up, as lines "time diff row"; the caller frees it. Takes away
- * what it gives. */
+/* Sorted, equal updates added up, as lines "time diff row", with ~ for NUL; the caller frees
+ * it. Takes away what it gives. */
 char *test_list_text(test_list *list);
 /* Lists what passes here. */
 weir_stream test_watch(weir_stream in, test_list *list);
@@ -51,8 +51,9 @@ struct test_flow {
     test_list out[TEST_LISTS];
 };
 
-/* Runs it with empty lists. */
+/* Runs it with empty lists, which test_flow_done frees. */
 weir_err *test_flow_run(test_flow *test, const weir_config *config);
+void test_flow_done(test_flow *test);
 /* Runs it in several ways (1, 2 and 4 threads; deterministic, with 3 workers); each must
  * give the same `expected` text in out[0], out[1], ... (NULL: not compared). */
 void test_flow_expect(test_flow *test, const char *const *expected, uint32_t lists);

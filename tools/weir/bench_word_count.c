@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define LINE(F) F(weir_text, text)
@@ -16,34 +15,13 @@ WEIR_ROW(line, LINE)
 WEIR_ROW(word, WORD)
 WEIR_ROW(tally, TALLY)
 
-/* The usual word is lowered here, a longer one in memory of its own. */
-enum { LOWER_BYTES = 64 };
-
-static inline bool is_letter(char c)
-{
-    return (unsigned char)((c | 32) - 'a') < 26;
-}
+WEIR_MAP(lower, line, line) { out->text = weir_text_lower(into, &in->text); }
 
 WEIR_FLAT_MAP(split, line, word)
 {
-    const char *at = weir_text_at(&in->text), *end = at + in->text.length;
-    for (;;) {
-        while (at < end && !is_letter(*at))
-            at++;
-        const char *begin = at;
-        while (at < end && is_letter(*at))
-            at++;
-        size_t length = (size_t)(at - begin);
-        if (!length)
-            break;
-        char usual[LOWER_BYTES], *lower = length <= sizeof usual ? usual : malloc(length);
-        for (size_t i = 0; lower && i < length; i++)
-            lower[i] = (char)(begin[i] | 32);
-        if (lower)
-            word_push(out, (word){weir_text_of(lower, (uint32_t)length)});
-        if (lower != usual)
-            free(lower);
-    }
+    weir_text token;
+    for (weir_cursor at = weir_text_begin(in->text); weir_next_letters(&at, &token);)
+        word_push(out, (word){token});
 }
 
 static void add_batch(weir_op *op, uint32_t input, const weir_batch *batch)
@@ -66,7 +44,8 @@ static void work(weir_worker *worker, void *arg)
     pthread_barrier_wait(&run->start);
     uint64_t begin = bench_now_ns();
     weir_dataflow *flow = weir_dataflow_begin(worker, "word_count");
-    weir_stream words = weir_flat_map(weir_read_lines(flow, run->args->file), &split);
+    weir_stream lines = weir_map(weir_read_lines(flow, run->args->file), &lower);
+    weir_stream words = weir_flat_map(lines, &split);
     weir_stream counts = weir_count(words, WEIR_BY(word, word), &tally_type);
     weir_sink(counts, WEIR_LOCAL, &summing, run);
     bench_built(worker, flow);
