@@ -12,13 +12,14 @@
 #define STEPS_A_CALL 64
 
 #define NUMBER(F) F(u64, n)
-#define LINE(F) F(weir_text, text)
+#define SEQUENCE(F) F(u64, n) F(u64, steps) F(u64, highest)
 WEIR_ROW(number, NUMBER)
-WEIR_ROW(line, LINE)
+WEIR_ROW(sequence, SEQUENCE)
 
 /* A number that is being worked on. */
 typedef struct job {
-    uint64_t n, at, steps, highest;
+    sequence so_far;
+    uint64_t at;
     weir_capability *when;
     struct job *next;
 } job;
@@ -34,20 +35,10 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
         }
         weir_capability *when = weir_retain(op, 0, weir_batch_time(batch, i));
         job *added = malloc(sizeof *added);
-        *added = (job){.n = n, .at = n, .highest = n, .when = when, .next = *jobs};
+        *added = (job){.so_far = {n, 0, n}, .at = n, .when = when, .next = *jobs};
         *jobs = added;
         weir_activate(op);
     }
-}
-
-static void answer(weir_op *op, job *done)
-{
-    char text[120];
-    snprintf(text, sizeof text, "%llu takes %llu steps and climbs to %llu",
-             (unsigned long long)done->n, (unsigned long long)done->steps,
-             (unsigned long long)done->highest);
-    line_push(weir_send_at(op, 0, weir_capability_time(done->when)), (line){weir_text_c(text)});
-    weir_capability_drop(done->when);
 }
 
 static void on_run(weir_op *op)
@@ -55,14 +46,16 @@ static void on_run(weir_op *op)
     job **jobs = weir_op_state(op), *j;
     for (int i = 0; i < STEPS_A_CALL && (j = *jobs); i++) {
         if (j->at == 1) {
-            answer(op, j);
+            sequence_push(weir_send_at(op, 0, weir_capability_time(j->when)), j->so_far);
+            weir_capability_drop(j->when);
             *jobs = j->next;
             free(j);
             continue;
         }
         j->at = j->at % 2 ? 3 * j->at + 1 : j->at / 2;
-        j->highest = j->at > j->highest ? j->at : j->highest;
-        j->steps++;
+        j->so_far.steps++;
+        if (j->at > j->so_far.highest)
+            j->so_far.highest = j->at;
     }
     if (*jobs)
         weir_activate(op);
@@ -81,12 +74,10 @@ static const weir_operator collatz = {.name = "collatz",
                                       .run = on_run,
                                       .stop = on_stop};
 
-WEIR_FLAT_MAP(complain, weir_rejected, line)
+WEIR_EACH(complain, weir_rejected)
 {
-    char text[120];
-    snprintf(text, sizeof text, "%.*s: %.*s", (int)in->row.length, weir_text_at(&in->row),
-             (int)in->reason.length, weir_text_at(&in->reason));
-    line_push(out, (line){weir_text_c(text)});
+    fprintf(stderr, "%.*s: %.*s\n", (int)in->row.length, weir_text_at(&in->row),
+            (int)in->reason.length, weir_text_at(&in->reason));
 }
 
 static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
@@ -94,9 +85,9 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
     static const number numbers[] = {{27}, {0}, {97}, {871}, {6171}, {1}};
     weir_stream in = weir_from_rows(flow, &number_type, numbers, 6);
     weir_route by_n = WEIR_EXCHANGE(WEIR_BY(number, n));
-    weir_stream answers = weir_unary(in, by_n, &collatz, &line_type, NULL);
-    weir_stream complaints = weir_flat_map(weir_rejects(answers), &complain);
-    weir_print(weir_concat(answers, complaints), stdout);
+    weir_stream sequences = weir_unary(in, by_n, &collatz, &sequence_type, NULL);
+    weir_each(weir_rejects(sequences), &complain, NULL);
+    weir_print(sequences, stdout);
 }
 
 int main(int argc, char **argv)

@@ -14,11 +14,11 @@ typedef struct building {
     const wi_graph *graph;
     const wi_flat *flat;
     uint32_t vertex_count;
-    uint32_t *order;         /* topological index of each location, then of each scope */
-    uint32_t *vertex_at;     /* the inverse */
-    wi_loc *rep;             /* representative of each location */
-    uint32_t *region_of;     /* the region that each scope is in, or WI_NONE */
-    bool root_is_region;     /* the root scope has feedback */
+    uint32_t *order;     /* topological index of each location, then of each scope */
+    uint32_t *vertex_at; /* the inverse */
+    wi_loc *rep;         /* representative of each location */
+    uint32_t *region_of; /* the region that each scope is in, or WI_NONE */
+    bool root_is_region; /* the root scope has feedback */
 } building;
 
 static void plan_fini(building *plan)
@@ -36,8 +36,8 @@ static void plan_fini(building *plan)
 static void resolve_aliases(building *plan)
 {
     const wi_flat *flat = plan->flat;
-    uint32_t *only = WI_NEWS(uint32_t, flat->loc_count); /* link into it; NONE: not just one */
-    uint32_t *links = WI_NEWS(uint32_t, flat->loc_count);
+    uint32_t *links = WI_NEWS(uint32_t, flat->loc_count); /* how many lead to it ... */
+    uint32_t *only = WI_NEWS(uint32_t, flat->loc_count);  /* ... and the last of them */
     for (uint32_t i = 0; i < flat->link_count; i++) {
         only[flat->links[i].to] = i;
         links[flat->links[i].to]++;
@@ -277,41 +277,43 @@ static void make_links(building *plan)
 
 /* ---- the tracker -------------------------------------------------------------------- */
 
-static void name_locations(wi_tracker *tracker)
+static void name_locations(const building *plan)
 {
-    tracker->loc_names = WI_NEWS(char *, tracker->flat.loc_count);
-    for (wi_loc i = 0; i < tracker->flat.loc_count; i++) {
-        const wi_location *loc = &tracker->flat.locs[i];
+    plan->tracker->loc_names = WI_NEWS(char *, plan->flat->loc_count);
+    for (wi_loc i = 0; i < plan->flat->loc_count; i++) {
+        const wi_location *loc = &plan->flat->locs[i];
         char text[256];
-        snprintf(text, sizeof text, "%.200s %s %u", tracker->graph->nodes[loc->node].name,
+        snprintf(text, sizeof text, "%.200s %s %u", plan->graph->nodes[loc->node].name,
                  loc->is_output ? "output" : "input", loc->port);
-        tracker->loc_names[i] = wi_strdup(text);
+        plan->tracker->loc_names[i] = wi_strdup(text);
     }
 }
 
-static void build(wi_tracker *tracker, building *plan)
+static void build(building *plan)
 {
-    uint32_t vertices = plan->vertex_count;
-    plan->vertex_at = WI_NEWS(uint32_t, vertices);
-    plan->rep = WI_NEWS(wi_loc, plan->flat->loc_count);
-    for (uint32_t v = 0; v < vertices; v++)
+    wi_tracker *tracker = plan->tracker;
+    uint32_t loc_count = plan->flat->loc_count;
+    plan->vertex_at = WI_NEWS(uint32_t, plan->vertex_count);
+    plan->rep = WI_NEWS(wi_loc, loc_count);
+    for (uint32_t v = 0; v < plan->vertex_count; v++)
         plan->vertex_at[plan->order[v]] = v;
     for (uint32_t n = 0; n < plan->graph->node_count; n++)
         plan->root_is_region |=
             plan->graph->nodes[n].kind == WI_FEEDBACK && plan->graph->nodes[n].scope == 0;
+    tracker->loc_count = loc_count;
+    tracker->place_of = WI_NEWS(uint32_t, loc_count);
     resolve_aliases(plan);
     number_regions(plan);
-    tracker->place_of = WI_NEWS(uint32_t, plan->flat->loc_count);
     make_places(plan);
     make_links(plan);
-    for (wi_loc loc = 0; loc < plan->flat->loc_count; loc++)
+    for (wi_loc loc = 0; loc < loc_count; loc++)
         if (plan->flat->locs[loc].promised)
             tracker->place_of[loc] |= WI_PROMISED;
     uint32_t words = tracker->position_count / 64 + 1;
     tracker->dirty_word_count = words / 64 + 1;
     tracker->dirty = WI_NEWS(uint64_t, words);
     tracker->dirty_word = WI_NEWS(uint64_t, tracker->dirty_word_count);
-    name_locations(tracker);
+    name_locations(plan);
 }
 
 wi_tracker *wi_tracker_new(wi_graph *graph, weir_err **err_out)
@@ -319,15 +321,17 @@ wi_tracker *wi_tracker_new(wi_graph *graph, weir_err **err_out)
     wi_tracker *tracker = WI_NEW(wi_tracker);
     tracker->graph = graph;
     tracker->root_dims = graph->root_dims;
-    *err_out = wi_graph_flatten(graph, &tracker->flat);
-    building plan = {.tracker = tracker, .graph = graph, .flat = &tracker->flat};
-    plan.vertex_count = tracker->flat.loc_count + graph->scope_count;
+    wi_flat flat;
+    *err_out = wi_graph_flatten(graph, &flat);
+    building plan = {.tracker = tracker, .graph = graph, .flat = &flat};
+    plan.vertex_count = flat.loc_count + graph->scope_count;
     plan.order = WI_NEWS(uint32_t, plan.vertex_count);
     if (!*err_out)
-        *err_out = wi_graph_order(graph, &tracker->flat, plan.order);
+        *err_out = wi_graph_order(graph, &flat, plan.order);
     if (!*err_out)
-        build(tracker, &plan);
+        build(&plan);
     plan_fini(&plan);
+    wi_flat_fini(&flat);
     if (!*err_out)
         return tracker;
     wi_tracker_free(tracker);
@@ -362,7 +366,7 @@ void wi_tracker_free(wi_tracker *tracker)
         wi_free(tracker->regions[i].stale);
         wi_free(tracker->regions[i].changed);
     }
-    for (wi_loc i = 0; tracker->loc_names && i < tracker->flat.loc_count; i++)
+    for (wi_loc i = 0; i < tracker->loc_count; i++)
         wi_free(tracker->loc_names[i]);
     void *arrays[] = {tracker->dirty,   tracker->dirty_word, tracker->places,
                       tracker->points,  tracker->pulls,      tracker->pull_summaries,
@@ -372,7 +376,6 @@ void wi_tracker_free(wi_tracker *tracker)
                       tracker->loc_names};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         wi_free(arrays[i]);
-    wi_flat_fini(&tracker->flat);
     wi_graph_free(tracker->graph);
     wi_free(tracker);
 }

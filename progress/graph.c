@@ -216,7 +216,7 @@ static void number_locations(wi_graph *graph, wi_flat *flat)
     for (uint32_t n = 0; n < graph->node_count; n++) {
         graph->nodes[n].first = (wi_loc)count;
         count += (uint64_t)graph->nodes[n].inputs + graph->nodes[n].outputs;
-        wi_assert(count < UINT32_MAX - graph->scope_count, "a graph has less than 2^32 ports");
+        wi_assert(count + graph->scope_count < WI_PORTS_MAX, "a graph has less than 2^31 ports");
     }
     flat->loc_count = (uint32_t)count;
     flat->locs = WI_NEWS(wi_location, flat->loc_count);

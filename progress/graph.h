@@ -5,6 +5,8 @@
 
 #include "tracker.h"
 
+#define WI_PORTS_MAX (UINT32_C(1) << 31) /* and scopes; an index of one leaves a bit free */
+
 typedef enum wi_node_kind { WI_OPERATOR, WI_ENTER, WI_LEAVE, WI_FEEDBACK } wi_node_kind;
 
 typedef struct wi_scope {

@@ -17,7 +17,7 @@
 #include "multiset.h"
 
 #define WI_NONE UINT32_MAX
-#define WI_PROMISED (UINT32_C(1) << 31) /* in place_of: no pointstamp may be counted here */
+#define WI_PROMISED WI_PORTS_MAX /* in place_of: no pointstamp may be counted here */
 
 /* What an epoch's step through a chain touches, so all in one or two cache lines. */
 typedef struct wi_place {
@@ -123,8 +123,8 @@ struct wi_tracker {
     uint32_t changed_count;
     weir_antichain scratch;
     /* by location */
+    uint32_t loc_count;
     uint32_t *place_of; /* the representative's place, and WI_PROMISED */
-    wi_flat flat;
     char **loc_names;
     wi_graph *graph;
 };

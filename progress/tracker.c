@@ -7,7 +7,7 @@
 
 static uint32_t place_index(const wi_tracker *tracker, wi_loc loc)
 {
-    wi_assert(loc < tracker->flat.loc_count, "the location exists");
+    wi_assert(loc < tracker->loc_count, "the location exists");
     return tracker->place_of[loc] & ~WI_PROMISED;
 }
 
@@ -27,7 +27,7 @@ wi_loc wi_tracker_out(const wi_tracker *tracker, wi_node_id node, uint32_t outpu
 
 uint32_t wi_tracker_locs(const wi_tracker *tracker)
 {
-    return tracker->flat.loc_count;
+    return tracker->loc_count;
 }
 
 wi_loc wi_tracker_rep(const wi_tracker *tracker, wi_loc loc)
@@ -42,7 +42,7 @@ int wi_tracker_dims(const wi_tracker *tracker, wi_loc loc)
 
 const char *wi_tracker_node_name(const wi_tracker *tracker, wi_loc loc)
 {
-    wi_assert(loc < tracker->flat.loc_count, "the location exists");
+    wi_assert(loc < tracker->loc_count, "the location exists");
     return tracker->loc_names[loc];
 }
 
@@ -60,7 +60,7 @@ static void note_stale(wi_tracker *tracker, wi_place *place, uint32_t index)
 
 void wi_tracker_update(wi_tracker *tracker, wi_loc loc, const weir_time *time, int64_t delta)
 {
-    wi_assert(loc < tracker->flat.loc_count, "the location exists");
+    wi_assert(loc < tracker->loc_count, "the location exists");
     uint32_t index = tracker->place_of[loc];
     wi_assert(!(index & WI_PROMISED), "T6: no pointstamp is counted at a promised port");
     if (delta == 0)

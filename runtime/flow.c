@@ -232,6 +232,8 @@ bool wi_flow_step(wi_flow *flow)
             run_active(flow);
         if (flow->dirty)
             wi_flow_flush(flow);
+        if (flow->changes->count && !flow->changes->nonzero)
+            wi_changes_clear(flow->changes); /* all cancelled */
         bool posted = flow->changes->nonzero && wi_shared_post(flow);
         did |= ran | posted;
         if (!flow->any_active)

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "../base/batch.h"
+
 #define CHUNK 1024
 
 /* ---- targets ----------------------------------------------------------------------------- */
@@ -33,47 +35,56 @@ static void targets_of(const weir_route *route, const void *rows, uint32_t count
 
 /* ---- scattering --------------------------------------------------------------------------- */
 
-/* Room for at least 64 rows or all: a batch that is nearly full is sent as it is, so that
- * the loop below does not run for a row at a time. */
-static inline char *roomy(weir_out *out, uint32_t count, uint32_t *room_out)
+/* A batch is sent once it has room for less than this part of its rows, or this many, so
+ * that the loops below do not run for a row or two at a time. */
+#define NEARLY_FULL_PART 32
+#define NEARLY_FULL_ROWS 64
+
+/* How many of the next `count` rows fit wherever they go. At least one. */
+static uint32_t room_in_all(weir_out *outs, uint32_t workers, uint32_t count)
 {
-    uint32_t room = out->capacity - out->count;
-    if (room < count && room < 64)
-        out->full(out);
-    return weir_out_room(out, count, room_out);
+    uint32_t part = count;
+    for (uint32_t i = 0; i < workers; i++) {
+        weir_out *out = &outs[i];
+        uint32_t least = out->capacity / NEARLY_FULL_PART + 1;
+        if (least > NEARLY_FULL_ROWS)
+            least = NEARLY_FULL_ROWS;
+        if (least > count)
+            least = count;
+        if (out->capacity - out->count < least)
+            out->full(out);
+        if (out->capacity - out->count < part)
+            part = out->capacity - out->count;
+    }
+    return part;
 }
 
 static inline __attribute__((always_inline)) void scatter_two(const char *rows, size_t size,
                                                               const uint64_t *targets,
                                                               uint32_t count, weir_out *outs)
 {
-    while (count) {
-        uint32_t room_a, room_b;
-        char *a = roomy(&outs[0], count, &room_a);
-        char *b = roomy(&outs[1], count, &room_b);
-        uint32_t part = room_a < room_b ? room_a : room_b;
-        size_t to_b = 0;
-        for (uint32_t i = 0; i < part; i++) {
-            memcpy(a + (i - to_b) * size, rows + i * size, size);
-            memcpy(b + to_b * size, rows + i * size, size);
-            to_b += targets[i];
-        }
-        weir_out_commit(&outs[0], part - (uint32_t)to_b);
-        weir_out_commit(&outs[1], (uint32_t)to_b);
-        rows += part * size;
-        targets += part;
-        count -= part;
+    char *a = outs[0].rows + size * outs[0].count, *b = outs[1].rows + size * outs[1].count;
+    size_t to_b = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(a + (i - to_b) * size, rows + i * size, size);
+        memcpy(b + to_b * size, rows + i * size, size);
+        to_b += targets[i];
     }
+    weir_out_commit(&outs[0], count - (uint32_t)to_b);
+    weir_out_commit(&outs[1], (uint32_t)to_b);
 }
 
 static inline __attribute__((always_inline)) void scatter_many(const char *rows, size_t size,
                                                                const uint64_t *targets,
                                                                uint32_t count, weir_out *outs)
 {
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(weir_out_slot(&outs[targets[i]], size), rows + i * size, size);
+    for (uint32_t i = 0; i < count; i++) {
+        weir_out *out = &outs[targets[i]];
+        memcpy(out->rows + size * out->count++, rows + i * size, size);
+    }
 }
 
+/* Rows for which there is room wherever they go. */
 static void scatter(const char *rows, size_t size, const uint64_t *targets, uint32_t count,
                     weir_out *outs, uint32_t workers)
 {
@@ -90,21 +101,46 @@ static void scatter(const char *rows, size_t size, const uint64_t *targets, uint
         SCATTER(16)
         SCATTER(24)
         SCATTER(32)
+        SCATTER(48)
+        SCATTER(64)
     default:
         scatter_many(rows, size, targets, count, outs);
     }
 #undef SCATTER
 }
 
-/* Texts are copied into the destination's heap; columns are carried row by row. */
-static void scatter_slowly(const weir_batch *batch, uint32_t begin, const uint64_t *targets,
-                           uint32_t count, weir_out *outs)
+/* Long texts of rows that have been scattered become their batches' own. */
+static void own_texts(weir_out *outs, uint32_t workers, const uint32_t *before)
 {
-    bool columns = batch->times || batch->diffs;
+    for (uint32_t i = 0; i < workers; i++)
+        wi_batch_own_texts(outs[i].batch, outs[i].rows + (size_t)before[i] * outs[i].type->size,
+                           outs[i].count - before[i]);
+}
+
+static void scatter_in_parts(const weir_batch *batch, uint32_t begin, const uint64_t *targets,
+                             uint32_t count, weir_out *outs, uint32_t workers)
+{
+    uint32_t before[WEIR_WORKERS_MAX];
+    while (count) {
+        uint32_t part = room_in_all(outs, workers, count);
+        for (uint32_t i = 0; batch->type->text_count && i < workers; i++)
+            before[i] = outs[i].count;
+        scatter(weir_batch_row(batch, begin), batch->type->size, targets, part, outs, workers);
+        if (batch->type->text_count)
+            own_texts(outs, workers, before);
+        begin += part;
+        targets += part;
+        count -= part;
+    }
+}
+
+/* Columns are carried row by row. */
+static void scatter_with_columns(const weir_batch *batch, uint32_t begin, const uint64_t *targets,
+                                 uint32_t count, weir_out *outs)
+{
     for (uint32_t i = 0; i < count; i++) {
         weir_out *out = &outs[targets[i]];
-        if (columns)
-            weir_out_stamp(out, batch, begin + i);
+        weir_out_stamp(out, batch, begin + i);
         weir_out_row(out, weir_batch_row(batch, begin + i));
     }
 }
@@ -113,8 +149,6 @@ void wi_partition(const weir_route *route, const weir_batch *batch, weir_out *ou
                   uint32_t workers)
 {
     uint64_t targets[CHUNK];
-    size_t size = batch->type->size;
-    bool slowly = batch->times || batch->diffs || batch->type->text_count;
     for (uint32_t i = 0; i < workers; i++) {
         if (outs[i].count == outs[i].capacity)
             outs[i].full(&outs[i]);
@@ -122,11 +156,10 @@ void wi_partition(const weir_route *route, const weir_batch *batch, weir_out *ou
     }
     for (uint32_t begin = 0; begin < batch->count; begin += CHUNK) {
         uint32_t count = batch->count - begin < CHUNK ? batch->count - begin : CHUNK;
-        const char *rows = weir_batch_row(batch, begin);
-        targets_of(route, rows, count, workers, targets);
-        if (slowly)
-            scatter_slowly(batch, begin, targets, count, outs);
+        targets_of(route, weir_batch_row(batch, begin), count, workers, targets);
+        if (batch->times || batch->diffs)
+            scatter_with_columns(batch, begin, targets, count, outs);
         else
-            scatter(rows, size, targets, count, outs, workers);
+            scatter_in_parts(batch, begin, targets, count, outs, workers);
     }
 }

@@ -293,13 +293,22 @@ bool wi_worker_step(weir_worker *worker)
     return any_live(worker);
 }
 
+/* Deterministic runs: lets others run; if there is nothing to do, until the time given or
+ * until something is due, so that virtual time can pass while all wait. */
+static void yield(weir_worker *worker, uint64_t until_ns)
+{
+    uint64_t due_ns = UINT64_MAX;
+    bool idle = !worker->busy && wi_worker_may_sleep(worker, &due_ns);
+    wi_fiber_yield(worker->fiber, idle, due_ns < until_ns ? due_ns : until_ns);
+}
+
 bool weir_step(weir_worker *worker)
 {
     if (wi_stopping(worker->process))
         return false;
     bool live = wi_worker_step(worker);
     if (worker->fiber)
-        wi_fiber_yield(worker->fiber, !worker->busy, UINT64_MAX);
+        yield(worker, UINT64_MAX);
     else if (!worker->busy && worker->process->crowded)
         sched_yield();
     return live;
@@ -327,8 +336,10 @@ bool wi_worker_may_sleep(weir_worker *worker, uint64_t *until_ns_out)
         dropped |= wi_shared_dropped(flow->shared, &by);
     }
     uint64_t until = worker->timer_count ? worker->timers[0].due_ns : UINT64_MAX;
-    if (dropped) /* look again whether a peer's drop is still not followed here */
-        until = wi_clock_ns(process) + 100000000;
+    if (dropped) { /* look again whether a peer's drop is still not followed here */
+        uint64_t look_ns = wi_clock_ns(process) + 100000000;
+        until = look_ns < until ? look_ns : until;
+    }
     *until_ns_out = until;
     return true;
 }
@@ -358,14 +369,13 @@ bool weir_step_or_park(weir_worker *worker, uint64_t max_ns)
     bool live = wi_worker_step(worker);
     if (worker->busy || max_ns == 0 || (!live && max_ns == UINT64_MAX)) {
         if (worker->fiber)
-            wi_fiber_yield(worker->fiber, !worker->busy, UINT64_MAX);
+            yield(worker, UINT64_MAX);
         return live;
     }
     uint64_t start = wi_clock_ns(process);
     uint64_t deadline = weir_add_saturating(start, max_ns);
     if (worker->fiber) {
-        uint64_t until = worker->timer_count ? worker->timers[0].due_ns : UINT64_MAX;
-        wi_fiber_yield(worker->fiber, true, until < deadline ? until : deadline);
+        yield(worker, deadline);
         return any_live(worker);
     }
     for (uint32_t spins = 1;; spins++) {

@@ -101,7 +101,7 @@ static bool numbers(const char *line, int64_t *out, int count)
     return true;
 }
 
-/* ---- the three files ---------------------------------------------------------------------- */
+/* ---- the three files -------------------------------------------------------------------- */
 
 static weir_err *read_names(archive *into, const char *folder)
 {
@@ -140,6 +140,8 @@ static weir_err *add_change(archive *to, const int64_t of[4], const lines *from)
                             (long long)of[3]);
     if ((to->change_count & (to->change_count - 1)) == 0) /* a power of two: full */
         to->changes = realloc(to->changes, (2 * to->change_count + 1) * sizeof *to->changes);
+    if (!to->changes)
+        return weir_err_new("no memory for what `%s` says", from->path);
     to->changes[to->change_count++] =
         (change){(uint32_t)of[0], (uint32_t)of[1], (uint32_t)of[2], (int32_t)of[3]};
     to->txn_count += of[0] > last;
@@ -193,7 +195,7 @@ void archive_fini(archive *of)
     free(of->text);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------ */
 
 static int compare_names(const void *a, const void *b)
 {

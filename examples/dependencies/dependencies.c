@@ -32,10 +32,11 @@ typedef struct job {
     bool reverse, list, verbose;
     answer answer; /* this and what follows: worker 0 */
     latencies extended, recomputed;
+    bool progress;               /* shown, since stderr is a terminal */
     uint64_t start_ns, shown_ns; /* of the transactions, of the last progress line */
 } job;
 
-/* ---- sending --------------------------------------------------------------------------------- */
+/* ---- sending ---------------------------------------------------------------------------- */
 
 static void push_change(const job *j, weir_out *out, const change *c)
 {
@@ -72,11 +73,11 @@ static uint64_t push_txn(const job *j, uint64_t at, weir_input *edges, bool *rem
     return at;
 }
 
-/* ---- reporting ------------------------------------------------------------------------------- */
+/* ---- reporting -------------------------------------------------------------------------- */
 
 static void show_progress(job *j, uint32_t txn, uint64_t now_ns)
 {
-    if (!isatty(STDERR_FILENO) || now_ns - j->shown_ns < PROGRESS_NS)
+    if (!j->progress || now_ns - j->shown_ns < PROGRESS_NS)
         return;
     j->shown_ns = now_ns;
     fprintf(stderr, "\r%u of %u transactions, %.0f a second\033[K", txn, j->archive.txn_last,
@@ -85,7 +86,7 @@ static void show_progress(job *j, uint32_t txn, uint64_t now_ns)
 
 static void clear_progress(const job *j)
 {
-    if (j->shown_ns)
+    if (j->progress)
         fprintf(stderr, "\r\033[K");
 }
 
@@ -139,7 +140,7 @@ static void summarise(job *j, uint64_t end_ns)
     print_latencies(&j->recomputed, "recomputed");
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------- */
 
 WEIR_EACH(take_change, visit)
 {
@@ -168,7 +169,7 @@ static void follow(weir_worker *worker, job *j, uint64_t at, const entrance *to)
         return;
     printf("transaction  package           count  change\n");
     answer_print(&j->answer, 0, "");
-    j->start_ns = weir_now(worker);
+    j->start_ns = j->shown_ns = weir_now(worker);
     while (at < j->archive.change_count) {
         uint32_t txn = j->archive.changes[at].txn;
         uint64_t begin_ns = weir_now(worker);
@@ -203,7 +204,7 @@ static void run(weir_worker *worker, void *arg)
         follow(worker, j, at, &to);
 }
 
-/* ---- the command line -------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------- */
 
 static weir_err *add_root(job *j, const char *name)
 {
@@ -234,7 +235,7 @@ static weir_err *answer_all(const weir_config *config, job *j, int name_count, c
 
 int main(int argc, char **argv)
 {
-    job j = {.folder = "examples/data"};
+    job j = {.folder = "examples/data", .progress = isatty(STDERR_FILENO)};
     weir_config config = {0};
     const weir_option options[] = {
         {.name = "data", .value = "DIR", .help = "where the data is (examples/data)",

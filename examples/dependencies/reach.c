@@ -64,7 +64,7 @@ static node *node_of(weir_op *op, uint32_t id)
     return &s->nodes[at];
 }
 
-/* ---- part 1 ------------------------------------------------------------------------------ */
+/* ---- part 1 ----------------------------------------------------------------------------- */
 
 static void change_edge(weir_op *op, const edge *e, int64_t diff)
 {
@@ -98,7 +98,7 @@ static void hold(weir_op *op, uint32_t input, const weir_batch *batch)
     weir_notify_at(op, &batch->time);
 }
 
-/* ---- parts 2 and 3 -------------------------------------------------------------------------- */
+/* ---- parts 2 and 3 ---------------------------------------------------------------------- */
 
 static void arrive(weir_op *op, const weir_time *time, const visit *v)
 {
@@ -156,7 +156,7 @@ static void tell_changes(weir_op *op, const weir_time *time)
     s->marked_count = kept;
 }
 
-/* ---- the operator ------------------------------------------------------------------------------ */
+/* ---- the operator ----------------------------------------------------------------------- */
 
 /* This worker has a part in an epoch: wants to know when all its rounds are complete. */
 static void take_part(weir_op *op, uint64_t epoch)

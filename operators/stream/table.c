@@ -27,7 +27,7 @@ typedef enum key_kind { KEY_NONE, KEY_TEXT, KEY_LONG, KEY_ANY } key_kind;
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* ---- groups ------------------------------------------------------------------------------- */
+/* ---- groups --------------------------------------------------------------------------- */
 
 /* What the loops need of a table, in local variables: it stays as it is while rows are
  * looked up, which the compiler cannot know of memory. */
@@ -36,7 +36,7 @@ typedef struct view {
     wi_chunk *chunks;
     size_t size; /* of a group's row */
     uint32_t shift;
-    uint64_t *slots;
+    uint32_t *slots;
     uint32_t slot_mask;
 } view;
 
@@ -100,18 +100,19 @@ static __attribute__((noinline)) uint32_t add_group(wi_table *table, const char 
     return index;
 }
 
-static ALWAYS_INLINE uint32_t find_or_add(wi_table *table, view in, key_kind kind, uint32_t tag,
+static ALWAYS_INLINE uint32_t find_or_add(wi_table *table, view in, key_kind kind, uint32_t hash,
                                           const char *row)
 {
-    for (uint32_t at = tag & in.slot_mask;; at = (at + 1) & in.slot_mask) {
-        uint64_t slot = in.slots[at];
+    for (uint32_t at = hash & in.slot_mask;; at = (at + 1) & in.slot_mask) {
+        uint32_t slot = in.slots[at];
         if (!slot) {
             uint32_t index = add_group(table, row);
-            in.slots[at] = (uint64_t)tag << 32 | (index + 1);
+            in.slots[at] = (hash & ~in.slot_mask) | (index + 1);
             return index;
         }
-        uint32_t index = (uint32_t)slot - 1;
-        if ((uint32_t)(slot >> 32) == tag && same_key(in.by, kind, group_at(in, index), row))
+        uint32_t index = (slot & in.slot_mask) - 1;
+        if (!((slot ^ hash) & ~in.slot_mask) &&
+            same_key(in.by, kind, group_at(in, index), row))
             return index;
     }
 }
@@ -125,10 +126,10 @@ static ALWAYS_INLINE uint32_t guess(view in, const uint64_t *hashes, uint32_t co
 {
     uint32_t fast = 0, slow = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t tag = (uint32_t)hashes[i];
-        uint64_t slot = in.slots[tag & in.slot_mask];
-        uint32_t index = (uint32_t)slot - (slot != 0);
-        bool same = (slot != 0) & ((uint32_t)(slot >> 32) == tag);
+        uint32_t hash = (uint32_t)hashes[i];
+        uint32_t slot = in.slots[hash & in.slot_mask];
+        uint32_t index = (slot & in.slot_mask) - (slot != 0);
+        bool same = (slot != 0) & !((slot ^ hash) & ~in.slot_mask);
         char *group = group_at(in, index);
         __builtin_prefetch(group, 1);
         groups_out[i] = group;
@@ -186,7 +187,7 @@ static void find_the_one(wi_table *table, const char *rows, uint32_t count, void
     }
 }
 
-/* ---- the grouping --------------------------------------------------------------------------- */
+/* ---- the grouping --------------------------------------------------------------------- */
 
 static const weir_field *field_at(const weir_type *type, uint32_t offset)
 {
@@ -235,8 +236,7 @@ bool wi_grouping_init(wi_grouping *by_out, weir_scope *scope, const char *name, 
     return false;
 }
 
-/* ---- room
- * ---------------------------------------------------------------------------------------- */
+/* ---- room ----------------------------------------------------------------------------- */
 
 static uint32_t power_of_two(uint32_t least, uint32_t needed)
 {
@@ -245,27 +245,29 @@ static uint32_t power_of_two(uint32_t least, uint32_t needed)
     return least;
 }
 
+/* Groups enter the new slots in the order in which they came, so that those which came
+ * first, often the frequent ones, are found first. The old slots are not needed for it. */
 static void grow_slots(wi_table *table, uint32_t groups)
 {
-    uint64_t slots = (uint64_t)table->slot_mask + 1;
-    if (slots < SLOTS_MIN)
-        slots = SLOTS_MIN;
+    uint64_t slots = table->slots ? (uint64_t)table->slot_mask + 1 : SLOTS_MIN;
     while (slots / 8 * 5 < groups)
         slots *= 2;
-    uint64_t *old = table->slots;
-    uint64_t old_slots = old ? (uint64_t)table->slot_mask + 1 : 0;
-    table->slots = WI_NEWS(uint64_t, slots);
+    wi_free(table->slots);
+    table->slots = WI_NEWS(uint32_t, slots);
     table->slot_mask = (uint32_t)(slots - 1);
     table->slots_limit = (uint32_t)(slots / 8 * 5);
-    for (uint64_t i = 0; i < old_slots; i++) {
-        if (!old[i])
-            continue;
-        uint32_t at = (uint32_t)(old[i] >> 32) & table->slot_mask;
-        while (table->slots[at])
-            at = (at + 1) & table->slot_mask;
-        table->slots[at] = old[i];
+    uint64_t hashes[WI_TABLE_BLOCK];
+    view in = view_of(table);
+    uint32_t block = in.by->block;
+    for (uint32_t index = 0; index < table->count; index++) {
+        if (index % block == 0)
+            weir_key_hash(&in.by->acc, group_at(in, index),
+                          table->count - index < block ? table->count - index : block, hashes);
+        uint32_t hash = (uint32_t)hashes[index % block], at = hash & in.slot_mask;
+        while (in.slots[at])
+            at = (at + 1) & in.slot_mask;
+        in.slots[at] = (hash & ~in.slot_mask) | (index + 1);
     }
-    wi_free(old);
 }
 
 static void set_batch(wi_chunk *chunk, weir_batch *batch)
@@ -327,8 +329,7 @@ bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more)
     return true;
 }
 
-/* ---- texts that kernels put into groups
- * ------------------------------------------------------------ */
+/* ---- texts that kernels put into groups ----------------------------------------------- */
 
 /* Drops what is no longer in use by copying what is. */
 static void compact(wi_table *table, uint32_t at)
@@ -372,8 +373,7 @@ void wi_table_own_texts(wi_table *table, uint32_t index)
         compact(table, index >> by->chunk_shift);
 }
 
-/* ---- times
- * ------------------------------------------------------------------------------------------- */
+/* ---- times ---------------------------------------------------------------------------- */
 
 wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by, const weir_time *time)
 {

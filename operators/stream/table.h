@@ -1,10 +1,10 @@
 /* Groups of one time: for each key one row of the result, in a hash table.
  *
  * The rows lie in batches ("chunks"), so that the groups of a finished time are sent as
- * they are. The table is open addressing with linear probing. A slot is 32 bits of the
- * key's hash and 1 + the group's index; zero is empty. The lower half of the hash is used,
- * since the upper half says to which worker a row goes and is much the same for all rows
- * here.
+ * they are. The table is open addressing with linear probing. Of a table of 2^k slots, one is
+ * 1 + the group's index in its lower k bits and the upper 32 - k bits of half the key's
+ * hash, whose lower k bits say where to look; zero is empty. It is the lower half of the
+ * hash, since the upper says to which worker a row goes and is much the same for all here.
  *
  * Worker: tables belong to the operator that made them. */
 #ifndef WEIR_OPERATORS_STREAM_TABLE_H
@@ -45,7 +45,7 @@ typedef struct wi_chunk {
 
 struct wi_table {
     const wi_grouping *by;
-    uint64_t *slots;
+    uint32_t *slots;
     uint32_t slot_mask;
     uint32_t count;       /* groups */
     uint32_t slots_limit; /* groups for which there are slots */

@@ -1,9 +1,10 @@
 /* How the workers of one process hand their change batches to the tracker.
  *
  * A worker gathers changes of pointstamp counts as it sends, receives and gives up its
- * capability. When its slot is empty it puts all of them there, in one step, and tries the
- * lock; if another worker holds it, that one will see to the batch. The holder empties all
- * slots, applies them, publishes the frontier and lets go of the lock; then it looks at the
+ * capability. If it can have the lock, it applies all of them itself. If not, and its slot
+ * is empty, it puts all of them there, in one step, and tries the lock again; if another
+ * worker still holds it, that one will see to the batch. The holder also empties all slots
+ * and applies them, publishes the frontier and lets go of the lock; then it looks at the
  * slots again, since a batch that came after it had looked found the lock taken. Data go
  * another way, at once and in any order: they may be received and counted as consumed
  * before they are counted as sent.
@@ -110,13 +111,13 @@ inline send_to_some(t) {
   made++
 }
 
-/* The worker's batch goes into its slot. */
-inline post(w) {
+/* The worker's batch is added to another one. */
+inline pour(w, to) {
   i = 0;
   do
   :: i < T ->
-     slot[w].c[i] = gathered[w].c[i]; gathered[w].c[i] = 0;
-     slot[w].m[i] = gathered[w].m[i]; gathered[w].m[i] = 0;
+     to.c[i] = to.c[i] + gathered[w].c[i]; gathered[w].c[i] = 0;
+     to.m[i] = to.m[i] + gathered[w].m[i]; gathered[w].m[i] = 0;
 #if defined(MUTANT_SPLIT) || defined(MUTANT_EARLY_DROP)
      gathered[w].m[i] = late[w].m[i]; late[w].m[i] = 0;
 #endif
@@ -124,7 +125,6 @@ inline post(w) {
   :: else -> break
   od;
   i = 0;
-  posted[w] = 1;
 #if defined(MUTANT_SPLIT) || defined(MUTANT_EARLY_DROP)
   some[w] = some_late[w]; some_late[w] = 0
 #else
@@ -132,17 +132,27 @@ inline post(w) {
 #endif
 }
 
-inline apply_slot(w) {
+/* Whatever a slot held is gone: a mutant may put a batch where there is one. */
+inline empty_slot(w) {
   i = 0;
   do
-  :: i < T ->
-     told.c[i] = told.c[i] + slot[w].c[i]; slot[w].c[i] = 0;
-     told.m[i] = told.m[i] + slot[w].m[i]; slot[w].m[i] = 0;
-     i++
+  :: i < T -> slot[w].c[i] = 0; slot[w].m[i] = 0; i++
   :: else -> break
   od;
   i = 0;
   posted[w] = 0
+}
+
+inline apply_slot(w) {
+  i = 0;
+  do
+  :: i < T ->
+     told.c[i] = told.c[i] + slot[w].c[i];
+     told.m[i] = told.m[i] + slot[w].m[i];
+     i++
+  :: else -> break
+  od;
+  empty_slot(w)
 }
 
 inline publish() {
@@ -190,11 +200,14 @@ end:
 #if T > 2
   :: RECEIVE(2)
 #endif
-  /* posts, and sees to all batches if nobody does */
-  :: atomic { MAY_POST(me) -> post(me) };
+  /* applies its batch itself */
+  :: atomic { some[me] && lock == 0 -> lock = 1; pour(me, told); goto drain }
+  /* posts it, and sees to all batches if nobody does */
+  :: atomic { MAY_POST(me) -> empty_slot(me); pour(me, slot[me]); posted[me] = 1 };
 take:
      if
-     :: atomic { lock == 0 -> lock = 1; k = 0 };
+     :: atomic { lock == 0 -> lock = 1 };
+drain:
         do
         :: atomic { k < W && posted[k] -> apply_slot(k); k++ }
         :: atomic { k < W && !posted[k] -> k++ }

@@ -34,7 +34,8 @@ expect() {
     shift
     check "$@"
     # A property that is never looked at holds too: the monitor must have been reached.
-    if [ "$verdict" = holds ] && ! grep -A1 'unreached in proctype monitor' said | grep -q '(0 of'; then
+    if [ "$verdict" = holds ] &&
+        ! grep -A1 'unreached in proctype monitor' said | grep -q '(0 of'; then
         verdict='vacuous: the monitor never ran'
     fi
     printf '%-10s %-60s %s states\n' "$verdict" "$*" \

@@ -128,15 +128,15 @@ static bool follow(const arc *along, const moment *time, moment *time_out)
  * there. */
 static void search(void)
 {
-    static struct { uint32_t port; moment time; } *todo;
+    static struct { uint32_t port; moment time; } *ahead;
     static uint32_t capacity;
     uint32_t count = 0;
     for (uint32_t i = 0; i < world.port_count; i++)
         world.front[i].count = 0;
     for (uint32_t s = 0; s <= world.stamp_count; s++) {
         while (count > 0) {
-            uint32_t at = todo[--count].port;
-            moment time = todo[count].time;
+            uint32_t at = ahead[--count].port;
+            moment time = ahead[count].time;
             moments *front = &world.front[at];
             bool covered = false;
             for (uint32_t i = 0; i < front->count && !covered; i++)
@@ -154,18 +154,18 @@ static void search(void)
                     continue;
                 if (count + 2 >= capacity) {
                     capacity = capacity * 2 + 64;
-                    todo = realloc(todo, capacity * sizeof *todo);
+                    ahead = realloc(ahead, capacity * sizeof *ahead);
                 }
-                if (follow(&world.arcs[i], &time, &todo[count].time))
-                    todo[count++].port = world.arcs[i].to;
+                if (follow(&world.arcs[i], &time, &ahead[count].time))
+                    ahead[count++].port = world.arcs[i].to;
             }
         }
         if (s == world.stamp_count || world.stamps[s].count <= 0)
             continue;
         if (capacity == 0)
-            todo = realloc(todo, (capacity = 64) * sizeof *todo);
-        todo[0].port = world.stamps[s].port;
-        todo[0].time = world.stamps[s].time;
+            ahead = realloc(ahead, (capacity = 64) * sizeof *ahead);
+        ahead[0].port = world.stamps[s].port;
+        ahead[0].time = world.stamps[s].time;
         count = 1;
     }
 }

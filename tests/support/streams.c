@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-/* ---- lists ---------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------- */
 
 void test_list_init(test_list *list, int dims)
 {
@@ -94,7 +94,7 @@ weir_stream test_watch(weir_stream in, test_list *list)
     return weir_inspect_batch(in, list_batch, list);
 }
 
-/* ---- flows ---------------------------------------------------------------------------------------- */
+/* ---- flows ---------------------------------------------------------------------------- */
 
 static void feed(weir_input *input, const test_flow *test, uint32_t index, uint32_t workers)
 {
@@ -160,9 +160,10 @@ static void compare(test_flow *test, const weir_config *config, const char *cons
 
 void test_flow_expect(test_flow *test, const char *const *expected, uint32_t lists)
 {
-    static const weir_config ways[] = {
-        {.workers = 1}, {.workers = 2}, {.workers = 4},
-        {.workers = 3, .deterministic = true, .seed = 7}};
+    static const weir_config ways[] = {{.workers = 1},
+                                       {.workers = 2},
+                                       {.workers = 4},
+                                       {.workers = 3, .deterministic = true, .seed = 7}};
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
         weir_err *err = test_flow_run(test, &ways[w]);
         if (err) {

@@ -100,15 +100,14 @@ static void compare(test_list *list, const char *expected)
     free(text);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory --------------------------------------------------------------------------- */
 
 typedef struct memory_test {
     bool at_once; /* the replay is built before anything was captured */
     test_list lists[4];
 } memory_test;
 
-static void replay_in(weir_worker *worker, weir_capture *capture, test_list *rows,
-                      test_list *sums)
+static void replay_in(weir_worker *worker, weir_capture *capture, test_list *rows, test_list *sums)
 {
     weir_dataflow *flow = weir_dataflow_begin(worker, "replay");
     weir_stream again = weir_replay(flow, capture);
@@ -260,7 +259,7 @@ static void dropped(weir_worker *worker, void *arg)
     weir_capture_free(capture);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------- */
 
 typedef struct file_test {
     const weir_type *type;
@@ -377,7 +376,7 @@ START_TEST(files_that_cannot_be_written)
 }
 END_TEST
 
-/* ---- damage -------------------------------------------------------------------------------------------- */
+/* ---- damage --------------------------------------------------------------------------- */
 
 static char *read_whole(const char *name, size_t *length_out)
 {

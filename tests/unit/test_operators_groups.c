@@ -27,8 +27,8 @@ WEIR_ROW(huge, HUGE_ROW)
 static sale sales[] = {
     {1, {0}, 5}, {2, {0}, 7}, {1, {0}, 6}, {1, {0}, 1}, {2, {0}, 2}, {1, {0}, 9}, {2, {0}, 4},
 };
-static const char *const items[] = {"tea", "a kettle of copper", "tea", "", "a kettle of copper",
-                                    "tea", "tea"};
+static const char *const items[] = {
+    "tea", "a kettle of copper", "tea", "", "a kettle of copper", "tea", "tea"};
 static const uint64_t epochs[] = {0, 0, 0, 2, 2, 3, 3};
 static const int64_t signs[] = {1, 1, 2, 1, -1, 1, -1};
 
@@ -50,7 +50,7 @@ static void expect(void (*build)(weir_dataflow *, weir_stream, test_flow *),
     }
 }
 
-/* ---- count ------------------------------------------------------------------------------------- */
+/* ---- count ---------------------------------------------------------------------------- */
 
 static void build_count(weir_dataflow *flow, weir_stream in, test_flow *test)
 {
@@ -117,6 +117,47 @@ START_TEST(count_of_many_groups)
 }
 END_TEST
 
+static int compare_low(const void *a, const void *b)
+{
+    uint32_t x = (uint32_t)((const uint64_t *)a)[0], y = (uint32_t)((const uint64_t *)b)[0];
+    return (x > y) - (x < y);
+}
+
+/* Keys that are alike in the half of their hashes that a table looks at. */
+START_TEST(count_of_keys_whose_hashes_collide)
+{
+    enum { TRIED = 400000, ROWS = 2000 };
+    uint64_t(*hashes)[2] = calloc(TRIED, sizeof *hashes);
+    num *rows = calloc(ROWS, sizeof *rows), pairs[8];
+    uint32_t found = 0;
+    for (uint64_t i = 0; i < TRIED; i++) {
+        hashes[i][1] = i + 100000;
+        weir_key_hash(&WEIR_BY(num, value), &hashes[i][1], 1, &hashes[i][0]);
+    }
+    qsort(hashes, TRIED, sizeof *hashes, compare_low);
+    for (uint32_t i = 0; i + 1 < TRIED && found + 1 < 8; i++)
+        if (compare_low(hashes[i], hashes[i + 1]) == 0) {
+            pairs[found++].value = hashes[i][1];
+            pairs[found++].value = hashes[i + 1][1];
+        }
+    ck_assert_uint_ge(found, 4);
+    for (uint32_t i = 0; i < ROWS; i++)
+        rows[i] = pairs[i % 4];
+    char expected[4][64], all_of_them[256] = "";
+    for (int p = 0; p < 4; p++)
+        snprintf(expected[p], sizeof expected[p], "0 +1 %llu\t%d\n",
+                 (unsigned long long)pairs[p].value, ROWS / 4);
+    qsort(expected, 4, sizeof *expected, (int (*)(const void *, const void *))strcmp);
+    for (int p = 0; p < 4; p++)
+        strcat(all_of_them, expected[p]);
+    const char *const lists[] = {all_of_them};
+    test_flow test = {.type = &num_type, .rows = rows, .count = ROWS, .build = build_count_nums};
+    test_flow_expect(&test, lists, 1);
+    free(rows);
+    free(hashes);
+}
+END_TEST
+
 static void build_empty_count(weir_dataflow *flow, weir_stream in, test_flow *test)
 {
     (void)flow;
@@ -126,13 +167,12 @@ static void build_empty_count(weir_dataflow *flow, weir_stream in, test_flow *te
 START_TEST(count_of_rows_of_no_bytes)
 {
     const char *const expected[] = {"0 +1 2000\n"};
-    test_flow test = {
-        .type = &empty_type, .rows = "", .count = 2000, .build = build_empty_count};
+    test_flow test = {.type = &empty_type, .rows = "", .count = 2000, .build = build_empty_count};
     test_flow_expect(&test, expected, 1);
 }
 END_TEST
 
-/* ---- aggregate ----------------------------------------------------------------------------------- */
+/* ---- aggregate ------------------------------------------------------------------------ */
 
 /* Keeps a text of the row in the group: as long as possible, and the last such in order. */
 WEIR_FOLD(add_sale, sale, total)
@@ -202,8 +242,7 @@ START_TEST(texts_in_groups_are_kept_and_replaced)
         at += sprintf(at, "0 +1 %u\t%.*s\t%.*s\n", g, (int)text->length, weir_text_at(text),
                       (int)other->length, weir_text_at(other));
     }
-    test_flow test = {
-        .type = &holder_type, .rows = rows, .count = COUNT, .build = build_last};
+    test_flow test = {.type = &holder_type, .rows = rows, .count = COUNT, .build = build_last};
     ck_assert_ptr_null(test_flow_run(&test, &(weir_config){.workers = 1}));
     char *got = test_list_text(&test.out[0]);
     ck_assert_str_eq(got, expected);
@@ -235,14 +274,13 @@ static void build_huge(weir_dataflow *flow, weir_stream in, test_flow *test)
 START_TEST(groups_of_a_megabyte)
 {
     static const num rows[] = {{3}, {4}, {3}, {9}, {3}, {17}};
-    const char *const expected[] = {
-        "0 +1 17\t1001\n0 +1 3\t3003\n0 +1 4\t1001\n0 +1 9\t1001\n"};
+    const char *const expected[] = {"0 +1 17\t1001\n0 +1 3\t3003\n0 +1 4\t1001\n0 +1 9\t1001\n"};
     test_flow test = {.type = &num_type, .rows = rows, .count = 6, .build = build_huge};
     test_flow_expect(&test, expected, 1);
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------ */
 
 static void build_no_count(weir_dataflow *flow, weir_stream in, test_flow *test)
 {
@@ -292,7 +330,7 @@ START_TEST(misuse_is_named)
 }
 END_TEST
 
-/* ---- print ---------------------------------------------------------------------------------------------- */
+/* ---- print ---------------------------------------------------------------------------- */
 
 static void build_print(weir_dataflow *flow, weir_stream in, test_flow *test)
 {
@@ -327,8 +365,8 @@ START_TEST(print_sorts_whole_times)
                           .count = 7,
                           .columns = way & 1,
                           .build = build_print};
-        char *text = printed(&test, (weir_config){.workers = 1 + (uint32_t)way / 2,
-                                                  .deterministic = way > 5});
+        char *text = printed(
+            &test, (weir_config){.workers = 1 + (uint32_t)way / 2, .deterministic = way > 5});
         ck_assert_str_eq(text, expected);
         free(text);
     }
@@ -394,7 +432,7 @@ START_TEST(print_orders_pairs)
 }
 END_TEST
 
-/* ---- stopping in the middle -------------------------------------------------------------------------------- */
+/* ---- stopping in the middle ----------------------------------------------------------- */
 
 static void stop_early(weir_worker *worker, void *arg)
 {
@@ -428,6 +466,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, count_adds_diffs_up);
     tcase_add_test(tests, count_of_many_groups);
+    tcase_add_test(tests, count_of_keys_whose_hashes_collide);
     tcase_add_test(tests, count_of_rows_of_no_bytes);
     tcase_add_test(tests, aggregate_folds_by_key_and_time);
     tcase_add_test(tests, texts_in_groups_are_kept_and_replaced);

@@ -48,7 +48,9 @@ static char *run(weir_stream (*build)(weir_dataflow *, void *), void *arg, weir_
 
 static void expect(weir_stream (*build)(weir_dataflow *, void *), void *arg, const char *expected)
 {
-    static const weir_config ways[] = {{.workers = 1}, {.workers = 2}, {.workers = 4},
+    static const weir_config ways[] = {{.workers = 1},
+                                       {.workers = 2},
+                                       {.workers = 4},
                                        {.workers = 3, .deterministic = true, .seed = 5}};
     for (int w = 0; w < 4; w++) {
         char *text = run(build, arg, ways[w]);
@@ -57,8 +59,7 @@ static void expect(weir_stream (*build)(weir_dataflow *, void *), void *arg, con
     }
 }
 
-static void expect_error(weir_stream (*build)(weir_dataflow *, void *), void *arg,
-                         const char *says)
+static void expect_error(weir_stream (*build)(weir_dataflow *, void *), void *arg, const char *says)
 {
     for (uint32_t workers = 1; workers <= 2; workers++) {
         char *text = run(build, arg, (weir_config){.workers = workers});
@@ -67,7 +68,7 @@ static void expect_error(weir_stream (*build)(weir_dataflow *, void *), void *ar
     }
 }
 
-/* ---- generate ---------------------------------------------------------------------------------- */
+/* ---- generate ------------------------------------------------------------------------- */
 
 /* Worker w gives the numbers n below 20 with n % workers == w, at epoch n / 5. Now and then
  * it has nothing, and one call goes over an epoch's end. */
@@ -125,7 +126,7 @@ START_TEST(generate_only_advances)
 }
 END_TEST
 
-/* ---- from_rows ------------------------------------------------------------------------------------- */
+/* ---- from_rows ------------------------------------------------------------------------ */
 
 static weir_stream build_mixed(weir_dataflow *flow, void *arg)
 {
@@ -171,7 +172,7 @@ START_TEST(from_rows_copies)
 }
 END_TEST
 
-/* ---- read_lines --------------------------------------------------------------------------------------- */
+/* ---- read_lines ----------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/weir-lines-XXXXXX";
 static char path[64];
@@ -239,7 +240,8 @@ START_TEST(lines_belong_to_one_worker)
         uint32_t lines = way < 2 ? 7 : 4000;
         for (uint32_t i = 0; i < lines; i++) {
             random = random * 6364136223846793005u + 1442695040888963407u;
-            int width = way < 2 ? (int)(random >> 33) % 900000 : (int)(random >> 33) % (60 * (int)way);
+            int width =
+                way < 2 ? (int)(random >> 33) % 900000 : (int)(random >> 33) % (60 * (int)way);
             fprintf(file, "%05u%0*u", i, width, 1);
             fprintf(list, "0 +1 %05u%0*u\n", i, width, 1);
             if (i + 1 < lines || way % 2)

@@ -5,10 +5,8 @@
 #define NUM(F) F(u64, value)
 WEIR_ROW(num, NUM)
 
-void callback(weir_op *op, const weir_batch *batch, const weir_time *time, weir_time later,
-              weir_capability *capability);
-void callback(weir_op *op, const weir_batch *batch, const weir_time *time, weir_time later,
-              weir_capability *capability)
+void callback(weir_op *op, const weir_batch *batch, weir_time later);
+void callback(weir_op *op, const weir_batch *batch, weir_time later)
 {
 BLOCK
 }
