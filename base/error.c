@@ -40,6 +40,12 @@ const char *weir_version(void)
     return WEIR_VERSION;
 }
 
+void wi_require_failed(const char *what)
+{
+    fprintf(stderr, "weir: the program uses weir in a way that is not possible: %s\n", what);
+    abort();
+}
+
 void wi_assert_failed(const char *invariant, const char *expression, const char *file, int line)
 {
     fprintf(stderr, "weir: broken invariant: %s (%s, %s:%d). This is a bug in weir.\n", invariant,

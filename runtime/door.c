@@ -28,6 +28,14 @@ bool wi_door_post(wi_door *door, wi_mail *mail)
     return open;
 }
 
+bool wi_door_closing(wi_door *door)
+{
+    pthread_mutex_lock(&door->lock);
+    bool closing = !door->process || wi_stopping(door->process);
+    pthread_mutex_unlock(&door->lock);
+    return closing;
+}
+
 weir_op *wi_door_op(const wi_door *door, weir_worker *worker)
 {
     wi_flow *flow = worker ? wi_worker_flow(worker, door->flow) : NULL;

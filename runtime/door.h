@@ -19,6 +19,8 @@ struct wi_door {
 wi_door *wi_op_door(weir_op *op);
 /* any. Puts mail into the worker's mailbox; false if the door is shut. */
 bool wi_door_post(wi_door *door, wi_mail *mail);
+/* any. Whether nothing posted here will be taken any more: shut, or the execution stops. */
+bool wi_door_closing(wi_door *door);
 /* worker. The operator, or NULL if it is gone (or worker is NULL: the execution ends). */
 weir_op *wi_door_op(const wi_door *door, weir_worker *worker);
 /* worker. */

@@ -17,8 +17,8 @@
 
 /* Per operator and step: 1/16 of the rows plus one a batch. */
 #define OPERATOR_BUDGET 65536
-/* Rounds in one step before other dataflows and the program get their turn. */
-#define STEP_ROUNDS 4
+/* Passes over the operators in one step before other dataflows and the program get their turn. */
+#define STEP_PASSES 4
 /* A peer that dropped a dataflow which we keep using: how long that may last. */
 #define DROP_PATIENCE_NS UINT64_C(2000000000)
 
@@ -182,7 +182,7 @@ static void run_active(wi_flow *flow)
     uint32_t words = flow->op_count / 64 + 1;
     flow->any_active = false;
     for (uint32_t w = 0; w < words; w++) {
-        uint64_t passed = 0; /* what is activated behind us waits for the next round */
+        uint64_t passed = 0; /* what is activated behind us waits for the next pass */
         uint64_t ready;
         while ((ready = flow->active[w] & ~passed)) {
             uint32_t bit = (uint32_t)__builtin_ctzll(ready);
@@ -224,7 +224,7 @@ static void check_drop(wi_flow *flow)
 bool wi_flow_step(wi_flow *flow)
 {
     bool did = false;
-    for (int round = 0; round < STEP_ROUNDS; round++) {
+    for (int pass = 0; pass < STEP_PASSES; pass++) {
         /* Counts as work: the program may wait for a probe, and must look before it sleeps. */
         did |= wi_shared_log_read(flow, location_moved);
         bool ran = flow->any_active;

@@ -66,6 +66,16 @@ static void refuse(weir_op *op, const char *what, uint32_t output, const weir_ti
                      what, output, at);
 }
 
+static void check_output(const weir_op *op, uint32_t output)
+{
+    if (WEIR_LIKELY(output < op->output_count))
+        return;
+    char what[160];
+    snprintf(what, sizeof what, "operator `%s` names its output %u; it has %u, counted from 0",
+             op->name, output, op->output_count);
+    wi_require_failed(what);
+}
+
 static void begin_call(weir_op *op, uint32_t input, const weir_time *time)
 {
     wi_assert(!op->calling, "an operator's callbacks do not nest");
@@ -287,7 +297,7 @@ static wi_loc capability_loc(const weir_capability *c)
 
 weir_capability *weir_retain(weir_op *op, uint32_t output, const weir_time *time)
 {
-    wi_assert(output < op->output_count, "an operator retains on an output that it has");
+    check_output(op, output);
     if (op->logic->stateless)
         weir_op_stop(op, "retains a capability, which a stateless operator promised not to do");
     else if (!allowed(op, output, time))
@@ -365,7 +375,7 @@ weir_capability *weir_op_first_capability(weir_op *op, uint32_t output)
 
 weir_out *weir_send_at(weir_op *op, uint32_t output, const weir_time *time)
 {
-    wi_assert(output < op->output_count, "an operator sends on an output that it has");
+    check_output(op, output);
     wi_output_port *port = op->outputs[output];
     if (port->opened) {
         if (weir_time_eq(&port->out.batch->time, time))
@@ -381,7 +391,7 @@ weir_out *weir_send_at(weir_op *op, uint32_t output, const weir_time *time)
 
 void weir_send_batch(weir_op *op, uint32_t output, weir_batch *batch)
 {
-    wi_assert(output < op->output_count, "an operator sends on an output that it has");
+    check_output(op, output);
     wi_output_port *port = op->outputs[output];
     if (!allowed(op, output, &batch->time))
         refuse(op, "sends a batch on", output, &batch->time);

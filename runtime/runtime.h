@@ -325,7 +325,6 @@ void wi_shared_returned(weir_worker *worker);
 void wi_shared_leave(wi_flow *flow);
 void wi_shared_free(wi_shared *shared);
 bool wi_shared_dropped(const wi_shared *shared, uint32_t *by_out);
-char *wi_shared_explain(wi_shared *shared);
 
 /* frontiers.c: what a tracker has published. Any worker may read at any time. */
 /* One more (+1), one less (-1) reason why this worker wants to be woken when the location's

@@ -334,6 +334,7 @@ void wi_shared_leave(wi_flow *flow)
     if (!wi_shared_done(shared)) {
         uint32_t none = 0;
         atomic_compare_exchange_strong(&shared->dropped, &none, flow->worker->index + 1);
+        wi_wake_all(shared->process); /* who sleeps on it must find out */
     }
     pthread_mutex_lock(&shared->process->lock);
     bool last = --shared->members == 0 && shared->joined == shared->process->workers;

@@ -279,7 +279,7 @@ static bool any_live(const weir_worker *worker)
 bool wi_worker_step(weir_worker *worker)
 {
     wi_process *process = worker->process;
-    wi_assert(!worker->current, "operators do not step the worker that runs them");
+    wi_require(!worker->current, "an operator's callback steps the worker that runs it");
     bool did = take_mail(worker) | take_timers(worker);
     if (process->workers > 1)
         did |= take_rings(worker);

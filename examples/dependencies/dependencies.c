@@ -164,6 +164,9 @@ static bool complete(weir_worker *worker, const entrance *to, uint32_t txn)
 /* Worker 0: the transactions one after the other, each when the one before is answered. */
 static void follow(weir_worker *worker, job *j, uint64_t at, const entrance *to)
 {
+    printf("%llu dependencies, then %u transactions: which packages %s?\n",
+           (unsigned long long)at, j->archive.txn_count,
+           j->reverse ? "pull in these" : "do these pull in");
     push_roots(j, to->starts);
     if (!complete(worker, to, 0))
         return;

@@ -196,7 +196,7 @@ WEIR_API void weir_on_reject(weir_stream stream, weir_reject_policy policy);
 /* worker, building. The rows that the operator giving `stream` rejects, at the time at
  * which it was rejecting; sets WEIR_REJECT_KEEP. */
 WEIR_API weir_stream weir_rejects(weir_stream stream);
-/* any. How many rows the operator has rejected so far on this worker. */
+/* worker. How many rows the operator has rejected so far on this worker. */
 WEIR_API uint64_t weir_op_rejected(const weir_op *op);
 
 #endif

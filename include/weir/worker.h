@@ -62,7 +62,7 @@ WEIR_API int weir_main(int argc, char **argv, weir_build_fn *build, void *arg);
 /* worker. 0 to weir_worker_count - 1. */
 WEIR_API uint32_t weir_worker_index(const weir_worker *worker);
 WEIR_API uint32_t weir_worker_count(const weir_worker *worker);
-/* worker. One round: takes messages, runs activated operators, posts progress. Never
+/* worker. One step: takes messages, runs activated operators, posts progress. Never
  * blocks. Returns whether any dataflow is still running; false also once the execution is
  * being stopped, so a loop around it ends. */
 WEIR_API bool weir_step(weir_worker *worker);

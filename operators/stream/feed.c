@@ -5,9 +5,9 @@
  * a worker that falls behind holds its feeds back rather than let the mailbox grow.
  *
  * Looks deeper than the operator API for the mailbox. */
-#include <errno.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "../../runtime/door.h"
 
@@ -15,6 +15,8 @@
 #include "../../base/assert.h"
 
 #define PLACES 64
+/* How often a thread that waits for a place looks whether the execution stops. */
+#define LOOK_AGAIN_NS 20000000
 
 struct weir_feed {
     /* the feeding thread's */
@@ -23,7 +25,6 @@ struct weir_feed {
     /* shared */
     wi_door *door; /* set while building; constant from the first use on */
     sem_t places;
-    _Atomic(bool) stopped;
     _Atomic(uint32_t) references; /* the thread, the operator, and mail on its way */
     /* the worker's */
     weir_input *input;
@@ -86,8 +87,6 @@ static void stop_feed(weir_op *op)
 {
     weir_feed *feed = weir_op_arg(op);
     feed->input = NULL;
-    atomic_store_explicit(&feed->stopped, true, memory_order_release);
-    sem_post(&feed->places); /* whoever waits for a place looks again */
     release(feed);
 }
 
@@ -95,15 +94,33 @@ static const weir_operator feed_operator = {.name = "feed", .stop = stop_feed};
 
 /* ---- the feeding thread -------------------------------------------------------------------------- */
 
+/* Waits for a free place. False if the dataflow has stopped meanwhile: its worker may not
+ * take letters any more, so that no place would ever become free. */
+static bool wait_for_place(weir_feed *feed)
+{
+    for (;;) {
+        if (wi_door_closing(feed->door))
+            return false;
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LOOK_AGAIN_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (sem_timedwait(&feed->places, &until) == 0)
+            return true;
+    }
+}
+
 static bool post(weir_feed *feed, letter_kind kind, weir_batch *batch)
 {
-    while (sem_wait(&feed->places) != 0 && errno == EINTR) {
+    if (!wait_for_place(feed)) {
+        weir_batch_drop(batch);
+        return false;
     }
     letter *mail = WI_NEW(letter);
     *mail = (letter){{.take = take_letter}, feed, kind, batch, feed->time};
     atomic_fetch_add_explicit(&feed->references, 1, memory_order_relaxed);
-    if (!atomic_load_explicit(&feed->stopped, memory_order_acquire) &&
-        wi_door_post(feed->door, &mail->mail))
+    if (wi_door_post(feed->door, &mail->mail))
         return true;
     take_letter(NULL, &mail->mail);
     return false;
@@ -146,7 +163,7 @@ bool weir_feed_flush(weir_feed *feed)
     weir_batch *batch = wi_out_seal(&feed->out);
     if (batch)
         return post(feed, LETTER_BATCH, batch);
-    return !atomic_load_explicit(&feed->stopped, memory_order_acquire);
+    return !wi_door_closing(feed->door);
 }
 
 bool weir_feed_advance_to(weir_feed *feed, const weir_time *time)

@@ -49,11 +49,17 @@ weir_stream weir_input_new(weir_dataflow *flow, const weir_type *type, weir_inpu
     return wi_op_stream(input->op, 0);
 }
 
+static void check_open(const weir_input *input)
+{
+    wi_require(input->capability, "an input is used before weir_dataflow_end, or after it was "
+                                  "closed or the worker's function returned");
+}
+
 weir_out *weir_input_out(weir_input *input)
 {
     wi_output_port *port = input->port;
     if (!port->opened) {
-        wi_assert(input->capability, "an input is used after weir_dataflow_end succeeded");
+        check_open(input);
         wi_out_open(&port->out, &input->capability->time, weir_batch_rows_usual(port->type));
         port->opened = true;
     }
@@ -70,7 +76,7 @@ void weir_input_flush(weir_input *input)
 
 void weir_input_send(weir_input *input, weir_batch *batch)
 {
-    wi_assert(input->capability, "an input is used after weir_dataflow_end succeeded");
+    check_open(input);
     weir_input_flush(input);
     const weir_time *now = &input->capability->time;
     if (!weir_type_fits(batch->type, input->port->type)) {
@@ -94,6 +100,7 @@ void weir_input_send(weir_input *input, weir_batch *batch)
 
 void weir_input_advance_to(weir_input *input, const weir_time *time)
 {
+    check_open(input);
     weir_input_flush(input);
     weir_capability_downgrade(input->capability, time);
 }
@@ -107,6 +114,7 @@ void weir_input_advance(weir_input *input, uint64_t epoch)
 
 const weir_time *weir_input_time(const weir_input *input)
 {
+    check_open(input);
     return &input->capability->time;
 }
 

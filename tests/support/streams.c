@@ -90,7 +90,9 @@ static void list_batch(weir_worker *worker, const weir_batch *batch, void *arg)
 
 weir_stream test_watch(weir_stream in, test_list *list)
 {
+    pthread_mutex_lock(&list->lock);
     list->dims = weir_scope_dims(in.scope);
+    pthread_mutex_unlock(&list->lock);
     return weir_inspect_batch(in, list_batch, list);
 }
 
