@@ -33,7 +33,7 @@ struct weir_heap {
     size_t total_bytes; /* capacity of all chunks */
 };
 
-/* ---- the heap of long texts ----------------------------------------------------------- */
+/* ---- the heap of long texts ------------------------------------------------------------- */
 
 static chunk *heap_push(weir_batch *batch, size_t memory_bytes)
 {
@@ -130,7 +130,7 @@ void wi_batch_own_texts(weir_batch *batch, void *rows, uint32_t count)
     }
 }
 
-/* ---- batches --------------------------------------------------------------------------- */
+/* ---- batches ---------------------------------------------------------------------------- */
 
 weir_batch *weir_batch_new(const weir_type *type, uint32_t capacity)
 {

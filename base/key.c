@@ -9,7 +9,7 @@
 
 #define BLOCK_ROWS 512
 
-/* ---- hashing --------------------------------------------------------------------------- */
+/* ---- hashing ---------------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void hash_fixed(const char *field, size_t step,
                                                              uint32_t count, uint32_t bytes,
@@ -95,7 +95,7 @@ void weir_key_hash(const weir_key *key, const void *rows, uint32_t count, uint64
     }
 }
 
-/* ---- comparing --------------------------------------------------------------------------- */
+/* ---- comparing -------------------------------------------------------------------------- */
 
 bool weir_key_equal(const weir_key *a_key, const void *a, const weir_key *b_key, const void *b)
 {
@@ -115,7 +115,7 @@ bool weir_key_equal(const weir_key *a_key, const void *a, const weir_key *b_key,
     return true;
 }
 
-/* ---- keys of types built at run time --------------------------------------------------------- */
+/* ---- keys of types built at run time ---------------------------------------------------- */
 
 weir_key weir_key_new(const weir_type *type, const char *const *names, uint32_t count,
                       weir_err **err_out)

@@ -62,7 +62,7 @@ static void settle(weir_out *out)
     out->stamped = out->count;
 }
 
-/* ---- the operator's side --------------------------------------------------------------- */
+/* ---- the operator's side ---------------------------------------------------------------- */
 
 static bool allowed(weir_out *out, const weir_time *time)
 {
@@ -143,7 +143,7 @@ static uint32_t copy_some(weir_out *out, const weir_batch *from, uint32_t begin,
 
 void weir_out_copy(weir_out *out, const weir_batch *from, uint32_t begin, uint32_t end)
 {
-    wi_dassert(weir_type_same(out->type, from->type), "an out takes rows of its own type");
+    wi_dassert(weir_type_fits(out->type, from->type), "an out takes rows of its own type");
     bool own_times = true;
     if (!weir_time_le(&out->opened, &from->time)) /* only then need the rows' be looked at */
         for (uint32_t i = begin; i < end && own_times; i++)
@@ -152,7 +152,7 @@ void weir_out_copy(weir_out *out, const weir_batch *from, uint32_t begin, uint32
         begin += copy_some(out, from, begin, end, own_times);
 }
 
-/* ---- the owner's side -------------------------------------------------------------------- */
+/* ---- the owner's side ------------------------------------------------------------------- */
 
 void wi_out_init(weir_out *out, const weir_type *type, void (*full)(weir_out *out), void *owner)
 {

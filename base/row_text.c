@@ -19,7 +19,7 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* ---- a growing buffer ------------------------------------------------------------------ */
+/* ---- a growing buffer ------------------------------------------------------------------- */
 
 typedef struct buffer {
     char *bytes;
@@ -47,7 +47,7 @@ static void put_string(buffer *to, const char *string)
     put(to, string, strlen(string));
 }
 
-/* ---- printing ----------------------------------------------------------------------------- */
+/* ---- printing --------------------------------------------------------------------------- */
 
 /* Always there, never freed: the C library gives the same object each time. */
 static locale_t c_locale(void)

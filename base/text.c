@@ -7,7 +7,7 @@
 #include <emmintrin.h>
 #endif
 
-/* ---- which bytes belong to a word -------------------------------------------------------- */
+/* ---- which bytes belong to a word ------------------------------------------------------- */
 
 #ifdef __SSE2__
 

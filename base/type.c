@@ -131,7 +131,7 @@ void weir_type_free(weir_type *type)
     wi_free(type);
 }
 
-/* ---- comparing and naming types ------------------------------------------------------------ */
+/* ---- comparing and naming types --------------------------------------------------------- */
 
 static bool field_same(const weir_field *a, const weir_field *b)
 {

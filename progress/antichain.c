@@ -103,7 +103,7 @@ bool weir_antichain_eq(const weir_antichain *a, const weir_antichain *b)
            (!a->count || !memcmp(a->times, b->times, a->count * sizeof *a->times));
 }
 
-/* ---- with known dimensions ----------------------------------------------------- */
+/* ---- with known dimensions -------------------------------------------------------------- */
 
 bool wi_antichain_le(const weir_antichain *chain, const weir_time *time, int dims)
 {

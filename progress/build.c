@@ -29,7 +29,7 @@ static void plan_fini(building *plan)
     wi_free(plan->region_of);
 }
 
-/* ---- aliases ----------------------------------------------------------------------- */
+/* ---- aliases ---------------------------------------------------------------------------- */
 
 /* A promised port whose only link carries times as they are, in the same scope, always has
  * the frontier of its predecessor: nothing else is ever added to it. */
@@ -58,7 +58,7 @@ static void resolve_aliases(building *plan)
     wi_free(links);
 }
 
-/* ---- places ------------------------------------------------------------------------ */
+/* ---- places ----------------------------------------------------------------------------- */
 
 static void number_regions(building *plan)
 {
@@ -173,7 +173,7 @@ static void make_places(building *plan)
     wi_free(region_position);
 }
 
-/* ---- links ------------------------------------------------------------------------- */
+/* ---- links ------------------------------------------------------------------------------ */
 
 /* The ends of a link between places, and what kind each is. False for an alias's link. */
 typedef struct ends {
@@ -275,7 +275,7 @@ static void make_links(building *plan)
     }
 }
 
-/* ---- the tracker -------------------------------------------------------------------- */
+/* ---- the tracker ------------------------------------------------------------------------ */
 
 static void name_locations(const building *plan)
 {

@@ -54,7 +54,7 @@ void wi_graph_free(wi_graph *graph)
     wi_free(graph);
 }
 
-/* ---- scopes and nodes ----------------------------------------------------------- */
+/* ---- scopes and nodes ------------------------------------------------------------------- */
 
 wi_scope_id wi_graph_scope(wi_graph *graph, wi_scope_id parent, const char *name)
 {
@@ -146,7 +146,7 @@ uint32_t wi_graph_add_output(wi_graph *graph, wi_node_id node)
     return graph->nodes[node].outputs++;
 }
 
-/* ---- summaries, edges, promises --------------------------------------------------- */
+/* ---- summaries, edges, promises --------------------------------------------------------- */
 
 static void check_input(const wi_graph *graph, wi_node_id node, uint32_t input)
 {
@@ -208,7 +208,7 @@ void wi_graph_stateless(wi_graph *graph, wi_node_id node, uint32_t output)
     *APPEND(graph, stateless, stateless_count, stateless_capacity) = (wi_port){node, output};
 }
 
-/* ---- the flat form ---------------------------------------------------------------- */
+/* ---- the flat form ---------------------------------------------------------------------- */
 
 static void number_locations(wi_graph *graph, wi_flat *flat)
 {

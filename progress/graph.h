@@ -55,7 +55,7 @@ struct wi_graph {
     uint32_t stateless_count, stateless_capacity;
 };
 
-/* ---- the flat form ------------------------------------------------------------- */
+/* ---- the flat form ---------------------------------------------------------------------- */
 
 typedef struct wi_location {
     wi_node_id node;

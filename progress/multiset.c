@@ -89,7 +89,7 @@ INLINE uint32_t seek_block(const wi_multiset *set, const weir_time *time, int di
     return low - 1;
 }
 
-/* ---- blocks --------------------------------------------------------------------- */
+/* ---- blocks ----------------------------------------------------------------------------- */
 
 static wi_block *block_sized(wi_block *block, uint32_t capacity, int dims)
 {
@@ -159,7 +159,7 @@ static void block_join(wi_multiset *set, uint32_t index)
     block_remove(set, index + 1);
 }
 
-/* ---- changing a count ------------------------------------------------------------ */
+/* ---- changing a count ------------------------------------------------------------------- */
 
 /* Makes room for one more entry; the time's block and index may change. */
 static void make_room(wi_multiset *set, uint32_t *block_at, uint32_t *index, int dims)
@@ -261,7 +261,7 @@ int64_t wi_multiset_add(wi_multiset *set, const weir_time *time, int64_t delta)
     return set->dims == 1 ? add(set, time, delta, 1) : add(set, time, delta, set->dims);
 }
 
-/* ---- queries --------------------------------------------------------------------- */
+/* ---- queries ---------------------------------------------------------------------------- */
 
 bool wi_multiset_least(const wi_multiset *set, uint64_t *least_out)
 {

@@ -46,7 +46,7 @@ static void successors_fini(successors *next)
     wi_free(next->to);
 }
 
-/* ---- messages --------------------------------------------------------------------- */
+/* ---- messages --------------------------------------------------------------------------- */
 
 /* The operators along a path, each once in a row. */
 typedef struct names {
@@ -136,7 +136,7 @@ static weir_err *cycle_error(names *list, const char *hint)
     "close the cycle with a variable of a loop around it, or in the root scope with a "        \
     "feedback that delays by at least 1"
 
-/* ---- feedback nodes --------------------------------------------------------------- */
+/* ---- feedback nodes --------------------------------------------------------------------- */
 
 /* Beyond what is needed against endless cycles, a loop's feedback has to advance the loop's
  * own coordinate: the order of the tracker's work relies on it. */
@@ -169,7 +169,7 @@ static weir_err *check_feedback(const wi_graph *graph, const wi_flat *flat, cons
     return err;
 }
 
-/* ---- the order -------------------------------------------------------------------- */
+/* ---- the order -------------------------------------------------------------------------- */
 
 static bool is_in(const wi_graph *graph, wi_scope_id inner, wi_scope_id outer)
 {

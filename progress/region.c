@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-/* ---- the heap ---------------------------------------------------------------------- */
+/* ---- the heap --------------------------------------------------------------------------- */
 
 /* (root coordinates, index in the root, coordinate 1, index in scope 1, ...) */
 static inline int compare_keys(const wi_tracker *tracker, const weir_time *a, uint32_t a_place,
@@ -73,7 +73,7 @@ static void pop(wi_tracker *tracker, wi_region *region)
     heap[at] = last;
 }
 
-/* ---- events ------------------------------------------------------------------------ */
+/* ---- events ----------------------------------------------------------------------------- */
 
 /* A time enters (+1) or leaves (-1) the front of a place: what it implied goes with it. */
 static void carry(wi_tracker *tracker, wi_region *region, const wi_inner *inner,
@@ -161,7 +161,7 @@ static void handle(wi_tracker *tracker, wi_region *region, uint32_t index, const
         vanish(tracker, region, index, time);
 }
 
-/* ---- what comes in, and what goes out ------------------------------------------------ */
+/* ---- what comes in, and what goes out --------------------------------------------------- */
 
 /* Pushes an event at a place for each time that only one of two antichains has. */
 static void push_difference(wi_tracker *tracker, wi_region *region, const weir_antichain *old,

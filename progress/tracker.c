@@ -88,7 +88,7 @@ const weir_antichain *wi_tracker_frontier(const wi_tracker *tracker, wi_loc loc)
     return &tracker->places[place_index(tracker, loc)].front;
 }
 
-/* ---- explanations -------------------------------------------------------------------- */
+/* ---- explanations ----------------------------------------------------------------------- */
 
 typedef struct telling {
     void (*tell)(void *arg, wi_loc loc, const weir_time *time, int64_t count);

@@ -95,7 +95,7 @@
 
 #include <weir/time.h>
 
-/* ---- the graph --------------------------------------------------------------- */
+/* ---- the graph -------------------------------------------------------------------------- */
 
 typedef struct wi_graph wi_graph;
 typedef uint32_t wi_scope_id; /* 0 is the root scope */
@@ -143,7 +143,7 @@ void wi_graph_edge(wi_graph *graph, wi_node_id from, uint32_t output, wi_node_id
 void wi_graph_uncounted(wi_graph *graph, wi_node_id node, uint32_t input);
 void wi_graph_stateless(wi_graph *graph, wi_node_id node, uint32_t output);
 
-/* ---- the tracker ------------------------------------------------------------- */
+/* ---- the tracker ------------------------------------------------------------------------ */
 
 typedef struct wi_tracker wi_tracker;
 

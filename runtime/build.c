@@ -39,12 +39,21 @@ weir_worker *weir_scope_worker(const weir_scope *scope)
     return scope->flow->worker;
 }
 
+const char *weir_argument(const weir_scope *scope, uint32_t index)
+{
+    char **arguments = scope->flow->worker->process->config.arguments;
+    for (uint32_t i = 0; arguments && arguments[i]; i++)
+        if (i == index)
+            return arguments[i];
+    return NULL;
+}
+
 int weir_scope_dims(const weir_scope *scope)
 {
     return scope->dims;
 }
 
-/* ---- operators ------------------------------------------------------------------------------- */
+/* ---- operators -------------------------------------------------------------------------- */
 
 static void op_full(weir_out *out)
 {
@@ -167,6 +176,9 @@ void wi_op_free(weir_op *op)
 {
     if (op->door)
         wi_door_shut(op->door);
+    for (uint32_t i = 0; i < op->notification_count; i++)
+        if (op->notifications[i].state && op->logic->discard)
+            op->logic->discard(op, op->notifications[i].state);
     if ((op->started || op->always_stop) && op->logic->stop)
         op->logic->stop(op);
     while (op->capabilities) {
@@ -205,7 +217,7 @@ void wi_op_free(weir_op *op)
     wi_free(op);
 }
 
-/* ---- the public builder ------------------------------------------------------------------------ */
+/* ---- the public builder ----------------------------------------------------------------- */
 
 weir_builder *weir_operator_begin(weir_scope *scope, const weir_operator *logic, void *arg)
 {
@@ -265,7 +277,8 @@ void weir_builder_summary(weir_builder *builder, uint32_t input, uint32_t output
 
 void weir_builder_unrelated(weir_builder *builder, uint32_t input, uint32_t output)
 {
-    add_summary(builder->op, (wi_pair_summary){.input = input, .output = output, .unrelated = true});
+    add_summary(builder->op,
+                (wi_pair_summary){.input = input, .output = output, .unrelated = true});
 }
 
 void weir_builder_keep(weir_builder *builder, void *memory)
@@ -308,7 +321,7 @@ void weir_sink(weir_stream in, weir_route route, const weir_operator *logic, voi
     weir_operator_end(builder);
 }
 
-/* ---- rejects ------------------------------------------------------------------------------------- */
+/* ---- rejects ---------------------------------------------------------------------------- */
 
 #define WI_REJECTED(F) F(weir_text, operator_name) F(weir_text, row) F(weir_text, reason)
 

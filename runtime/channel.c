@@ -16,7 +16,7 @@
 
 static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch);
 
-/* ---- building ------------------------------------------------------------------------- */
+/* ---- building --------------------------------------------------------------------------- */
 
 static void channel_full(weir_out *out)
 {
@@ -70,7 +70,7 @@ void wi_channel_free(wi_channel *channel)
     wi_free(channel);
 }
 
-/* ---- receiving --------------------------------------------------------------------------- */
+/* ---- receiving -------------------------------------------------------------------------- */
 
 static void enqueue(wi_input_port *input, weir_batch *batch)
 {
@@ -113,7 +113,7 @@ void wi_flow_deliver(wi_flow *flow, uint32_t op_index, uint32_t input_index, wei
     op->take(op, input_index, batch);
 }
 
-/* ---- sending ------------------------------------------------------------------------------- */
+/* ---- sending ---------------------------------------------------------------------------- */
 
 static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch)
 {

@@ -58,7 +58,7 @@ void wi_door_release(wi_door *door)
     wi_free(door);
 }
 
-/* ---- activators ------------------------------------------------------------------------------- */
+/* ---- activators ------------------------------------------------------------------------- */
 
 /* The mail is part of the activator; `posted` keeps it from being in the mailbox twice, and
  * a reference keeps it alive while it is there. */

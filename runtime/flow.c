@@ -57,7 +57,7 @@ void wi_flow_free(wi_flow *flow)
     wi_free(flow);
 }
 
-/* ---- building ----------------------------------------------------------------------------------- */
+/* ---- building --------------------------------------------------------------------------- */
 
 weir_dataflow *weir_dataflow_begin(weir_worker *worker, const char *name)
 {
@@ -159,12 +159,21 @@ weir_err *weir_dataflow_end(weir_dataflow *root)
     return err;
 }
 
+bool weir_dataflow_end_or_stop(weir_dataflow *root)
+{
+    weir_worker *worker = root->flow->worker;
+    weir_err *err = weir_dataflow_end(root);
+    if (err)
+        wi_stop_with(worker->process, err);
+    return !err;
+}
+
 bool weir_dataflow_done(const weir_dataflow *root)
 {
     return root->flow->shared && wi_shared_done(root->flow->shared);
 }
 
-/* ---- stepping ---------------------------------------------------------------------------------------- */
+/* ---- stepping --------------------------------------------------------------------------- */
 
 static void location_moved(wi_flow *flow, wi_loc rep)
 {
@@ -243,7 +252,7 @@ bool wi_flow_step(wi_flow *flow)
     return did;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------- */
+/* ---- the end ---------------------------------------------------------------------------- */
 
 void wi_flow_closer(wi_flow *flow, wi_closer closer)
 {

@@ -29,7 +29,7 @@ void wi_publish_fini(wi_shared *shared)
     wi_free((void *)shared->watch);
 }
 
-/* ---- writing: by the holder of the tracker's lock ---------------------------------------- */
+/* ---- writing: by the holder of the tracker's lock --------------------------------------- */
 
 static void free_published(struct rcu_head *head)
 {
@@ -85,7 +85,7 @@ bool wi_publish_concerns(const wi_shared *shared, uint32_t worker, const wi_loc 
     return false;
 }
 
-/* ---- reading: any worker -------------------------------------------------------------------- */
+/* ---- reading: any worker ---------------------------------------------------------------- */
 
 void wi_flow_watch(wi_flow *flow, wi_loc loc, int change)
 {

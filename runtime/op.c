@@ -17,7 +17,7 @@
 #include "../base/alloc.h"
 #include "../base/assert.h"
 
-/* ---- what a call allows --------------------------------------------------------------------- */
+/* ---- what a call allows ----------------------------------------------------------------- */
 
 /* Whether a message at the call's time may cause one at `time` on this output. */
 static bool caused(const weir_op *op, uint32_t output, const weir_time *time)
@@ -113,7 +113,7 @@ void wi_op_take(weir_op *op, uint32_t input, weir_batch *batch)
     weir_batch_drop(batch);
 }
 
-/* ---- notifications ------------------------------------------------------------------------------ */
+/* ---- notifications ---------------------------------------------------------------------- */
 
 static bool complete(const weir_op *op, const weir_time *time)
 {
@@ -169,13 +169,26 @@ static void notify_complete(weir_op *op)
     }
 }
 
+/* How many of the notifications asked for are at `time` or later. The earliest is likely. */
+static uint32_t later_notifications(const weir_op *op, const weir_time *time)
+{
+    uint32_t low = 0, high = op->notification_count;
+    if (high && weir_time_compare(&op->notifications[high - 1].time, time) >= 0)
+        return high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (weir_time_compare(&op->notifications[middle].time, time) >= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 void *weir_notify_state(weir_op *op, const weir_time *time, size_t bytes)
 {
-    uint32_t at = op->notification_count;
-    int order = 1;
-    while (at > 0 && (order = weir_time_compare(&op->notifications[at - 1].time, time)) < 0)
-        at--;
-    if (at > 0 && order == 0) {
+    uint32_t at = later_notifications(op, time);
+    if (at > 0 && weir_time_eq(&op->notifications[at - 1].time, time)) {
         wi_notification *asked = &op->notifications[at - 1];
         if (bytes && !asked->state)
             asked->state = wi_calloc(1, bytes);
@@ -207,7 +220,7 @@ void weir_notify_at(weir_op *op, const weir_time *time)
     weir_notify_state(op, time, 0);
 }
 
-/* ---- running ---------------------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------- */
 
 static weir_batch *dequeue(wi_input_port *input)
 {
@@ -278,7 +291,7 @@ void wi_op_start(weir_op *op)
                 wi_flow_count(op->flow, op->outputs[i]->loc, &first, -1);
 }
 
-/* ---- capabilities ---------------------------------------------------------------------------------------- */
+/* ---- capabilities ----------------------------------------------------------------------- */
 
 static weir_capability *new_capability(weir_op *op, uint32_t output, const weir_time *time)
 {
@@ -371,7 +384,7 @@ weir_capability *weir_op_first_capability(weir_op *op, uint32_t output)
     return new_capability(op, output, &first);
 }
 
-/* ---- sending ----------------------------------------------------------------------------------------------- */
+/* ---- sending ---------------------------------------------------------------------------- */
 
 weir_out *weir_send_at(weir_op *op, uint32_t output, const weir_time *time)
 {
@@ -407,7 +420,7 @@ void weir_forward(weir_op *op, uint32_t output, const weir_batch *batch)
     weir_send_batch(op, output, weir_batch_retain(batch));
 }
 
-/* ---- looking around ------------------------------------------------------------------------------------------ */
+/* ---- looking around --------------------------------------------------------------------- */
 
 void *weir_op_state(const weir_op *op)
 {
@@ -463,7 +476,7 @@ void weir_activate_after(weir_op *op, uint64_t delay_ns)
     wi_worker_timer(worker, due, op->flow->number, op->index);
 }
 
-/* ---- refusing rows, stopping ----------------------------------------------------------------------------------- */
+/* ---- refusing rows, stopping ------------------------------------------------------------ */
 
 void weir_op_stop(weir_op *op, const char *format, ...)
 {

@@ -48,7 +48,7 @@ typedef struct parse {
     weir_config *config;
 } parse;
 
-/* ---- help --------------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------- */
 
 static void show_option(const char *name, char letter, const char *value, const char *help)
 {
@@ -73,7 +73,7 @@ static void show_help(const parse *p)
         show_option(builtins[i].name, builtins[i].letter, builtins[i].value, builtins[i].help);
 }
 
-/* ---- parsing -------------------------------------------------------------------------------------- */
+/* ---- parsing ---------------------------------------------------------------------------- */
 
 static void add_letter(parse *p, char letter, bool takes_value)
 {
@@ -194,6 +194,7 @@ static weir_err *parse_all(parse *p, int *argc, char **argv)
         argv[kept++] = argv[i];
     argv[kept] = NULL;
     *argc = kept;
+    p->config->arguments = argv + (kept > 0);
     return NULL;
 }
 
@@ -210,7 +211,7 @@ weir_err *weir_options(int *argc, char **argv, const char *about, const weir_opt
     return err;
 }
 
-/* ---- a whole program ------------------------------------------------------------------------------- */
+/* ---- a whole program -------------------------------------------------------------------- */
 
 typedef struct program {
     const char *name;
@@ -223,30 +224,31 @@ static void build_and_run(weir_worker *worker, void *arg)
     const program *self = arg;
     weir_dataflow *flow = weir_dataflow_begin(worker, self->name);
     self->build(flow, self->arg);
-    weir_err *err = weir_dataflow_end(flow);
-    if (err)
-        weir_stop(worker, "%s", weir_err_message(err));
-    weir_err_free(err);
+    weir_dataflow_end_or_stop(flow);
 }
 
-static int report(weir_err *err, const char *name, int code)
+int weir_report(weir_err *err, int code)
 {
     if (!err)
         return 0;
     fflush(stdout);
-    fprintf(stderr, "%s: %s\n", name, weir_err_message(err));
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, weir_err_message(err));
     weir_err_free(err);
     return code;
 }
 
+int weir_main_with(int argc, char **argv, const char *about, const weir_option *own,
+                   weir_build_fn *build, void *arg)
+{
+    program self = {program_invocation_short_name, build, arg};
+    weir_config config = {0};
+    weir_err *err = weir_options(&argc, argv, about, own, &config);
+    if (err)
+        return weir_report(err, 2);
+    return weir_report(weir_execute(&config, build_and_run, &self), 1);
+}
+
 int weir_main(int argc, char **argv, weir_build_fn *build, void *arg)
 {
-    const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-    program self = {slash ? slash + 1 : argc ? argv[0] : "program", build, arg};
-    weir_config config = {0};
-    weir_err *err = weir_options(&argc, argv, NULL, NULL, &config);
-    if (err)
-        return report(err, self.name, 2);
-    err = weir_execute(&config, build_and_run, &self);
-    return report(err, self.name, 1);
+    return weir_main_with(argc, argv, NULL, NULL, build, arg);
 }

@@ -10,7 +10,7 @@
 
 #define CHUNK 1024
 
-/* ---- targets ----------------------------------------------------------------------------- */
+/* ---- targets ---------------------------------------------------------------------------- */
 
 /* Hashes are spread evenly by their upper half; routes given by the program go modulo the
  * number of workers, so that it can say exactly which worker it means. */
@@ -33,7 +33,7 @@ static void targets_of(const weir_route *route, const void *rows, uint32_t count
     }
 }
 
-/* ---- scattering --------------------------------------------------------------------------- */
+/* ---- scattering ------------------------------------------------------------------------- */
 
 /* A batch is sent once it has room for less than this part of its rows, or this many, so
  * that the loops below do not run for a row or two at a time. */

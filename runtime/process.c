@@ -27,7 +27,7 @@
 /* With fewer cores than workers, spinning keeps others from working. */
 #define SPIN_NS_CROWDED 2000
 
-/* ---- clock, wake, mail: any thread ------------------------------------------------------------- */
+/* ---- clock, wake, mail: any thread ------------------------------------------------------ */
 
 uint64_t wi_clock_ns(const wi_process *process)
 {
@@ -78,7 +78,7 @@ void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail)
         wi_wake(process, worker);
 }
 
-/* ---- stopping: any thread ------------------------------------------------------------------------- */
+/* ---- stopping: any thread --------------------------------------------------------------- */
 
 bool wi_stopping(const wi_process *process)
 {
@@ -111,7 +111,7 @@ void weir_stop(weir_worker *worker, const char *format, ...)
     free(what);
 }
 
-/* ---- running a worker ------------------------------------------------------------------------------- */
+/* ---- running a worker ------------------------------------------------------------------- */
 
 static void pin(const weir_worker *worker)
 {
@@ -183,7 +183,7 @@ static void run_deterministic(wi_process *process)
     urcu_qsbr_unregister_thread();
 }
 
-/* ---- an execution -------------------------------------------------------------------------------------- */
+/* ---- an execution ----------------------------------------------------------------------- */
 
 static void init(wi_process *process, const weir_config *config, weir_worker_fn *run, void *arg)
 {

@@ -31,7 +31,7 @@ typedef struct wi_door wi_door;
 typedef struct wi_input_port wi_input_port;
 typedef struct wi_output_port wi_output_port;
 
-/* ---- operators ------------------------------------------------------------------------ */
+/* ---- operators -------------------------------------------------------------------------- */
 
 /* One input of an operator on one worker. */
 struct wi_input_port {
@@ -77,7 +77,12 @@ typedef struct wi_pair_summary {
     weir_summary summary;
 } wi_pair_summary;
 
-typedef enum wi_node_kind { WI_NODE_PLAIN, WI_NODE_ENTER, WI_NODE_LEAVE, WI_NODE_FEEDBACK } wi_node_kind;
+typedef enum wi_node_kind {
+    WI_NODE_PLAIN,
+    WI_NODE_ENTER,
+    WI_NODE_LEAVE,
+    WI_NODE_FEEDBACK
+} wi_node_kind;
 
 struct weir_op {
     const weir_operator *logic;
@@ -141,7 +146,7 @@ struct wi_channel {
     wi_channel *next_dirty;
 };
 
-/* ---- dataflows ---------------------------------------------------------------------------- */
+/* ---- dataflows -------------------------------------------------------------------------- */
 
 struct weir_scope {
     wi_flow *flow;
@@ -182,7 +187,7 @@ struct wi_flow {
     uint64_t dropped_seen_ns; /* when a peer's drop was first noticed; 0: not */
 };
 
-/* ---- workers ------------------------------------------------------------------------------- */
+/* ---- workers ---------------------------------------------------------------------------- */
 
 typedef struct wi_timer {
     uint64_t due_ns;
@@ -223,7 +228,7 @@ struct weir_worker {
     weir_op *current;  /* the operator whose callback runs */
 };
 
-/* ---- sharing ---------------------------------------------------------------------------------- */
+/* ---- sharing ---------------------------------------------------------------------------- */
 
 struct wi_process {
     weir_config config;

@@ -24,7 +24,7 @@
 #include "../base/assert.h"
 #include "tsan.h"
 
-/* ---- the graph, compared between workers ------------------------------------------------------ */
+/* ---- the graph, compared between workers ------------------------------------------------ */
 
 static char *describe_op(const weir_op *op)
 {
@@ -86,7 +86,7 @@ static weir_err *compare_graphs(const wi_shared *shared, const wi_flow *flow)
     return NULL;
 }
 
-/* ---- making the tracker ----------------------------------------------------------------------------- */
+/* ---- making the tracker ----------------------------------------------------------------- */
 
 static void add_summaries(wi_graph *graph, const weir_op *op)
 {
@@ -167,10 +167,12 @@ static wi_graph *make_graph(wi_flow *flow)
 static void count_sources(wi_shared *shared, const wi_flow *flow)
 {
     static const weir_time first;
-    for (uint32_t i = 0; i < flow->op_count; i++)
-        for (uint32_t p = 0; flow->ops[i]->logic->source && p < flow->ops[i]->output_count; p++)
-            wi_tracker_update(shared->tracker, wi_tracker_out(shared->tracker, flow->ops[i]->node, p),
+    for (uint32_t i = 0; i < flow->op_count; i++) {
+        const weir_op *op = flow->ops[i];
+        for (uint32_t p = 0; op->logic->source && p < op->output_count; p++)
+            wi_tracker_update(shared->tracker, wi_tracker_out(shared->tracker, op->node, p),
                               &first, shared->process->workers);
+    }
 }
 
 static void propagate(wi_shared *shared)
@@ -213,7 +215,7 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
 static bool try_lock(wi_shared *shared);
 static void hold(wi_shared *shared, wi_changes *own);
 
-/* ---- joining and leaving ------------------------------------------------------------------------------- */
+/* ---- joining and leaving ---------------------------------------------------------------- */
 
 static wi_shared *find_shared(wi_process *process, uint32_t number, const char *name)
 {
@@ -371,7 +373,7 @@ bool wi_shared_dropped(const wi_shared *shared, uint32_t *by_out)
     return dropped != 0;
 }
 
-/* ---- posting ---------------------------------------------------------------------------------------------- */
+/* ---- posting ---------------------------------------------------------------------------- */
 
 static bool try_lock(wi_shared *shared)
 {

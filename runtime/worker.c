@@ -70,7 +70,7 @@ void wi_worker_fini(weir_worker *worker)
     wi_free(worker->timers);
 }
 
-/* ---- dataflows of this worker --------------------------------------------------------------- */
+/* ---- dataflows of this worker ----------------------------------------------------------- */
 
 wi_flow *wi_worker_flow(weir_worker *worker, uint32_t number)
 {
@@ -106,7 +106,7 @@ void wi_worker_forget(weir_worker *worker, wi_flow *flow)
         }
 }
 
-/* ---- sending to peers --------------------------------------------------------------------------- */
+/* ---- sending to peers ------------------------------------------------------------------- */
 
 static bool drain_overflow(weir_worker *worker, uint32_t to)
 {
@@ -160,7 +160,7 @@ static void wake_receivers(weir_worker *worker)
     }
 }
 
-/* ---- taking messages -------------------------------------------------------------------------------- */
+/* ---- taking messages -------------------------------------------------------------------- */
 
 static void take_envelope(weir_worker *worker, wi_envelope envelope)
 {
@@ -213,7 +213,7 @@ static bool take_mail(weir_worker *worker)
     return true;
 }
 
-/* ---- timers: a binary heap by due time --------------------------------------------------------------- */
+/* ---- timers: a binary heap by due time -------------------------------------------------- */
 
 void wi_worker_timer(weir_worker *worker, uint64_t due_ns, uint32_t flow, uint32_t op)
 {
@@ -265,7 +265,7 @@ static bool take_timers(weir_worker *worker)
     return took;
 }
 
-/* ---- stepping ------------------------------------------------------------------------------------------- */
+/* ---- stepping --------------------------------------------------------------------------- */
 
 /* A dataflow that is complete lives here until its operators were told of the last frontier. */
 static bool any_live(const weir_worker *worker)
@@ -280,7 +280,8 @@ bool wi_worker_step(weir_worker *worker)
 {
     wi_process *process = worker->process;
     wi_require(!worker->current, "an operator's callback steps the worker that runs it");
-    bool did = take_mail(worker) | take_timers(worker);
+    bool did = take_mail(worker);
+    did |= take_timers(worker);
     if (process->workers > 1)
         did |= take_rings(worker);
     for (uint32_t i = 0; i < worker->flow_count; i++)
@@ -314,7 +315,7 @@ bool weir_step(weir_worker *worker)
     return live;
 }
 
-/* ---- parking ------------------------------------------------------------------------------------------------ */
+/* ---- parking ---------------------------------------------------------------------------- */
 
 /* Whether nothing waits for this worker; then also until when it may sleep. */
 bool wi_worker_may_sleep(weir_worker *worker, uint64_t *until_ns_out)
@@ -397,7 +398,7 @@ void weir_run(weir_worker *worker)
     }
 }
 
-/* ---- the end of the worker's function ---------------------------------------------------------------------- */
+/* ---- the end of the worker's function --------------------------------------------------- */
 
 void wi_worker_close_inputs(weir_worker *worker)
 {
@@ -410,7 +411,7 @@ void wi_worker_close_inputs(weir_worker *worker)
     }
 }
 
-/* ---- what a worker knows ---------------------------------------------------------------------------------------- */
+/* ---- what a worker knows ---------------------------------------------------------------- */
 
 uint32_t weir_worker_index(const weir_worker *worker)
 {

@@ -56,7 +56,7 @@ static inline const void *weir_batch_row(const weir_batch *batch, uint32_t row)
 /* How many rows of a type a batch usually has: about 64 KB of them. */
 WEIR_API uint32_t weir_batch_rows_usual(const weir_type *type);
 
-/* ---- writing rows ------------------------------------------------------------------- */
+/* ---- writing rows ----------------------------------------------------------------------- */
 
 /* Where rows are pushed: the batch being filled, which is sent when it is full, when the
  * time changes, and at the end of the operator's call. Rows get the time at which it was

@@ -41,17 +41,21 @@ typedef struct weir_operator {
     /* A batch has come. Without this callback, batches are ignored. */
     void (*batch)(weir_op *op, uint32_t input, const weir_batch *batch);
     /* A time asked for by weir_notify_at is complete: no batch at or before it will come on
-     * any input. In the order of times. `state`: see weir_notify_state. */
+     * any input, and every worker is done with all of them. In the order of times. `state`:
+     * see weir_notify_state. */
     void (*notify)(weir_op *op, const weir_time *time, void *state);
     /* Some input's frontier has moved; see weir_op_frontier. */
     void (*frontier)(weir_op *op);
     /* weir_activate and its kin. */
     void (*run)(weir_op *op);
+    /* Frees what memory from weir_notify_state owns, if the dataflow ends before its time
+     * was notified. The memory itself is weir's. Just before `stop`. */
+    void (*discard)(weir_op *op, void *state);
     /* Last call, also when the execution is stopped: free what the state owns. */
     void (*stop)(weir_op *op);
 } weir_operator;
 
-/* ---- how batches reach an input ------------------------------------------------------- */
+/* ---- how batches reach an input --------------------------------------------------------- */
 
 typedef enum weir_route_kind {
     WEIR_I_LOCAL,
@@ -115,7 +119,7 @@ WEIR_API weir_stream weir_binary(weir_stream a, weir_route a_route, weir_stream 
 /* worker. One input, no output. */
 WEIR_API void weir_sink(weir_stream in, weir_route route, const weir_operator *logic, void *arg);
 
-/* ---- in a callback (worker) ---------------------------------------------------------------- */
+/* ---- in a callback (worker) ------------------------------------------------------------- */
 
 WEIR_API void *weir_op_state(const weir_op *op);
 WEIR_API void *weir_op_arg(const weir_op *op);
@@ -176,7 +180,7 @@ WEIR_API void weir_reject(weir_op *op, const weir_type *type, const void *row,
 /* Stops the execution because of what this operator met; names it. */
 WEIR_API void weir_op_stop(weir_op *op, const char *format, ...) WEIR_PRINTF(2, 3);
 
-/* ---- policies -------------------------------------------------------------------------------- */
+/* ---- policies --------------------------------------------------------------------------- */
 
 typedef enum weir_reject_policy {
     WEIR_REJECT_FAIL, /* stop the execution with the reason (the default) */

@@ -53,7 +53,8 @@ typedef struct weir_field {
 } weir_field;
 
 /* What a row looks like. Immutable; must outlive every batch of it. Two types are the
- * same if their names and fields are, wherever they were declared. */
+ * same if their names and fields are, wherever they were declared: each file that has a
+ * WEIR_ROW has its own copy, so compare types by weir_type_same, not by address. */
 typedef struct weir_type {
     const char *name;
     uint32_t size, align;
@@ -70,7 +71,7 @@ static inline const weir_field *weir_type_fields(const weir_type *type)
     return type->describe ? type->describe() : type->table;
 }
 
-/* ---- types built at run time --------------------------------------------------- */
+/* ---- types built at run time ------------------------------------------------------------ */
 
 typedef struct weir_field_spec {
     const char *name;
@@ -85,7 +86,7 @@ WEIR_API weir_type *weir_type_new(const char *name, const weir_field_spec *field
                                   weir_err **err_out);
 WEIR_API void weir_type_free(weir_type *type);
 
-/* ---- what follows from a descriptor -------------------------------------------- */
+/* ---- what follows from a descriptor ----------------------------------------------------- */
 
 /* any. Same name and the same fields at the same places. */
 WEIR_API bool weir_type_same(const weir_type *a, const weir_type *b);
@@ -121,7 +122,7 @@ struct weir_batch;
 WEIR_API weir_err *weir_row_parse(const weir_type *type, const char *line, size_t length,
                                   void *row_out, struct weir_batch *arena);
 
-/* ---- keys ------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------- */
 
 #define WEIR_KEY_FIELDS_MAX 8
 
@@ -152,7 +153,7 @@ WEIR_API void weir_key_hash(const weir_key *key, const void *rows, uint32_t coun
 WEIR_API bool weir_key_equal(const weir_key *a_key, const void *a, const weir_key *b_key,
                              const void *b);
 
-/* ---- the macro --------------------------------------------------------------------- */
+/* ---- the macro -------------------------------------------------------------------------- */
 
 #define WEIR_ROW(row, FIELDS)                                                                  \
     typedef struct row {                                                                       \
@@ -238,12 +239,14 @@ WEIR_API bool weir_key_equal(const weir_key *a_key, const void *a, const weir_ke
 #define WEIR_VAR_weir_bytes 1
 
 #define WEIR_I_MEMBER(kind, name, ...) WEIR_C_##kind name WEIR_I_DIMS(__VA_ARGS__);
-#define WEIR_I_DIMS(...) WEIR_I_PICK3(x, ##__VA_ARGS__, WEIR_I_DIMS2, WEIR_I_DIMS1, WEIR_I_DIMS0)(__VA_ARGS__)
+#define WEIR_I_DIMS(...)                                                                       \
+    WEIR_I_PICK3(x, ##__VA_ARGS__, WEIR_I_DIMS2, WEIR_I_DIMS1, WEIR_I_DIMS0)(__VA_ARGS__)
 #define WEIR_I_PICK3(x, a, b, pick, ...) pick
 #define WEIR_I_DIMS0()
 #define WEIR_I_DIMS1(n) [n]
 #define WEIR_I_DIMS2(n, m) [n][m]
-#define WEIR_I_COLUMNS(...) WEIR_I_PICK3(x, ##__VA_ARGS__, WEIR_I_COLS2, WEIR_I_COLS1, WEIR_I_COLS0)(__VA_ARGS__)
+#define WEIR_I_COLUMNS(...)                                                                    \
+    WEIR_I_PICK3(x, ##__VA_ARGS__, WEIR_I_COLS2, WEIR_I_COLS1, WEIR_I_COLS0)(__VA_ARGS__)
 #define WEIR_I_COLS0() 1
 #define WEIR_I_COLS1(n) 1
 #define WEIR_I_COLS2(n, m) (m)
@@ -286,7 +289,8 @@ WEIR_API bool weir_key_equal(const weir_key *a_key, const void *a, const weir_ke
          : (uint32_t)sizeof(((row *)0)->field))
 #define WEIR_I_CAT(a, b) WEIR_I_CAT_(a, b)
 #define WEIR_I_CAT_(a, b) a##b
-#define WEIR_I_EACH(M, row, ...) WEIR_I_CAT(WEIR_I_EACH_, WEIR_I_COUNT(__VA_ARGS__))(M, row, __VA_ARGS__)
+#define WEIR_I_EACH(M, row, ...)                                                               \
+    WEIR_I_CAT(WEIR_I_EACH_, WEIR_I_COUNT(__VA_ARGS__))(M, row, __VA_ARGS__)
 #define WEIR_I_EACH_1(M, r, a) M(r, a)
 #define WEIR_I_EACH_2(M, r, a, ...) M(r, a), WEIR_I_EACH_1(M, r, __VA_ARGS__)
 #define WEIR_I_EACH_3(M, r, a, ...) M(r, a), WEIR_I_EACH_2(M, r, __VA_ARGS__)

@@ -4,13 +4,15 @@
  * Types are checked while building: an operator whose kernel does not take the stream's
  * rows, or streams of different scopes put together, make weir_dataflow_end fail with a
  * message that names both. Such an operator returns a stream that can be used further.
+ * Rows fit if they have the same fields at the same places (weir_type_fits): what their
+ * types are called does not matter.
  * `_with` forms pass `arg` to the kernel. */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H
 
 #include <weir/operator.h>
 
-/* ---- input -------------------------------------------------------------------------- */
+/* ---- input ------------------------------------------------------------------------------ */
 
 /* A worker's own entrance to a dataflow. It starts at the first time and holds a
  * capability at its current time, so what is downstream cannot complete it. */
@@ -77,7 +79,7 @@ WEIR_API weir_stream weir_from_rows(weir_dataflow *flow, const weir_type *type,
 WEIR_API weir_stream weir_read_lines(weir_dataflow *flow, const void *path);
 WEIR_API extern const weir_type weir_line_type;
 
-/* ---- row by row --------------------------------------------------------------------- */
+/* ---- row by row ------------------------------------------------------------------------- */
 
 WEIR_API weir_stream weir_map_with(weir_stream in, const weir_map_kernel *kernel, void *arg);
 WEIR_API weir_stream weir_filter_with(weir_stream in, const weir_filter_kernel *kernel,
@@ -107,7 +109,7 @@ WEIR_API void weir_branch(weir_stream in, const weir_filter_kernel *kernel, void
 WEIR_API void weir_partition(weir_stream in, const weir_route_kernel *kernel, void *arg,
                              uint32_t count, weir_stream *streams_out);
 
-/* ---- together and apart ---------------------------------------------------------------- */
+/* ---- together and apart ----------------------------------------------------------------- */
 
 /* All rows of streams of the same scope and type. */
 WEIR_API weir_stream weir_concat(weir_stream a, weir_stream b);
@@ -149,7 +151,7 @@ WEIR_API bool weir_probe_done(const weir_probe *probe);
 WEIR_API bool weir_step_while_below(weir_worker *worker, const weir_probe *probe, uint64_t epoch);
 WEIR_API bool weir_probe_wait(weir_worker *worker, const weir_probe *probe, uint64_t epoch);
 
-/* ---- per time ------------------------------------------------------------------------------ */
+/* ---- per time --------------------------------------------------------------------------- */
 
 /* For each time and key: one row of the kernel's acc type, when the time is complete. The
  * first fields of acc are the key's fields, of the same kinds, filled in; the others start
@@ -162,7 +164,7 @@ WEIR_API weir_stream weir_count(weir_stream in, weir_key key, const weir_type *o
 /* One row for each time and worker: all rows folded into one, without exchange or key. */
 WEIR_API weir_stream weir_accumulate(weir_stream in, const weir_fold_kernel *fold, void *arg);
 
-/* ---- loops ---------------------------------------------------------------------------------- */
+/* ---- loops ------------------------------------------------------------------------------ */
 
 /* A loop in a scope: its times have one more coordinate, the round. The name is for
  * messages. */
@@ -181,7 +183,7 @@ WEIR_API void weir_variable_set(weir_stream variable, weir_stream next);
 WEIR_API weir_stream weir_feedback(weir_scope *scope, const weir_type *type, weir_summary step);
 WEIR_API void weir_feedback_set(weir_stream feedback, weir_stream from);
 
-/* ---- capture and replay ------------------------------------------------------------------------ */
+/* ---- capture and replay ----------------------------------------------------------------- */
 
 /* Records a stream, this worker's part of it: batches with their times, and how the
  * frontier moved. */
@@ -201,7 +203,7 @@ WEIR_API weir_stream weir_replay_file(weir_dataflow *flow, const weir_type *type
 /* worker. Frees a capture; streams that replay it must be complete or dropped. */
 WEIR_API void weir_capture_free(weir_capture *capture);
 
-/* ---- printing ------------------------------------------------------------------------------------- */
+/* ---- printing --------------------------------------------------------------------------- */
 
 /* Prints each row as tab-separated fields and, if a diff is not +1, the diff in front. Whole
  * times are printed in order, each sorted, by worker 0, so that output does not depend on

@@ -116,7 +116,7 @@ static inline void weir_text_own(struct weir_batch *batch, weir_text *text)
  * out->text = weir_text_lower(into, &in->text). */
 WEIR_API weir_text weir_text_lower(struct weir_batch *batch, const weir_text *text);
 
-/* ---- walking through a text ------------------------------------------------------- */
+/* ---- walking through a text ------------------------------------------------------------- */
 
 /* Private: which of up to 64 bytes belong to a kind of word, a bit for each. */
 typedef uint64_t weir_i_kind(const char *bytes, size_t count);

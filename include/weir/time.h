@@ -76,7 +76,7 @@ static inline uint64_t weir_add_saturating(uint64_t a, uint64_t b)
 #define WEIR_TIME_TEXT_BYTES 96
 WEIR_API char *weir_time_text(const weir_time *time, int dims, char text[WEIR_TIME_TEXT_BYTES]);
 
-/* ---- path summaries ---------------------------------------------------------- */
+/* ---- path summaries --------------------------------------------------------------------- */
 
 /* How a time changes along a path: the first `keep` coordinates are kept and `add` is
  * added to them; coordinates from keep to dims_out are appended with the value `add`.
@@ -101,7 +101,7 @@ WEIR_API bool weir_summary_apply_checked(const weir_summary *summary, const weir
                                          weir_time *time_out);
 WEIR_API bool weir_summary_eq(const weir_summary *a, const weir_summary *b);
 
-/* ---- antichains -------------------------------------------------------------- */
+/* ---- antichains ------------------------------------------------------------------------- */
 
 /* A set of mutually incomparable times, sorted lexicographically. As a frontier it says
  * which times may still come: those at or after one of its elements. Empty: none. */

@@ -14,7 +14,7 @@ typedef struct weir_scope weir_scope;
 typedef weir_scope weir_dataflow;
 typedef weir_scope weir_loop;
 
-/* ---- running ------------------------------------------------------------------------ */
+/* ---- running ---------------------------------------------------------------------------- */
 
 typedef struct weir_config {
     uint32_t workers;    /* threads; 0 is taken as 1 */
@@ -22,6 +22,7 @@ typedef struct weir_config {
     bool deterministic;  /* one thread steps all workers in an order drawn from the seed */
     uint64_t seed;       /* of weir_random and of the deterministic order */
     uint64_t spin_ns;    /* how long an idle worker spins before it parks; 0: default 30 us */
+    char **arguments;    /* ends with NULL: what weir_options left; for weir_argument */
 } weir_config;
 
 #define WEIR_WORKERS_MAX 64
@@ -52,12 +53,22 @@ typedef struct weir_option {
 WEIR_API weir_err *weir_options(int *argc, char **argv, const char *about,
                                 const weir_option *own, weir_config *config);
 
+/* any. Prints an error to stderr and frees it. Returns `code`, or 0 if there is no error:
+ * return weir_report(weir_execute(&config, run, arg), 1); */
+WEIR_API int weir_report(weir_err *err, int code);
+
 /* any. A whole program: reads the options, builds one dataflow by `build` on every worker,
  * runs it to completion. Errors are printed. Returns the exit code: 0, 1 if the run
  * failed, 2 for a bad command line. */
 WEIR_API int weir_main(int argc, char **argv, weir_build_fn *build, void *arg);
+/* any. The same with the program's own options (see weir_options). */
+WEIR_API int weir_main_with(int argc, char **argv, const char *about, const weir_option *own,
+                            weir_build_fn *build, void *arg);
+/* worker, building. What the command line had beside options: 0 is the first. NULL if there
+ * is none. Of programs started by weir_main, or with a config filled by weir_options. */
+WEIR_API const char *weir_argument(const weir_scope *scope, uint32_t index);
 
-/* ---- a worker ------------------------------------------------------------------------ */
+/* ---- a worker --------------------------------------------------------------------------- */
 
 /* worker. 0 to weir_worker_count - 1. */
 WEIR_API uint32_t weir_worker_index(const weir_worker *worker);
@@ -82,7 +93,7 @@ WEIR_API uint64_t weir_random(weir_worker *worker);
 /* worker. Nanoseconds of the monotonic clock; virtual in deterministic runs. */
 WEIR_API uint64_t weir_now(weir_worker *worker);
 
-/* ---- dataflows ------------------------------------------------------------------------ */
+/* ---- dataflows -------------------------------------------------------------------------- */
 
 /* worker. Begins a dataflow; every worker does so in the same order. */
 WEIR_API weir_dataflow *weir_dataflow_begin(weir_worker *worker, const char *name);
@@ -94,6 +105,8 @@ WEIR_API void weir_dataflow_dims(weir_dataflow *flow, const char *const *names, 
  * that is not handled (given back by the worker's function) should go to weir_stop.
  * Afterwards the dataflow runs whenever the worker steps. */
 WEIR_API weir_err *weir_dataflow_end(weir_dataflow *flow);
+/* worker. The same; an error stops the execution. Returns whether the dataflow runs. */
+WEIR_API bool weir_dataflow_end_or_stop(weir_dataflow *flow);
 /* worker. Whether every time of the dataflow is complete, on all workers. */
 WEIR_API bool weir_dataflow_done(const weir_dataflow *flow);
 /* worker. Ends a dataflow before it is complete and frees it; every worker must do so.

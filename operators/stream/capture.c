@@ -7,7 +7,7 @@
 #include "capture_log.h"
 #include "common.h"
 
-/* ---- the log -------------------------------------------------------------------------- */
+/* ---- the log ---------------------------------------------------------------------------- */
 
 void wi_capture_retain(weir_capture *capture)
 {
@@ -44,7 +44,7 @@ static void wake(weir_capture *capture)
     }
 }
 
-/* ---- recording ------------------------------------------------------------------------ */
+/* ---- recording -------------------------------------------------------------------------- */
 
 typedef struct state {
     weir_antichain frontier; /* the last one recorded */

@@ -41,7 +41,7 @@ enum { WI_CAPTURE_TIMES = 1, WI_CAPTURE_DIFFS = 2 };
 /* The checksum of a record at `offset`: of its head and of the `bytes` that follow it. */
 uint64_t wi_capture_sum(const char *head, const char *rest, uint64_t bytes, uint64_t offset);
 
-/* ---- writing -------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------- */
 
 typedef struct wi_capture_writer {
     FILE *file;
@@ -61,7 +61,7 @@ bool wi_capture_put_frontier(wi_capture_writer *writer, const weir_antichain *fr
 /* The end record, if wanted; closes the file and frees what the writer has. */
 bool wi_capture_close(wi_capture_writer *writer, bool complete);
 
-/* ---- reading -------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 typedef struct wi_capture_reader {
     FILE *file;

@@ -65,7 +65,7 @@ static weir_err *read_all(const wi_capture_reader *reader, void *to, size_t byte
     return damaged(reader, "the file ends here");
 }
 
-/* ---- header --------------------------------------------------------------------------- */
+/* ---- header ----------------------------------------------------------------------------- */
 
 typedef struct wanted {
     uint32_t index, writers;
@@ -156,7 +156,7 @@ void wi_capture_reader_fini(wi_capture_reader *reader)
     *reader = (wi_capture_reader){0};
 }
 
-/* ---- batches -------------------------------------------------------------------------- */
+/* ---- batches ---------------------------------------------------------------------------- */
 
 /* A long text, whose handle has an offset, gets its pointer; a short one must be padded by
  * zeros, since equality relies on it. */
@@ -300,7 +300,7 @@ static weir_err *take_batch(wi_capture_reader *reader, char *memory, uint64_t by
     return NULL;
 }
 
-/* ---- frontiers and the end ------------------------------------------------------------ */
+/* ---- frontiers and the end -------------------------------------------------------------- */
 
 static const char *take_frontier(wi_capture_reader *reader, span at, uint32_t count)
 {

@@ -46,7 +46,7 @@ static bool write_out(wi_capture_writer *writer)
     return fwrite(writer->record, 1, writer->used, writer->file) == writer->used;
 }
 
-/* ---- header --------------------------------------------------------------------------- */
+/* ---- header ----------------------------------------------------------------------------- */
 
 bool wi_capture_create(wi_capture_writer *writer, const char *path, const weir_type *type, int dims,
                        uint32_t index, uint32_t writers)
@@ -83,7 +83,7 @@ uint64_t wi_capture_sum(const char *head, const char *rest, uint64_t bytes, uint
     return XXH64_digest(&sum);
 }
 
-/* ---- records -------------------------------------------------------------------------- */
+/* ---- records ---------------------------------------------------------------------------- */
 
 /* The length and the checksum follow in end_record. */
 static void begin_record(wi_capture_writer *writer, uint32_t kind, uint32_t count)

@@ -7,7 +7,7 @@
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
 
-/* ---- building ------------------------------------------------------------------------- */
+/* ---- building --------------------------------------------------------------------------- */
 
 weir_builder *wi_begin(weir_stream in, weir_route route, const weir_operator *logic, void *kept,
                        const char *name, const char *of)
@@ -64,7 +64,7 @@ bool wi_same_rows(weir_scope *scope, const char *name, const weir_type *has, con
     return false;
 }
 
-/* ---- rows picked from a batch --------------------------------------------------------- */
+/* ---- rows picked from a batch ----------------------------------------------------------- */
 
 void wi_pick_begin(wi_pick *pick, const weir_batch *in)
 {

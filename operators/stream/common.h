@@ -45,7 +45,7 @@ static inline uint32_t wi_same_time(const weir_batch *batch, uint32_t begin)
     return end;
 }
 
-/* ---- rows picked from a batch --------------------------------------------------------- */
+/* ---- rows picked from a batch ----------------------------------------------------------- */
 
 /* A batch made of some rows of another, in their order. Its memory is used again if few
  * rows were picked, so that a batch that is sent never has room for many more rows than it

@@ -4,7 +4,7 @@
 
 #include "../../base/alloc.h"
 
-/* ---- by a number ---------------------------------------------------------------------- */
+/* ---- by a number ------------------------------------------------------------------------ */
 
 typedef struct by_call {
     uint64_t by;
@@ -39,7 +39,7 @@ weir_stream weir_delay(weir_stream in, uint64_t by)
     return out;
 }
 
-/* ---- to what a function says ---------------------------------------------------------- */
+/* ---- to what a function says ------------------------------------------------------------ */
 
 typedef struct to_call {
     weir_delay_fn *later;

@@ -50,7 +50,7 @@ static void release(weir_feed *feed)
     wi_free(feed);
 }
 
-/* ---- on the worker ----------------------------------------------------------------------------- */
+/* ---- on the worker ---------------------------------------------------------------------- */
 
 static void deliver(weir_feed *feed, letter *mail)
 {
@@ -92,7 +92,7 @@ static void stop_feed(weir_op *op)
 
 static const weir_operator feed_operator = {.name = "feed", .stop = stop_feed};
 
-/* ---- the feeding thread -------------------------------------------------------------------------- */
+/* ---- the feeding thread ----------------------------------------------------------------- */
 
 /* Waits for a free place. False if the dataflow has stopped meanwhile: its worker may not
  * take letters any more, so that no place would ever become free. */

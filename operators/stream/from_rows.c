@@ -19,7 +19,7 @@ typedef struct state {
     uint64_t sent;
 } state;
 
-/* ---- running -------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------- */
 
 static void on_start(weir_op *op)
 {
@@ -58,7 +58,7 @@ static const weir_operator from_rows = {.name = "from_rows",
                                         .start = on_start,
                                         .run = on_run};
 
-/* ---- copying -------------------------------------------------------------------------- */
+/* ---- copying ---------------------------------------------------------------------------- */
 
 /* Bytes of long texts in a field of all rows. */
 static size_t long_bytes(const char *field, uint64_t count, size_t size)

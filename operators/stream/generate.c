@@ -75,7 +75,7 @@ weir_stream weir_generate(weir_dataflow *flow, const weir_type *type, weir_gener
     return wi_end(builder, type);
 }
 
-/* ---- for the generator ---------------------------------------------------------------- */
+/* ---- for the generator ------------------------------------------------------------------ */
 
 weir_out *weir_source_out(weir_source *source)
 {

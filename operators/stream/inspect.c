@@ -4,7 +4,7 @@
 
 #include "../../base/alloc.h"
 
-/* ---- row by row ----------------------------------------------------------------------- */
+/* ---- row by row ------------------------------------------------------------------------- */
 
 static void look_at_rows(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
@@ -35,7 +35,7 @@ void weir_each(weir_stream in, const weir_each_kernel *kernel, void *arg)
     weir_operator_end(wi_begin_call(in, WEIR_LOCAL, &each, kernel->name, kernel, arg));
 }
 
-/* ---- batch by batch ------------------------------------------------------------------- */
+/* ---- batch by batch --------------------------------------------------------------------- */
 
 typedef struct look_call {
     weir_batch_fn *look;

@@ -34,7 +34,7 @@ static weir_batch *own(weir_batch *batch)
     return view;
 }
 
-/* ---- in and out ------------------------------------------------------------------------------ */
+/* ---- in and out ------------------------------------------------------------------------- */
 
 /* Round 0 is what a missing coordinate reads as: a batch enters as it is. */
 static void take_enter(weir_op *op, uint32_t input, weir_batch *batch)
@@ -116,7 +116,7 @@ weir_stream weir_union(weir_scope *scope, const weir_stream *streams, uint32_t c
     return all;
 }
 
-/* ---- back ----------------------------------------------------------------------------------------- */
+/* ---- back ------------------------------------------------------------------------------- */
 
 /* Queues its batches, which breaks the cycle of calls. */
 static void take_feedback(weir_op *op, uint32_t input, weir_batch *batch)

@@ -32,7 +32,7 @@ typedef struct state {
     uint32_t count, capacity;
 } state;
 
-/* ---- collecting ----------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------- */
 
 static page *page_of(state *book, const weir_time *time)
 {
@@ -66,7 +66,7 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     }
 }
 
-/* ---- printing ------------------------------------------------------------------------- */
+/* ---- printing --------------------------------------------------------------------------- */
 
 static int compare_updates(const void *a, const void *b, void *type)
 {

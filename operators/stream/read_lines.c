@@ -56,7 +56,7 @@ const weir_type weir_line_type = {.name = "line",
                                   .text_count = 0 LINE(WEIR_I_TEXTS),
                                   .describe = line_fields};
 
-/* ---- opening -------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------- */
 
 static void finish(state *from)
 {
@@ -119,7 +119,7 @@ static void on_start(weir_op *op)
     }
 }
 
-/* ---- lines ---------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------ */
 
 static uint32_t count_newlines(const char *bytes, size_t length)
 {
@@ -197,7 +197,7 @@ static bool take_lines(weir_op *op, state *from, bool ended)
     return from->at < from->end;
 }
 
-/* ---- reading -------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 /* A pipe without data must not be waited for: other operators have work. */
 static bool ready(weir_op *op, state *from)
@@ -256,7 +256,7 @@ static const weir_operator read_lines = {.name = "read_lines",
                                          .run = on_run,
                                          .stop = on_stop};
 
-/* ---- building ------------------------------------------------------------------------- */
+/* ---- building --------------------------------------------------------------------------- */
 
 /* Opens a plain file once, so that it is found while building if it cannot be read. */
 static bool readable(const char *path)

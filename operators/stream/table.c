@@ -27,7 +27,7 @@ typedef enum key_kind { KEY_NONE, KEY_TEXT, KEY_LONG, KEY_ANY } key_kind;
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* ---- groups --------------------------------------------------------------------------- */
+/* ---- groups ----------------------------------------------------------------------------- */
 
 /* What the loops need of a table, in local variables: it stays as it is while rows are
  * looked up, which the compiler cannot know of memory. */
@@ -187,7 +187,7 @@ static void find_the_one(wi_table *table, const char *rows, uint32_t count, void
     }
 }
 
-/* ---- the grouping --------------------------------------------------------------------- */
+/* ---- the grouping ----------------------------------------------------------------------- */
 
 static const weir_field *field_at(const weir_type *type, uint32_t offset)
 {
@@ -236,7 +236,7 @@ bool wi_grouping_init(wi_grouping *by_out, weir_scope *scope, const char *name, 
     return false;
 }
 
-/* ---- room ----------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------------- */
 
 static uint32_t power_of_two(uint32_t least, uint32_t needed)
 {
@@ -329,7 +329,7 @@ bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more)
     return true;
 }
 
-/* ---- texts that kernels put into groups ----------------------------------------------- */
+/* ---- texts that kernels put into groups ------------------------------------------------- */
 
 /* Drops what is no longer in use by copying what is. */
 static void compact(wi_table *table, uint32_t at)
@@ -373,7 +373,7 @@ void wi_table_own_texts(wi_table *table, uint32_t index)
         compact(table, index >> by->chunk_shift);
 }
 
-/* ---- times ---------------------------------------------------------------------------- */
+/* ---- times ------------------------------------------------------------------------------ */
 
 wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by, const weir_time *time)
 {

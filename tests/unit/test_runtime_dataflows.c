@@ -251,8 +251,8 @@ END_TEST
 /* Rows are in queues, rings and waiting batches when the dataflow goes; another stays. */
 static void drop_at_work(weir_worker *worker, void *arg)
 {
+    static lives stays;
     lives *all = arg;
-    lives stays = {0};
     running other = build_lives(worker, "stays", &stays);
     for (int i = 0; i < (test_sanitized() ? 10 : 40); i++) {
         running r = build_lives(worker, "goes", all);
@@ -320,8 +320,8 @@ END_TEST
 /* Worker 0 drops a dataflow that the others run; `wait_ms` lets them fall asleep first. */
 static void drop_alone(weir_worker *worker, void *arg)
 {
+    static lives all;
     const unsigned *wait_ms = arg;
-    lives all = {0};
     running r = build_lives(worker, "shared", &all);
     weir_input_advance(r.input, 1);
     weir_probe_wait(worker, r.probe, 1);

@@ -1,7 +1,13 @@
 /* Breadth-first search over a random directed graph, by a loop with one notification a round.
- * Each worker makes its share of the edges; they are exchanged by source and grouped when the
- * last has come; then nodes go round the loop, exchanged by node, one level a round. The clock
- * runs from before the first edge is made until the loop has drained. */
+ * Each worker makes its share of the edges; they are exchanged by source and grouped by it;
+ * then nodes go round the loop, one row for each edge out of the last level, exchanged by
+ * node, one level a round. The clock runs from before the first edge is made until the loop
+ * has drained.
+ *
+ * Memory is touched in order where that is possible. Edges are put into parts by the upper
+ * bits of their source as they come, and each part, which fits the second-level cache, is
+ * grouped by itself. The nodes of a level are a bitmap, so they are deduplicated as they
+ * come and taken in the order in which the edges lie. */
 #include "bench_worker.h"
 
 #include "base/alloc.h"
@@ -16,9 +22,17 @@ WEIR_ROW(node, NODE)
 WEIR_ROUTE(by_source, edge) { return in->src; }
 WEIR_ROUTE(by_node, node) { return in->node; }
 
-enum { EDGES_A_CALL = 1 << 16 };
+enum {
+    EDGES_A_CALL = 1 << 14,
+    WORDS_A_CALL = 256, /* 16384 nodes */
+    PART_BITS = 13,
+    PART_NODES = 1 << PART_BITS,
+    BLOCK_BYTES = 16 * 1024,
+    BLOCK_EDGES = (BLOCK_BYTES - 16) / 6,
+    BLOCK_TARGETS = BLOCK_BYTES / 4,
+};
 
-/* ---- the edges -------------------------------------------------------------------------- */
+/* ---- making the edges ------------------------------------------------------------------- */
 
 struct generator {
     uint64_t made; /* edges of this worker's share */
@@ -29,127 +43,229 @@ static weir_more make_edges(weir_source *source, void *state, void *arg)
     struct generator *it = state;
     const struct bench_args *args = ((struct bench_run *)arg)->args;
     uint32_t index = weir_worker_index(weir_source_worker(source));
-    uint64_t at = bench_share_begin(args->edges, index, args->workers) + it->made;
+    uint64_t begin = bench_share_begin(args->edges, index, args->workers) + it->made;
     uint64_t end = bench_share_begin(args->edges, index + 1, args->workers);
-    if (end > at + EDGES_A_CALL)
-        end = at + EDGES_A_CALL;
-    it->made += end - at;
+    uint64_t left = end - begin < EDGES_A_CALL ? end - begin : EDGES_A_CALL;
     weir_out *out = weir_source_out(source);
-    for (; at < end; at++) {
-        edge it_is;
-        bench_edge(at, args->nodes, &it_is.src, &it_is.dst);
-        edge_push(out, it_is);
+    it->made += left;
+    for (uint32_t room; left; left -= room, begin += room) {
+        edge *to = weir_out_room(out, (uint32_t)left, &room);
+        for (uint32_t i = 0; i < room; i++)
+            bench_edge(begin + i, args->nodes, &to[i].src, &to[i].dst);
+        weir_out_commit(out, room);
     }
-    return end == bench_share_begin(args->edges, index + 1, args->workers) ? WEIR_DONE : WEIR_MORE;
+    return begin == end ? WEIR_DONE : WEIR_MORE;
+}
+
+/* ---- grouping them ---------------------------------------------------------------------- */
+
+/* Edges of one part, the upper bits of whose sources are known. */
+struct block {
+    struct block *next;
+    uint32_t count; /* unless it is the newest */
+    uint32_t dst[BLOCK_EDGES];
+    uint16_t src[BLOCK_EDGES];
+};
+_Static_assert(sizeof(struct block) <= BLOCK_BYTES, "as large as one of targets, to be one next");
+
+/* The edges out of PART_NODES nodes: first as they come, then the targets of each node. */
+struct part {
+    struct block *newest;
+    uint32_t used; /* of the newest */
+    uint32_t full; /* edges in the others */
+};
+
+struct targets {
+    uint32_t **blocks; /* of BLOCK_TARGETS */
+    uint32_t block_count;
+    uint32_t begin[PART_NODES + 1]; /* of each node's, counted over all blocks */
+};
+
+struct search {
+    struct part *parts;
+    struct targets *targets; /* of each part; NULL: not yet grouped */
+    uint32_t part_count;
+    uint32_t *levels; /* UINT32_MAX: not reached */
+    /* the level in progress: its nodes, and the first word of them still to be followed */
+    uint64_t *level;
+    uint64_t at;
+    weir_capability *capability;
+};
+
+static void search_start(weir_op *op)
+{
+    struct search *search = weir_op_state(op);
+    uint64_t nodes = ((struct bench_run *)weir_op_arg(op))->args->nodes;
+    search->part_count = (uint32_t)((nodes + PART_NODES - 1) / PART_NODES);
+    search->parts = WI_NEWS(struct part, search->part_count);
+    for (uint32_t i = 0; i < search->part_count; i++)
+        search->parts[i].used = BLOCK_EDGES;
+    search->levels = wi_alloc(nodes * sizeof *search->levels);
+    memset(search->levels, 0xff, nodes * sizeof *search->levels);
+    weir_notify_at(op, &WEIR_EPOCH(0));
+}
+
+static void open_block(struct part *part)
+{
+    struct block *block = wi_alloc(BLOCK_BYTES);
+    block->next = part->newest;
+    if (part->newest) {
+        part->newest->count = BLOCK_EDGES;
+        part->full += BLOCK_EDGES;
+    }
+    part->newest = block;
+    part->used = 0;
+}
+
+static void take_edges(struct search *search, const weir_batch *batch)
+{
+    const edge *edges = batch->rows;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct part *part = &search->parts[edges[i].src >> PART_BITS];
+        if (WEIR_UNLIKELY(part->used == BLOCK_EDGES))
+            open_block(part);
+        part->newest->dst[part->used] = edges[i].dst;
+        part->newest->src[part->used++] = edges[i].src % PART_NODES;
+    }
+}
+
+/* Counts the targets of each node, then puts them in place; a block that was read is the
+ * memory for the next ones to be written. */
+static void group(struct part *part, struct targets *to)
+{
+    uint32_t next[PART_NODES];
+    if (part->newest)
+        part->newest->count = part->used;
+    for (const struct block *block = part->newest; block; block = block->next)
+        for (uint32_t i = 0; i < block->count; i++)
+            to->begin[block->src[i] + 1]++;
+    for (uint32_t n = 0; n < PART_NODES; n++) {
+        next[n] = to->begin[n];
+        to->begin[n + 1] += to->begin[n];
+    }
+    to->block_count = (to->begin[PART_NODES] + BLOCK_TARGETS - 1) / BLOCK_TARGETS;
+    to->blocks = WI_NEWS(uint32_t *, to->block_count);
+    for (uint32_t i = 0; i < to->block_count; i++)
+        to->blocks[i] = wi_alloc(BLOCK_BYTES);
+    while (part->newest) {
+        struct block *block = part->newest;
+        for (uint32_t i = 0; i < block->count; i++) {
+            uint32_t at = next[block->src[i]]++;
+            to->blocks[at / BLOCK_TARGETS][at % BLOCK_TARGETS] = block->dst[i];
+        }
+        part->newest = block->next;
+        wi_free(block);
+    }
+}
+
+static void group_all(struct search *search)
+{
+    search->targets = WI_NEWS(struct targets, search->part_count);
+    for (uint32_t i = 0; i < search->part_count; i++)
+        group(&search->parts[i], &search->targets[i]);
 }
 
 /* ---- the search ------------------------------------------------------------------------- */
 
-/* Batches kept until a time is complete. */
-struct pile {
-    weir_batch **batches;
-    unsigned count, capacity;
-};
-
-/* Node n of this worker is row n / workers. */
-struct search {
-    struct pile edges;
-    uint64_t rows;
-    uint32_t *offsets; /* of each row's targets */
-    uint32_t *targets;
-    uint32_t *levels; /* UINT32_MAX: not reached */
-};
-
-static void pile_add(struct pile *pile, const weir_batch *batch)
+/* The nodes of a level: a bit for each of the graph's. */
+static uint64_t level_words(const struct bench_args *args)
 {
-    wi_grow(&pile->batches, &pile->capacity, pile->count + 1, sizeof *pile->batches);
-    pile->batches[pile->count++] = weir_batch_retain(batch);
-}
-
-static void pile_fini(struct pile *pile)
-{
-    for (unsigned i = 0; i < pile->count; i++)
-        weir_batch_drop(pile->batches[i]);
-    wi_free(pile->batches);
-    memset(pile, 0, sizeof *pile);
+    return args->nodes / 64 + 1;
 }
 
 static void search_take(weir_op *op, uint32_t input, const weir_batch *batch)
 {
-    struct search *search = weir_op_state(op);
-    if (input == 0)
-        pile_add(&search->edges, batch);
-    else
-        pile_add(weir_notify_state(op, &batch->time, sizeof(struct pile)), batch);
+    if (input == 0) {
+        take_edges(weir_op_state(op), batch);
+        return;
+    }
+    uint64_t **level = weir_notify_state(op, &batch->time, sizeof *level);
+    if (!*level)
+        *level = WI_NEWS(uint64_t, level_words(((struct bench_run *)weir_op_arg(op))->args));
+    const node *nodes = batch->rows;
+    for (uint32_t i = 0; i < batch->count; i++)
+        (*level)[nodes[i].node / 64] |= UINT64_C(1) << nodes[i].node % 64;
 }
 
-/* Groups the edges by source: counts, sums up, places. */
-static void search_group(struct search *search, const struct bench_args *args)
+/* Pushes a row for each edge out of a node. */
+static void follow(const struct search *search, uint32_t from, weir_out *out)
 {
-    uint32_t workers = args->workers;
-    search->rows = args->nodes / workers + 1;
-    search->offsets = WI_NEWS(uint32_t, search->rows + 1);
-    search->levels = wi_alloc(search->rows * sizeof *search->levels);
-    memset(search->levels, 0xff, search->rows * sizeof *search->levels);
-    for (unsigned b = 0; b < search->edges.count; b++) {
-        const weir_batch *batch = search->edges.batches[b];
-        for (uint32_t i = 0; i < batch->count; i++)
-            search->offsets[edge_at(batch, i)->src / workers + 1]++;
+    const struct targets *targets = &search->targets[from >> PART_BITS];
+    uint32_t at = targets->begin[from % PART_NODES], end = targets->begin[from % PART_NODES + 1];
+    for (uint32_t room; at < end; at += room) {
+        uint32_t in_block = BLOCK_TARGETS - at % BLOCK_TARGETS;
+        node *to = weir_out_room(out, end - at < in_block ? end - at : in_block, &room);
+        const uint32_t *nodes = targets->blocks[at / BLOCK_TARGETS] + at % BLOCK_TARGETS;
+        for (uint32_t i = 0; i < room; i++)
+            to[i].node = nodes[i];
+        weir_out_commit(out, room);
     }
-    for (uint64_t row = 0; row < search->rows; row++)
-        search->offsets[row + 1] += search->offsets[row];
-    search->targets = wi_alloc((search->offsets[search->rows] + 1) * sizeof *search->targets);
-    uint32_t *next = wi_alloc(search->rows * sizeof *next);
-    memcpy(next, search->offsets, search->rows * sizeof *next);
-    for (unsigned b = 0; b < search->edges.count; b++) {
-        const weir_batch *batch = search->edges.batches[b];
-        for (uint32_t i = 0; i < batch->count; i++) {
-            const edge *it = edge_at(batch, i);
-            search->targets[next[it->src / workers]++] = it->dst;
+}
+
+/* Follows some words of nodes, so that what it sends is taken before there is much of it. */
+static void search_run(weir_op *op)
+{
+    struct search *search = weir_op_state(op);
+    struct bench_run *run = weir_op_arg(op);
+    struct bench_part *result = bench_part_of(run, weir_op_worker(op));
+    const weir_time *time = weir_capability_time(search->capability);
+    weir_out *out = weir_send_at(op, 0, time);
+    uint64_t end = level_words(run->args);
+    if (end > search->at + WORDS_A_CALL)
+        end = search->at + WORDS_A_CALL;
+    for (; search->at < end; search->at++) {
+        for (uint64_t bits = search->level[search->at]; bits; bits &= bits - 1) {
+            uint32_t from = (uint32_t)(search->at * 64) + (uint32_t)__builtin_ctzll(bits);
+            if (search->levels[from] != UINT32_MAX)
+                continue;
+            search->levels[from] = (uint32_t)time->at[0];
+            result->rows++;
+            result->sum += time->at[0];
+            follow(search, from, out);
         }
     }
-    wi_free(next);
-    pile_fini(&search->edges);
+    if (end < level_words(run->args)) {
+        weir_activate(op);
+        return;
+    }
+    weir_capability_drop(search->capability);
+    search->capability = NULL;
+    wi_free(search->level);
+    search->level = NULL;
 }
 
 static void search_level(weir_op *op, const weir_time *time, void *state)
 {
     struct search *search = weir_op_state(op);
     struct bench_run *run = weir_op_arg(op);
-    struct bench_part *part = bench_part_of(run, weir_op_worker(op));
-    struct pile *front = state;
-    if (!search->offsets)
-        search_group(search, run->args);
-    if (!front)
+    uint64_t **level = state;
+    if (!search->targets)
+        group_all(search);
+    if (!level)
         return;
-    weir_out *out = weir_send_at(op, 0, time);
-    for (unsigned b = 0; b < front->count; b++) {
-        for (uint32_t i = 0; i < front->batches[b]->count; i++) {
-            uint32_t row = node_at(front->batches[b], i)->node / run->args->workers;
-            if (search->levels[row] != UINT32_MAX)
-                continue;
-            search->levels[row] = (uint32_t)time->at[0];
-            part->rows++;
-            part->sum += time->at[0];
-            for (uint32_t t = search->offsets[row]; t < search->offsets[row + 1]; t++)
-                node_push(out, (node){search->targets[t]});
-        }
-    }
-    pile_fini(front);
+    search->level = *level;
+    search->at = 0;
+    search->capability = weir_retain(op, 0, time);
+    weir_activate(op);
 }
 
 static void search_stop(weir_op *op)
 {
     struct search *search = weir_op_state(op);
-    pile_fini(&search->edges);
-    wi_free(search->offsets);
+    for (uint32_t i = 0; i < search->part_count; i++) {
+        for (struct block *block = search->parts[i].newest, *next; block; block = next) {
+            next = block->next;
+            wi_free(block);
+        }
+        for (uint32_t b = 0; search->targets && b < search->targets[i].block_count; b++)
+            wi_free(search->targets[i].blocks[b]);
+        if (search->targets)
+            wi_free(search->targets[i].blocks);
+    }
+    wi_free(search->parts);
     wi_free(search->targets);
     wi_free(search->levels);
-}
-
-static void search_start(weir_op *op)
-{
-    weir_notify_at(op, &WEIR_EPOCH(0));
+    wi_free(search->level);
 }
 
 static const weir_operator searching = {.name = "bfs",
@@ -158,6 +274,7 @@ static const weir_operator searching = {.name = "bfs",
                                         .start = search_start,
                                         .batch = search_take,
                                         .notify = search_level,
+                                        .run = search_run,
                                         .stop = search_stop};
 
 static void work(weir_worker *worker, void *arg)
