@@ -173,11 +173,9 @@ static void lower(char *bytes, uint32_t length)
 weir_text weir_text_lower(struct weir_batch *batch, const weir_text *text)
 {
     weir_text made = weir_text_new(batch, weir_text_at(text), text->length);
-    if (made.length > WEIR_TEXT_INLINE) {
-        lower((char *)made.at, made.length);
+    bool in_handle = made.length <= WEIR_TEXT_INLINE;
+    lower((char *)weir_text_at(&made), in_handle ? WEIR_TEXT_INLINE : made.length);
+    if (!in_handle)
         memcpy(made.prefix, made.at, sizeof made.prefix);
-    } else {
-        lower(made.prefix, WEIR_TEXT_INLINE);
-    }
     return made;
 }

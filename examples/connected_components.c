@@ -41,13 +41,12 @@ static uint64_t root_of(const forest *trees, uint64_t node)
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
     forest *trees = weir_op_state(op);
-    weir_out *joining = weir_send_at(op, 0, &batch->time);
     for (uint32_t i = 0; i < batch->count; i++) {
         const edge *e = edge_at(batch, i);
         uint64_t a = root_of(trees, e->a), b = root_of(trees, e->b);
         if (a != b) {
             trees->parent[a] = b + 1;
-            edge_push(joining, *e);
+            edge_push(weir_send_at(op, 0, &batch->time), *e);
         }
     }
 }

@@ -1,7 +1,7 @@
 /* An operator of one's own that works in the background: how many steps does the Collatz
- * sequence of a number take to 1, and how high does it climb? It takes a few steps a call,
- * so that others get their turn, and answers at the time of the question: a capability
- * keeps that time open meanwhile. What has no answer it rejects, with a reason.
+ * sequence of a number take to 1? It answers one question a call, so that others get their
+ * turn, and at the time of the question: a capability keeps that time open meanwhile. What
+ * has no answer it rejects, with a reason.
  *
  *     custom_operator -w 2 */
 #include <stdio.h>
@@ -9,85 +9,68 @@
 
 #include <weir/weir.h>
 
-#define STEPS_A_CALL 64
-
 #define NUMBER(F) F(u64, n)
-#define SEQUENCE(F) F(u64, n) F(u64, steps) F(u64, highest)
+#define ANSWER(F) F(u64, n) F(u64, steps)
 WEIR_ROW(number, NUMBER)
-WEIR_ROW(sequence, SEQUENCE)
+WEIR_ROW(answer, ANSWER)
 
-/* A number that is being worked on. */
-typedef struct job {
-    sequence so_far;
-    uint64_t at;
+typedef struct question {
+    uint64_t n;
     weir_capability *when;
-    struct job *next;
-} job;
+} question;
+
+typedef struct questions {
+    question *open;
+    size_t count;
+} questions;
 
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
-    job **jobs = weir_op_state(op);
+    questions *of = weir_op_state(op);
+    of->open = realloc(of->open, (of->count + batch->count) * sizeof *of->open);
     for (uint32_t i = 0; i < batch->count; i++) {
-        uint64_t n = number_at(batch, i)->n;
-        if (n == 0) {
-            weir_reject(op, &number_type, number_at(batch, i), "it never comes to 1");
-            continue;
-        }
-        weir_capability *when = weir_retain(op, 0, weir_batch_time(batch, i));
-        job *added = malloc(sizeof *added);
-        *added = (job){.so_far = {n, 0, n}, .at = n, .when = when, .next = *jobs};
-        *jobs = added;
-        weir_activate(op);
+        const number *in = number_at(batch, i);
+        if (in->n == 0)
+            weir_reject(op, &number_type, in, "it never comes to 1");
+        else
+            of->open[of->count++] = (question){in->n, weir_retain(op, 0, &batch->time)};
     }
+    weir_activate(op);
 }
 
 static void on_run(weir_op *op)
 {
-    job **jobs = weir_op_state(op), *j;
-    for (int i = 0; i < STEPS_A_CALL && (j = *jobs); i++) {
-        if (j->at == 1) {
-            sequence_push(weir_send_at(op, 0, weir_capability_time(j->when)), j->so_far);
-            weir_capability_drop(j->when);
-            *jobs = j->next;
-            free(j);
-            continue;
-        }
-        j->at = j->at % 2 ? 3 * j->at + 1 : j->at / 2;
-        j->so_far.steps++;
-        if (j->at > j->so_far.highest)
-            j->so_far.highest = j->at;
-    }
-    if (*jobs)
-        weir_activate(op);
+    questions *of = weir_op_state(op);
+    if (of->count == 0)
+        return;
+    question last = of->open[--of->count];
+    uint64_t steps = 0;
+    for (uint64_t at = last.n; at != 1; steps++)
+        at = at % 2 ? 3 * at + 1 : at / 2;
+    answer_push(weir_send_at(op, 0, weir_capability_time(last.when)), (answer){last.n, steps});
+    weir_capability_drop(last.when);
+    weir_activate(op);
 }
 
 static void on_stop(weir_op *op)
 {
-    job **jobs = weir_op_state(op);
-    for (job *j; (j = *jobs); free(j))
-        *jobs = j->next;
+    free(((questions *)weir_op_state(op))->open);
 }
 
 static const weir_operator collatz = {.name = "collatz",
-                                      .state_bytes = sizeof(job *),
+                                      .state_bytes = sizeof(questions),
                                       .batch = on_batch,
                                       .run = on_run,
                                       .stop = on_stop};
 
-WEIR_EACH(complain, weir_rejected)
-{
-    fprintf(stderr, "%.*s: %.*s\n", (int)in->row.length, weir_text_at(&in->row),
-            (int)in->reason.length, weir_text_at(&in->reason));
-}
-
 static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
 {
     static const number numbers[] = {{27}, {0}, {97}, {871}, {6171}, {1}};
-    weir_stream in = weir_from_rows(flow, &number_type, numbers, 6);
-    weir_route by_n = WEIR_EXCHANGE(WEIR_BY(number, n));
-    weir_stream sequences = weir_unary(in, by_n, &collatz, &sequence_type, NULL);
-    weir_each(weir_rejects(sequences), &complain, NULL);
-    weir_print(sequences, stdout);
+    weir_stream in =
+        weir_exchange(weir_from_rows(flow, &number_type, numbers, 6), WEIR_BY(number, n));
+    weir_stream answers = weir_unary(in, WEIR_LOCAL, &collatz, &answer_type, NULL);
+    weir_print(answers, stdout);
+    weir_print(weir_rejects(answers), stderr);
 }
 
 int main(int argc, char **argv)

@@ -14,48 +14,47 @@ typedef struct shape {
     uint64_t dataflows, length, rounds;
 } shape;
 
+typedef struct chain {
+    weir_input *input;
+    weir_probe *probe;
+} chain;
+
 WEIR_MAP(pass, event, event)
 {
     *out = *in;
 }
 
-static weir_probe *build_chain(weir_worker *worker, const shape *of, weir_input **input_out)
+static bool build(weir_worker *worker, uint64_t length, chain *out)
 {
     weir_dataflow *flow = weir_dataflow_begin(worker, "chain");
-    weir_stream events = weir_input_new(flow, &event_type, input_out);
-    for (uint64_t i = 0; i < of->length; i++)
+    weir_stream events = weir_input_new(flow, &event_type, &out->input);
+    for (uint64_t i = 0; i < length; i++)
         events = weir_map(events, &pass);
-    weir_probe *probe = weir_probe_new(events);
-    weir_err *err = weir_dataflow_end(flow);
-    if (err)
-        weir_stop(worker, "%s", weir_err_message(err));
-    weir_err_free(err);
-    return probe;
+    out->probe = weir_probe_new(events);
+    return weir_dataflow_end_or_stop(flow);
 }
 
 static void run(weir_worker *worker, void *arg)
 {
     const shape *of = arg;
-    weir_input **inputs = calloc(of->dataflows, sizeof *inputs);
-    weir_probe **probes = calloc(of->dataflows, sizeof *probes);
-    for (uint64_t i = 0; i < of->dataflows; i++)
-        probes[i] = build_chain(worker, of, &inputs[i]);
-    uint64_t start = weir_now(worker);
-    for (uint64_t round = 0; round < of->rounds && !weir_stopping(worker); round++) {
-        for (uint64_t i = 0; i < of->dataflows; i++) {
-            event_push(weir_input_out(inputs[i]), (event){round});
-            weir_input_advance(inputs[i], round + 1);
-        }
-        for (uint64_t i = 0; i < of->dataflows; i++)
-            weir_step_while_below(worker, probes[i], round + 1);
+    chain *chains = calloc(of->dataflows, sizeof *chains), *end = chains + of->dataflows;
+    for (chain *c = chains; c < end && build(worker, of->length, c); c++) {
     }
-    double seconds = (double)(weir_now(worker) - start) / 1e9;
+    uint64_t start_ns = weir_now(worker);
+    for (uint64_t round = 0; round < of->rounds && !weir_stopping(worker); round++) {
+        for (chain *c = chains; c < end; c++) {
+            event_push(weir_input_out(c->input), (event){round});
+            weir_input_advance(c->input, round + 1);
+        }
+        for (chain *c = chains; c < end; c++)
+            weir_step_while_below(worker, c->probe, round + 1);
+    }
+    double seconds = (double)(weir_now(worker) - start_ns) / 1e9;
     if (weir_worker_index(worker) == 0) {
         printf("%llu rounds\n", (unsigned long long)of->rounds);
         fprintf(stderr, "%.3f s, %.0f rounds/s\n", seconds, (double)of->rounds / seconds);
     }
-    free(inputs);
-    free(probes);
+    free(chains);
 }
 
 int main(int argc, char **argv)
@@ -68,11 +67,7 @@ int main(int argc, char **argv)
         {0}};
     weir_config config = {0};
     weir_err *err = weir_options(&argc, argv, "Times through chains.", options, &config);
-    if (!err)
-        err = weir_execute(&config, run, &of);
-    if (!err)
-        return 0;
-    fprintf(stderr, "event_driven: %s\n", weir_err_message(err));
-    weir_err_free(err);
-    return 1;
+    if (err)
+        return weir_report(err, 2);
+    return weir_report(weir_execute(&config, run, &of), 1);
 }

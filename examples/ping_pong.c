@@ -14,22 +14,6 @@ typedef struct game {
     uint64_t tokens, hops;
 } game;
 
-WEIR_MAP(hop, token, token)
-{
-    *out = (token){in->id, in->hops + 1};
-}
-
-WEIR_ROUTE(next_worker, token)
-{
-    return in->id + in->hops;
-}
-
-WEIR_FILTER(unfinished, token)
-{
-    const game *rules = arg;
-    return in->hops < rules->hops;
-}
-
 static weir_more serve(weir_source *source, WEIR_UNUSED void *state, void *arg)
 {
     const game *rules = arg;
@@ -39,9 +23,21 @@ static weir_more serve(weir_source *source, WEIR_UNUSED void *state, void *arg)
     return WEIR_DONE;
 }
 
-static void run(weir_worker *worker, void *rules)
+WEIR_ROUTE(next_worker, token)
 {
-    weir_dataflow *flow = weir_dataflow_begin(worker, "ping_pong");
+    return in->id + in->hops;
+}
+WEIR_MAP(hop, token, token)
+{
+    *out = (token){in->id, in->hops + 1};
+}
+WEIR_FILTER(unfinished, token)
+{
+    return in->hops < ((const game *)arg)->hops;
+}
+
+static void build(weir_dataflow *flow, void *rules)
+{
     weir_stream served = weir_generate(flow, &token_type, serve, 0, rules);
     weir_loop *loop = weir_loop_begin(flow, "game");
     weir_stream held = weir_variable(loop, weir_enter(loop, served));
@@ -50,10 +46,6 @@ static void run(weir_worker *worker, void *rules)
     weir_branch(moved, &unfinished, rules, &again, &done);
     weir_variable_set(held, again);
     weir_print(weir_leave(loop, done), stdout);
-    weir_err *err = weir_dataflow_end(flow);
-    if (err)
-        weir_stop(worker, "%s", weir_err_message(err));
-    weir_err_free(err);
 }
 
 int main(int argc, char **argv)
@@ -63,13 +55,5 @@ int main(int argc, char **argv)
         {.name = "tokens", .value = "N", .help = "how many (default 2)", .number = &rules.tokens},
         {.name = "hops", .value = "N", .help = "of each (default 1000)", .number = &rules.hops},
         {0}};
-    weir_config config = {0};
-    weir_err *err = weir_options(&argc, argv, "Passes tokens between workers.", options, &config);
-    if (!err)
-        err = weir_execute(&config, run, &rules);
-    if (!err)
-        return 0;
-    fprintf(stderr, "ping_pong: %s\n", weir_err_message(err));
-    weir_err_free(err);
-    return 1;
+    return weir_main_with(argc, argv, "Passes tokens between workers.", options, build, &rules);
 }

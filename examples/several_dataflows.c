@@ -11,17 +11,6 @@
 WEIR_ROW(sale, SALE)
 WEIR_ROW(tally, TALLY)
 
-/* Finishes a graph; what is wrong with it stops the execution. */
-static bool built(weir_worker *worker, weir_dataflow *flow)
-{
-    weir_err *err = weir_dataflow_end(flow);
-    if (!err)
-        return true;
-    weir_stop(worker, "%s", weir_err_message(err));
-    weir_err_free(err);
-    return false;
-}
-
 static weir_more tick(weir_source *source, WEIR_UNUSED void *state, WEIR_UNUSED void *arg)
 {
     weir_source_advance(source, weir_source_epoch(source) + 1);
@@ -32,14 +21,14 @@ static void run_clock(weir_worker *worker)
 {
     weir_dataflow *flow = weir_dataflow_begin(worker, "clock");
     weir_probe *probe = weir_probe_new(weir_generate(flow, &sale_type, tick, 0, NULL));
-    if (!built(worker, flow) || !weir_probe_wait(worker, probe, 1000))
+    if (!weir_dataflow_end_or_stop(flow) || !weir_probe_wait(worker, probe, 1000))
         return;
     if (weir_worker_index(worker) == 0)
         printf("the clock has ticked 1000 times, and is dropped\n");
     weir_dataflow_drop(flow);
 }
 
-/* Sales of some days, in the shop of this worker: worker 0 has them all. */
+/* Sales of some days, all on worker 0. */
 static void sell(weir_worker *worker, weir_input *sales, uint64_t from, uint64_t to)
 {
     for (uint64_t day = from; day < to; day++) {
@@ -56,15 +45,14 @@ static void run(weir_worker *worker, WEIR_UNUSED void *arg)
     run_clock(worker);
     weir_dataflow *shop = weir_dataflow_begin(worker, "shop");
     weir_capture *record = weir_capture_new(weir_input_new(shop, &sale_type, &sales));
-    if (!built(worker, shop))
+    if (!weir_dataflow_end_or_stop(shop))
         return;
     sell(worker, sales, 0, 5);
     weir_dataflow *office = weir_dataflow_begin(worker, "office");
     weir_stream sold = weir_replay(office, record);
     weir_print(weir_count(sold, WEIR_BY(sale, day), &tally_type), stdout);
-    if (!built(worker, office))
-        return;
-    sell(worker, sales, 5, 8);
+    if (weir_dataflow_end_or_stop(office))
+        sell(worker, sales, 5, 8);
     weir_input_close(&sales);
     weir_run(worker);
     weir_capture_free(record);
@@ -74,11 +62,7 @@ int main(int argc, char **argv)
 {
     weir_config config = {0};
     weir_err *err = weir_options(&argc, argv, "Runs several dataflows.", NULL, &config);
-    if (!err)
-        err = weir_execute(&config, run, NULL);
-    if (!err)
-        return 0;
-    fprintf(stderr, "several_dataflows: %s\n", weir_err_message(err));
-    weir_err_free(err);
-    return 1;
+    if (err)
+        return weir_report(err, 2);
+    return weir_report(weir_execute(&config, run, NULL), 1);
 }

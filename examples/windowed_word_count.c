@@ -4,74 +4,70 @@
  *
  *     windowed_word_count -w 2 <FILE */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <weir/weir.h>
 
-#define WINDOW_LINES 10
+#define WINDOW 10
 
 #define WORD(F) F(weir_text, text)
 #define TALLY(F) F(u64, first_line) F(weir_text, word) F(i64, count)
 WEIR_ROW(word, WORD)
 WEIR_ROW(tally, TALLY)
 
-typedef struct window {
-    weir_batch *tallies; /* one row for each word so far; sent as it is */
-} window;
-
-/* The row of a word, a new one if needed. */
-static tally *tally_of(window *in, uint64_t first_line, const weir_text *text)
+static void add(weir_batch *to, tally more)
 {
-    uint32_t count = in->tallies ? in->tallies->count : 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (weir_text_equal(&tally_at(in->tallies, i)->word, text))
-            return tally_at(in->tallies, i);
-    if (!in->tallies || count == in->tallies->capacity) {
-        weir_batch *larger = weir_batch_new(&tally_type, count ? count * 2 : 64);
-        for (; larger->count < count; larger->count++)
-            tally_store(larger, tally_at(larger, larger->count),
-                        tally_at(in->tallies, larger->count));
-        weir_batch_drop(in->tallies);
-        in->tallies = larger;
-    }
-    tally *slot = tally_at(in->tallies, in->tallies->count++);
-    tally_store(in->tallies, slot, &(tally){first_line, *text, 0});
-    return slot;
+    uint32_t at = 0;
+    while (at < to->count && !weir_text_equal(&tally_at(to, at)->word, &more.word))
+        at++;
+    if (at < to->count)
+        tally_at(to, at)->count += more.count;
+    else
+        tally_store(to, tally_at(to, to->count++), &more);
 }
 
+/* All rows of a batch here have one time. What is kept for a window is a batch of tallies. */
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
-    for (uint32_t i = 0; i < batch->count; i++) {
-        uint64_t line = weir_batch_time(batch, i)->at[0], first = line - line % WINDOW_LINES;
-        window *in = weir_notify_state(op, &WEIR_EPOCH(first + WINDOW_LINES - 1), sizeof *in);
-        tally_of(in, first, &word_at(batch, i)->text)->count += weir_batch_diff(batch, i);
-    }
+    uint64_t line = batch->time.at[0], first = line - line % WINDOW;
+    weir_batch **kept = weir_notify_state(op, &WEIR_EPOCH(first + WINDOW - 1), sizeof *kept);
+    weir_batch *old = *kept;
+    *kept = weir_batch_new(&tally_type, batch->count + (old ? old->count : 0));
+    for (uint32_t i = 0; old && i < old->count; i++)
+        add(*kept, *tally_at(old, i));
+    for (uint32_t i = 0; i < batch->count; i++)
+        add(*kept, (tally){first, word_at(batch, i)->text, weir_batch_diff(batch, i)});
+    weir_batch_drop(old);
 }
 
 static void on_notify(weir_op *op, const weir_time *time, void *state)
 {
-    window *in = state;
-    in->tallies->time = *time;
-    weir_send_batch(op, 0, in->tallies);
+    weir_batch **kept = state;
+    (*kept)->time = *time;
+    weir_send_batch(op, 0, *kept);
 }
 
-static const weir_operator windows = {.name = "windows", .batch = on_batch, .notify = on_notify};
+static void on_discard(WEIR_UNUSED weir_op *op, void *state)
+{
+    weir_batch_drop(*(weir_batch **)state);
+}
+
+static const weir_operator windows = {
+    .name = "windows", .batch = on_batch, .notify = on_notify, .discard = on_discard};
 
 /* On worker 0: a line a call, each at its own time. */
 static weir_more read_line(weir_source *source, WEIR_UNUSED void *state, WEIR_UNUSED void *arg)
 {
+    static char *line; /* used again and again */
+    static size_t capacity;
     bool reads = weir_worker_index(weir_source_worker(source)) == 0;
-    char *line = NULL;
-    size_t capacity = 0;
     ssize_t length = reads ? getline(&line, &capacity, stdin) : -1;
-    if (length >= 0) {
-        weir_text text = weir_text_of(line, (uint32_t)length), token;
-        for (weir_cursor at = weir_text_begin(text); weir_next_word(&at, &token);)
-            word_push(weir_source_out(source), (word){token});
-        weir_source_advance(source, weir_source_epoch(source) + 1);
-    }
-    free(line);
-    return length >= 0 ? WEIR_MORE : WEIR_DONE;
+    if (length < 0)
+        return WEIR_DONE;
+    weir_text text = weir_text_of(line, (uint32_t)length), token;
+    for (weir_cursor at = weir_text_begin(text); weir_next_word(&at, &token);)
+        word_push(weir_source_out(source), (word){token});
+    weir_source_advance(source, weir_source_epoch(source) + 1);
+    return WEIR_MORE;
 }
 
 static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)

@@ -21,29 +21,16 @@ WEIR_FLAT_MAP(split, line, word)
         word_push(out, (word){token});
 }
 
-static void run(weir_worker *worker, void *path)
+static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
 {
-    weir_dataflow *flow = weir_dataflow_begin(worker, "word_count");
-    weir_stream lines = weir_read_lines(flow, path);
+    const char *path = weir_argument(flow, 0);
+    weir_stream lines = weir_read_lines(flow, path ? path : "/dev/stdin");
     weir_stream words = weir_flat_map(lines, &split);
     weir_stream counts = weir_count(words, WEIR_BY(word, word), &tally_type);
     weir_print(counts, stdout);
-    weir_err *err = weir_dataflow_end(flow);
-    if (err)
-        weir_stop(worker, "%s", weir_err_message(err));
-    weir_err_free(err);
 }
 
 int main(int argc, char **argv)
 {
-    char standard_input[] = "/dev/stdin";
-    weir_config config = {0};
-    weir_err *err = weir_options(&argc, argv, "Counts the words of a file.", NULL, &config);
-    if (!err)
-        err = weir_execute(&config, run, argc > 1 ? argv[1] : standard_input);
-    if (!err)
-        return 0;
-    fprintf(stderr, "word_count: %s\n", weir_err_message(err));
-    weir_err_free(err);
-    return 1;
+    return weir_main(argc, argv, build, NULL);
 }

@@ -27,7 +27,7 @@ wi_flow *wi_flow_new(weir_worker *worker, const char *name)
     wi_flow *flow = WI_NEW(wi_flow);
     flow->root = (weir_scope){.flow = flow, .dims = 1, .name = wi_strdup(name)};
     flow->worker = worker;
-    flow->number = worker->flow_next++;
+    flow->number = wi_worker_begin(worker);
     flow->dim_names[0] = wi_strdup("epoch");
     return flow;
 }
@@ -36,6 +36,8 @@ void wi_flow_free(wi_flow *flow)
 {
     for (uint32_t i = 0; i < flow->op_count; i++)
         wi_op_free(flow->ops[i]);
+    if (flow->shared) /* not before: `stop` may look at frontiers */
+        wi_shared_leave(flow);
     while (flow->scopes) {
         weir_scope *next = flow->scopes->next;
         wi_free(flow->scopes->name);
@@ -128,9 +130,9 @@ static void locate(wi_flow *flow, const wi_tracker *tracker)
 static void start(wi_flow *flow)
 {
     flow->running = true;
-    wi_worker_adopt(flow->worker, flow);
     for (uint32_t i = 0; i < flow->op_count; i++)
         wi_op_start(flow->ops[i]);
+    wi_worker_adopt(flow->worker, flow); /* brings what peers sent, so after `start` */
     for (uint32_t i = 0; i < flow->op_count; i++)
         if (flow->ops[i]->logic->frontier) {
             flow->ops[i]->moved = true;
@@ -155,6 +157,7 @@ weir_err *weir_dataflow_end(weir_dataflow *root)
         flow->error = NULL;
         wi_shared_failed(flow->worker, flow->number, flow->root.name, err);
     }
+    wi_worker_forget(flow->worker, flow);
     wi_flow_free(flow);
     return err;
 }
@@ -273,6 +276,5 @@ void weir_dataflow_drop(weir_dataflow *root)
     wi_flow *flow = root->flow;
     weir_worker *worker = flow->worker;
     wi_worker_forget(worker, flow);
-    wi_shared_leave(flow);
     wi_flow_free(flow);
 }

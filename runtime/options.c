@@ -164,12 +164,11 @@ static weir_err *take_option(parse *p, int code, const char *value)
     return NULL;
 }
 
-static weir_err *bad_option(const parse *p, int code, char **argv, int before)
+/* getopt has just gone past a long option; of a letter it says which. */
+static weir_err *bad_option(const parse *p, int code, char **argv)
 {
-    const char *text = argv[before];
     char letter[3] = {'-', (char)optopt, 0};
-    if (text[0] == '-' && text[1] != '-' && optopt)
-        text = letter;
+    const char *text = optopt > 0 && optopt < OPTION_WORKERS ? letter : argv[optind - 1];
     if (code == ':')
         return weir_err_new("option %s needs a value; see %s --help", text, p->program);
     return weir_err_new("unknown option %s; see %s --help", text, p->program);
@@ -180,11 +179,10 @@ static weir_err *parse_all(parse *p, int *argc, char **argv)
     optind = 0; /* glibc: start anew, so that a program may parse twice */
     opterr = 0;
     for (;;) {
-        int before = optind ? optind : 1;
         int code = getopt_long(*argc, argv, p->letters, p->table, NULL);
         if (code == -1)
             break;
-        weir_err *err = code == '?' || code == ':' ? bad_option(p, code, argv, before)
+        weir_err *err = code == '?' || code == ':' ? bad_option(p, code, argv)
                                                    : take_option(p, code, optarg);
         if (err)
             return err;

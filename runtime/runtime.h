@@ -218,12 +218,15 @@ struct weir_worker {
     uint32_t flow_next;
     wi_timer *timers; /* binary heap */
     uint32_t timer_count, timer_capacity;
+    uint32_t *building; /* numbers of dataflows that are begun and not ended */
+    uint32_t building_count, building_capacity;
     wi_envelope *stash; /* for dataflows not built here yet */
     uint32_t stash_count, stash_capacity;
     struct wi_overflow *overflow; /* by target: what its ring had no room for */
     uint32_t queued;              /* batches waiting in input queues */
     bool *sent_to;                /* by target: got an envelope in this step */
     bool busy;         /* the last step did something */
+    uint32_t idle_steps; /* since it did something, or gave its core away */
     struct wi_fiber *fiber;
     weir_op *current;  /* the operator whose callback runs */
 };
@@ -273,6 +276,7 @@ void wi_worker_close_inputs(weir_worker *worker);
 void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope);
 void wi_worker_timer(weir_worker *worker, uint64_t due_ns, uint32_t flow, uint32_t op);
 wi_flow *wi_worker_flow(weir_worker *worker, uint32_t number);
+uint32_t wi_worker_begin(weir_worker *worker);
 void wi_worker_adopt(weir_worker *worker, wi_flow *flow);
 void wi_worker_forget(weir_worker *worker, wi_flow *flow);
 

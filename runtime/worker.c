@@ -27,6 +27,9 @@
 /* What one step takes from each ring, so that a flood from peers leaves room for work. */
 #define RING_BUDGET 256
 
+/* About 2 us. */
+#define IDLE_STEPS_A_YIELD 64
+
 #ifdef WI_TSAN
 char wi_tsan_quiescent;
 _Atomic(int) wi_tsan_fence;
@@ -52,7 +55,6 @@ void wi_worker_fini(weir_worker *worker)
     while (worker->flow_count) {
         wi_flow *flow = worker->flows[worker->flow_count - 1];
         wi_worker_forget(worker, flow);
-        wi_shared_leave(flow);
         wi_flow_free(flow);
     }
     for (uint32_t i = 0; i < worker->process->workers; i++) {
@@ -64,6 +66,7 @@ void wi_worker_fini(weir_worker *worker)
     for (uint32_t i = 0; i < worker->stash_count; i++)
         weir_batch_drop(worker->stash[i].batch);
     wi_free(worker->stash);
+    wi_free(worker->building);
     wi_free(worker->overflow);
     wi_free(worker->sent_to);
     wi_free(worker->flows);
@@ -80,8 +83,34 @@ wi_flow *wi_worker_flow(weir_worker *worker, uint32_t number)
     return NULL;
 }
 
+/* The number of a dataflow that is now being built. */
+uint32_t wi_worker_begin(weir_worker *worker)
+{
+    wi_grow(&worker->building, &worker->building_capacity, worker->building_count + 1,
+            sizeof *worker->building);
+    worker->building[worker->building_count++] = worker->flow_next;
+    return worker->flow_next++;
+}
+
+static void end_building(weir_worker *worker, uint32_t number)
+{
+    for (uint32_t i = 0; i < worker->building_count; i++)
+        if (worker->building[i] == number)
+            worker->building[i--] = worker->building[--worker->building_count];
+}
+
+/* Whether messages for the dataflow must wait. */
+static bool not_built_yet(const weir_worker *worker, uint32_t number)
+{
+    for (uint32_t i = 0; i < worker->building_count; i++)
+        if (worker->building[i] == number)
+            return true;
+    return number >= worker->flow_next;
+}
+
 void wi_worker_adopt(weir_worker *worker, wi_flow *flow)
 {
+    end_building(worker, flow->number);
     wi_grow(&worker->flows, &worker->flow_capacity, worker->flow_count + 1,
             sizeof *worker->flows);
     worker->flows[worker->flow_count++] = flow;
@@ -96,8 +125,10 @@ void wi_worker_adopt(weir_worker *worker, wi_flow *flow)
     worker->stash_count = kept;
 }
 
+/* A dataflow that is dropped, or that could not be built. */
 void wi_worker_forget(weir_worker *worker, wi_flow *flow)
 {
+    end_building(worker, flow->number);
     for (uint32_t i = 0; i < worker->flow_count; i++)
         if (worker->flows[i] == flow) {
             memmove(&worker->flows[i], &worker->flows[i + 1],
@@ -167,7 +198,7 @@ static void take_envelope(weir_worker *worker, wi_envelope envelope)
     wi_flow *flow = wi_worker_flow(worker, envelope.flow);
     if (flow) {
         wi_flow_deliver(flow, envelope.op, envelope.input, envelope.batch);
-    } else if (envelope.flow >= worker->flow_next) { /* not built here yet */
+    } else if (not_built_yet(worker, envelope.flow)) {
         wi_grow(&worker->stash, &worker->stash_capacity, worker->stash_count + 1,
                 sizeof envelope);
         worker->stash[worker->stash_count++] = envelope;
@@ -303,6 +334,19 @@ static void yield(weir_worker *worker, uint64_t until_ns)
     wi_fiber_yield(worker->fiber, idle, due_ns < until_ns ? due_ns : until_ns);
 }
 
+/* A worker that waits may keep the one that it waits for from running: the system puts both
+ * on one core more often than one would think, and leaves them there. So it gives the core
+ * away now and then; that costs 0.4 us if nobody wants it. */
+static void yield_core(weir_worker *worker)
+{
+    uint32_t patience = worker->process->crowded ? 1 : IDLE_STEPS_A_YIELD;
+    worker->idle_steps = worker->busy ? 0 : worker->idle_steps + 1;
+    if (worker->idle_steps >= patience) {
+        worker->idle_steps = 0;
+        sched_yield();
+    }
+}
+
 bool weir_step(weir_worker *worker)
 {
     if (wi_stopping(worker->process))
@@ -310,8 +354,8 @@ bool weir_step(weir_worker *worker)
     bool live = wi_worker_step(worker);
     if (worker->fiber)
         yield(worker, UINT64_MAX);
-    else if (!worker->busy && worker->process->crowded)
-        sched_yield();
+    else
+        yield_core(worker);
     return live;
 }
 
@@ -383,6 +427,7 @@ bool weir_step_or_park(weir_worker *worker, uint64_t max_ns)
         live = wi_worker_step(worker);
         if (worker->busy || wi_stopping(process))
             return live && !wi_stopping(process);
+        yield_core(worker);
         if (spins % 16 == 0 && wi_clock_ns(process) - start >= process->config.spin_ns)
             break;
     }

@@ -6,6 +6,7 @@
  * message that names both. Such an operator returns a stream that can be used further.
  * Rows fit if they have the same fields at the same places (weir_type_fits): what their
  * types are called does not matter.
+ * A path of NULL is such an error too, so what weir_argument gives can be passed as it is.
  * `_with` forms pass `arg` to the kernel. */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H

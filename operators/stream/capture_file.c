@@ -82,6 +82,7 @@ static const weir_operator capture_file = {.name = "capture_file",
 void weir_capture_file(weir_stream in, const char *path)
 {
     weir_worker *worker = weir_scope_worker(in.scope);
+    path = wi_path(in.scope, capture_file.name, path);
     size_t bytes = strlen(path) + 16; /* a dot and a number */
     file_call *call = wi_alloc(sizeof *call + bytes);
     call->type = in.type;

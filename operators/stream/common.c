@@ -64,6 +64,14 @@ bool wi_same_rows(weir_scope *scope, const char *name, const weir_type *has, con
     return false;
 }
 
+const char *wi_path(weir_scope *scope, const char *name, const char *path)
+{
+    if (path)
+        return path;
+    weir_scope_fail(scope, "%s: no file is named: its path is NULL", name);
+    return "/dev/null/";
+}
+
 /* ---- rows picked from a batch ----------------------------------------------------------- */
 
 void wi_pick_begin(wi_pick *pick, const weir_batch *in)

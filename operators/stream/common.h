@@ -34,6 +34,9 @@ bool wi_takes(weir_stream in, const char *name, const char *of, const weir_type 
 bool wi_same_rows(weir_scope *scope, const char *name, const weir_type *has,
                   const weir_type *given);
 
+/* The path of a file, or, if it is NULL, one that no file has: that fails the dataflow. */
+const char *wi_path(weir_scope *scope, const char *name, const char *path);
+
 /* Where the rows end whose times are all that of row `begin`. */
 static inline uint32_t wi_same_time(const weir_batch *batch, uint32_t begin)
 {

@@ -107,7 +107,7 @@ void weir_input_advance_to(weir_input *input, const weir_time *time)
 
 void weir_input_advance(weir_input *input, uint64_t epoch)
 {
-    weir_time time = input->capability->time;
+    weir_time time = *weir_input_time(input);
     time.at[0] = epoch;
     weir_input_advance_to(input, &time);
 }

@@ -36,9 +36,14 @@ typedef struct state {
 
 static page *page_of(state *book, const weir_time *time)
 {
-    uint32_t at = book->count;
-    while (at > 0 && weir_time_compare(&book->pages[at - 1].time, time) < 0)
-        at--;
+    uint32_t at = 0, end = book->count; /* pages before `at` are of `time` or later */
+    while (at < end) {
+        uint32_t middle = at + (end - at) / 2;
+        if (weir_time_compare(&book->pages[middle].time, time) >= 0)
+            at = middle + 1;
+        else
+            end = middle;
+    }
     if (at > 0 && weir_time_eq(&book->pages[at - 1].time, time))
         return &book->pages[at - 1];
     wi_grow(&book->pages, &book->capacity, book->count + 1, sizeof *book->pages);

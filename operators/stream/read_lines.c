@@ -278,6 +278,7 @@ static bool readable(const char *path)
 
 weir_stream weir_read_lines(weir_dataflow *flow, const void *path)
 {
+    path = wi_path(flow, read_lines.name, path);
     size_t length = strlen(path);
     lines_call *call = wi_alloc(sizeof *call + length);
     memcpy(call->path, path, length + 1);

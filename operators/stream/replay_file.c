@@ -124,6 +124,7 @@ static const weir_operator replay_file = {.name = "replay_file",
 weir_stream weir_replay_file(weir_dataflow *flow, const weir_type *type, const char *path,
                              uint32_t writers)
 {
+    path = wi_path(flow, replay_file.name, path);
     size_t length = strlen(path);
     replay_call *call = wi_alloc(sizeof *call + length);
     call->type = type;

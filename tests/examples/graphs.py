@@ -1,6 +1,6 @@
-"""What connected_components and bfs should print, by plain loops over the same edges."""
+"""What connected_components and bfs should print, by plain loops over the same graphs."""
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 
 MASK = (1 << 64) - 1
 
@@ -27,19 +27,17 @@ def components(nodes, count):
     print(len(members))
 
 
-def search(nodes, count):
-    following = defaultdict(list)
-    for src, dst in edges(nodes, count):
-        following[src].append(dst)
-    steps = {0: 0}
-    queue = [0]
-    for node in queue:
-        for to in following[node]:
-            if to not in steps:
-                steps[to] = steps[node] + 1
+def knight(size):
+    moves = {(0, 0): 0}
+    queue = [(0, 0)]
+    for x, y in queue:
+        for dx, dy in (1, 2), (1, -2), (-1, 2), (-1, -2), (2, 1), (2, -1), (-2, 1), (-2, -1):
+            to = x + dx, y + dy
+            if to not in moves and 0 <= to[0] < size and 0 <= to[1] < size:
+                moves[to] = moves[x, y] + 1
                 queue.append(to)
-    for item in sorted(Counter(steps.values()).items()):
+    for item in sorted(Counter(moves.values()).items()):
         print(*item, sep="\t")
 
 
-{"components": components, "search": search}[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]))
+{"components": components, "knight": knight}[sys.argv[1]](*map(int, sys.argv[2:]))

@@ -8,3 +8,4 @@ expect /dev/null word_count "$text" <"$tmp/words"
 expect "$text" word_count <"$tmp/words"
 expect /dev/null word_count </dev/null
 refuse 1 'cannot open .*no/such/file' word_count no/such/file
+expect /dev/null word_count -- "$text" <"$tmp/words"

@@ -114,7 +114,9 @@ const char *test_notes_text(test_notes *notes)
         fprintf(to, "%s%s", i ? " " : "", notes->lines[i]);
         free(notes->lines[i]);
     }
-    notes->count = 0;
+    wi_free(notes->lines);
+    notes->lines = NULL;
+    notes->count = notes->capacity = 0;
     pthread_mutex_unlock(&notes->lock);
     fclose(to);
     return text;

@@ -49,6 +49,7 @@ START_TEST(as_many_workers_as_possible)
     test_notes notes = TEST_NOTES;
     test_run(&(weir_config){.workers = WEIR_WORKERS_MAX, .pin = true}, note_index, &notes);
     ck_assert_uint_eq(notes.count, WEIR_WORKERS_MAX);
+    test_notes_text(&notes);
 }
 END_TEST
 

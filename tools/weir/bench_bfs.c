@@ -81,21 +81,30 @@ struct targets {
     uint32_t begin[PART_NODES + 1]; /* of each node's, counted over all blocks */
 };
 
+static uint64_t level_words(const struct bench_args *args)
+{
+    return args->nodes / 64 + 1;
+}
+
 struct search {
     struct part *parts;
     struct targets *targets; /* of each part; NULL: not yet grouped */
     uint32_t part_count;
     uint32_t *levels; /* UINT32_MAX: not reached */
-    /* the level in progress: its nodes, and the first word of them still to be followed */
-    uint64_t *level;
-    uint64_t at;
-    weir_capability *capability;
+    /* A bit for each node, by the level's parity: while a level is in progress nodes of the
+     * next one come, and before its notification perhaps those of the one after it. */
+    uint64_t *nodes[2];
+    weir_capability *capability; /* of the level in progress */
+    uint64_t at;                 /* the first word whose nodes are still to be followed */
 };
 
 static void search_start(weir_op *op)
 {
     struct search *search = weir_op_state(op);
-    uint64_t nodes = ((struct bench_run *)weir_op_arg(op))->args->nodes;
+    const struct bench_args *args = ((struct bench_run *)weir_op_arg(op))->args;
+    uint64_t nodes = args->nodes;
+    for (int i = 0; i < 2; i++)
+        search->nodes[i] = WI_NEWS(uint64_t, level_words(args));
     search->part_count = (uint32_t)((nodes + PART_NODES - 1) / PART_NODES);
     search->parts = WI_NEWS(struct part, search->part_count);
     for (uint32_t i = 0; i < search->part_count; i++)
@@ -167,24 +176,18 @@ static void group_all(struct search *search)
 
 /* ---- the search ------------------------------------------------------------------------- */
 
-/* The nodes of a level: a bit for each of the graph's. */
-static uint64_t level_words(const struct bench_args *args)
-{
-    return args->nodes / 64 + 1;
-}
-
 static void search_take(weir_op *op, uint32_t input, const weir_batch *batch)
 {
+    struct search *search = weir_op_state(op);
     if (input == 0) {
-        take_edges(weir_op_state(op), batch);
+        take_edges(search, batch);
         return;
     }
-    uint64_t **level = weir_notify_state(op, &batch->time, sizeof *level);
-    if (!*level)
-        *level = WI_NEWS(uint64_t, level_words(((struct bench_run *)weir_op_arg(op))->args));
-    const node *nodes = batch->rows;
+    weir_notify_at(op, &batch->time);
+    uint64_t *level = search->nodes[batch->time.at[0] % 2];
+    const node *rows = batch->rows;
     for (uint32_t i = 0; i < batch->count; i++)
-        (*level)[nodes[i].node / 64] |= UINT64_C(1) << nodes[i].node % 64;
+        level[rows[i].node / 64] |= UINT64_C(1) << rows[i].node % 64;
 }
 
 /* Pushes a row for each edge out of a node. */
@@ -209,12 +212,13 @@ static void search_run(weir_op *op)
     struct bench_run *run = weir_op_arg(op);
     struct bench_part *result = bench_part_of(run, weir_op_worker(op));
     const weir_time *time = weir_capability_time(search->capability);
+    uint64_t *level = search->nodes[time->at[0] % 2];
     weir_out *out = weir_send_at(op, 0, time);
     uint64_t end = level_words(run->args);
     if (end > search->at + WORDS_A_CALL)
         end = search->at + WORDS_A_CALL;
     for (; search->at < end; search->at++) {
-        for (uint64_t bits = search->level[search->at]; bits; bits &= bits - 1) {
+        for (uint64_t bits = level[search->at]; bits; bits &= bits - 1) {
             uint32_t from = (uint32_t)(search->at * 64) + (uint32_t)__builtin_ctzll(bits);
             if (search->levels[from] != UINT32_MAX)
                 continue;
@@ -223,6 +227,7 @@ static void search_run(weir_op *op)
             result->sum += time->at[0];
             follow(search, from, out);
         }
+        level[search->at] = 0;
     }
     if (end < level_words(run->args)) {
         weir_activate(op);
@@ -230,20 +235,14 @@ static void search_run(weir_op *op)
     }
     weir_capability_drop(search->capability);
     search->capability = NULL;
-    wi_free(search->level);
-    search->level = NULL;
 }
 
 static void search_level(weir_op *op, const weir_time *time, void *state)
 {
+    (void)state;
     struct search *search = weir_op_state(op);
-    struct bench_run *run = weir_op_arg(op);
-    uint64_t **level = state;
     if (!search->targets)
         group_all(search);
-    if (!level)
-        return;
-    search->level = *level;
     search->at = 0;
     search->capability = weir_retain(op, 0, time);
     weir_activate(op);
@@ -265,7 +264,8 @@ static void search_stop(weir_op *op)
     wi_free(search->parts);
     wi_free(search->targets);
     wi_free(search->levels);
-    wi_free(search->level);
+    for (int i = 0; i < 2; i++)
+        wi_free(search->nodes[i]);
 }
 
 static const weir_operator searching = {.name = "bfs",
