@@ -188,6 +188,14 @@ weir_batch *weir_batch_view(const weir_batch *of)
     return view;
 }
 
+size_t wi_batch_bytes(const weir_batch *batch)
+{
+    size_t bytes = (size_t)batch->count * batch->type->size;
+    for (const chunk *at = batch->heap ? batch->heap->newest : NULL; at; at = at->older)
+        bytes += at->capacity;
+    return bytes;
+}
+
 weir_batch *weir_batch_retain(const weir_batch *batch)
 {
     weir_batch *mine = (weir_batch *)batch; /* the count is not part of the contents */

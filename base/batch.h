@@ -8,6 +8,9 @@
  * copied, e.g. a part of a file; it is freed with the batch. */
 void wi_batch_adopt(weir_batch *batch, void *memory, size_t bytes);
 
+/* The memory of its rows and long texts. */
+size_t wi_batch_bytes(const weir_batch *batch);
+
 /* Makes the long texts of `count` rows, which are rows of `batch`, the batch's own. */
 void wi_batch_own_texts(weir_batch *batch, void *rows, uint32_t count);
 

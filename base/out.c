@@ -18,6 +18,8 @@
 
 /* Batches filled to less than this part of their capacity are moved when they are sealed. */
 #define SMALL_PART 8
+/* Room that a new batch has at least, if it may have so much. */
+#define ROWS_MIN 8
 
 /* Gives rows [begin, end) their diffs: from a column, or the constant if it is NULL. The
  * first rows decide what the batch's constant is. */
@@ -154,12 +156,34 @@ void weir_out_copy(weir_out *out, const weir_batch *from, uint32_t begin, uint32
 
 /* ---- the owner's side ------------------------------------------------------------------- */
 
+/* A batch that was made for few rows grows once; then it is sent. */
+static void make_room(weir_out *out)
+{
+    if (out->batch && out->capacity < out->most)
+        wi_out_grow(out, out->most);
+    else
+        out->send(out);
+}
+
+/* Room for what the last batches had and an eighth more. */
+static uint32_t room_for(const weir_out *out)
+{
+    uint32_t expected = out->lately + out->lately / 8 + ROWS_MIN, room = ROWS_MIN;
+    if (expected > out->most / 2)
+        return out->most;
+    while (room < expected)
+        room *= 2;
+    return room;
+}
+
 void wi_out_init(weir_out *out, const weir_type *type, void (*full)(weir_out *out), void *owner)
 {
     memset(out, 0, sizeof *out);
     out->type = type;
     out->diff = 1;
-    out->full = full;
+    out->full = make_room;
+    out->send = full;
+    out->lately = UINT16_MAX; /* many: there were none */
     out->owner = owner;
     out->padded = wi_type_padded(type);
 }
@@ -169,24 +193,26 @@ void wi_out_on_misuse(weir_out *out, void (*misuse)(weir_out *out, const weir_ti
     out->misuse = misuse;
 }
 
-void wi_out_open(weir_out *out, const weir_time *time, uint32_t capacity)
+void wi_out_open(weir_out *out, const weir_time *time, uint32_t most)
 {
     out->opened = out->time = *time;
     out->diff = 1;
-    wi_out_next(out, capacity);
+    wi_out_next(out, most);
 }
 
-void wi_out_next(weir_out *out, uint32_t capacity)
+void wi_out_next(weir_out *out, uint32_t most)
 {
     wi_assert(!out->batch, "an out has at most one batch");
     weir_batch *batch = out->spare;
     out->spare = NULL;
+    out->most = most ? most : 1;
+    uint32_t capacity = room_for(out);
     if (batch && batch->capacity != capacity) {
         weir_batch_drop(batch);
         batch = NULL;
     }
     if (!batch)
-        batch = weir_batch_new(out->type, capacity ? capacity : 1);
+        batch = weir_batch_new(out->type, capacity);
     batch->time = out->opened;
     out->batch = batch;
     out->rows = batch->rows;
@@ -241,9 +267,12 @@ weir_batch *wi_out_seal(weir_out *out)
         return NULL;
     settle(out);
     batch->count = out->count;
+    out->lately -= out->lately / 4;
+    if (out->lately < out->count)
+        out->lately = out->count;
     out->batch = NULL;
     out->rows = NULL;
-    out->count = out->capacity = out->stamped = 0;
+    out->count = out->capacity = out->stamped = out->most = 0;
     if (batch->count > batch->capacity / SMALL_PART)
         return batch;
     if (batch->count) {

@@ -15,10 +15,12 @@ void wi_out_init(weir_out *out, const weir_type *type, void (*full)(weir_out *ou
 /* Called when a row is given a time that is not at or after the one the out was opened at;
  * the row keeps the time in force. Without it that is a failed assertion. */
 void wi_out_on_misuse(weir_out *out, void (*misuse)(weir_out *out, const weir_time *time));
-/* Starts an empty batch at that time; rows get that time and diff +1. Closed outs only. */
-void wi_out_open(weir_out *out, const weir_time *time, uint32_t capacity);
+/* Starts an empty batch at that time; rows get that time and diff +1. Closed outs only.
+ * It has room for about as many rows as the last ones had, at first for `most`, to which it
+ * grows when there are more: `full` is called when it has as many. */
+void wi_out_open(weir_out *out, const weir_time *time, uint32_t most);
 /* The same at the time last opened; the rows' time and diff stay in force. */
-void wi_out_next(weir_out *out, uint32_t capacity);
+void wi_out_next(weir_out *out, uint32_t most);
 /* Moves the rows so far into a batch with more room, which stays open. */
 void wi_out_grow(weir_out *out, uint32_t capacity);
 /* Closes the out and gives its batch, complete; NULL if it has no rows or is closed. */

@@ -55,5 +55,6 @@ int main(int argc, char **argv)
     const weir_option options[] = {
         {.name = "replay", .value = "N", .help = "what N workers recorded", .number = &writers},
         {0}};
-    return weir_main_with(argc, argv, "Records a week of rain.", options, build, &writers);
+    return weir_main_with(argc, argv, "Records a week of rain in FILE, or replays it.", options,
+                          build, &writers);
 }

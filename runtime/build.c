@@ -190,9 +190,11 @@ void wi_op_free(weir_op *op)
         wi_free(op->notifications[i].state);
     for (uint32_t i = 0; i < op->input_count; i++) {
         wi_input_port *input = op->inputs[i];
-        for (uint32_t q = 0; q < input->queue_count; q++)
-            weir_batch_drop(input->queue[(input->queue_head + q) & (input->queue_capacity - 1)]);
-        op->flow->worker->queued -= input->queue_count;
+        for (uint32_t q = 0; q < input->queue_count; q++) {
+            weir_batch *batch = input->queue[(input->queue_head + q) & (input->queue_capacity - 1)];
+            op->flow->worker->queued -= wi_queued_weight(batch);
+            weir_batch_drop(batch);
+        }
         wi_free(input->queue);
         weir_antichain_fini(&input->frontier);
         wi_free(input);

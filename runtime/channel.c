@@ -86,7 +86,7 @@ static void enqueue(wi_input_port *input, weir_batch *batch)
     }
     uint32_t tail = (input->queue_head + input->queue_count++) & (input->queue_capacity - 1);
     input->queue[tail] = batch;
-    input->op->flow->worker->queued++;
+    input->op->flow->worker->queued += wi_queued_weight(batch);
     wi_flow_activate(input->op->flow, input->op->index);
 }
 

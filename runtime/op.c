@@ -227,7 +227,7 @@ static weir_batch *dequeue(wi_input_port *input)
     weir_batch *batch = input->queue[input->queue_head];
     input->queue_head = (input->queue_head + 1) & (input->queue_capacity - 1);
     input->queue_count--;
-    input->op->flow->worker->queued--;
+    input->op->flow->worker->queued -= wi_queued_weight(batch);
     return batch;
 }
 

@@ -18,7 +18,7 @@
 
 #include <weir/batch.h>
 
-#define WI_RING_SLOTS 512
+#define WI_RING_SLOTS 64
 
 /* A batch on its way to an input of an operator on another worker. */
 typedef struct wi_envelope {

@@ -18,6 +18,7 @@
 
 #include <weir/stream.h>
 
+#include "../base/batch.h"
 #include "../base/out.h"
 #include "../progress/tracker.h"
 #include "changes.h"
@@ -223,7 +224,7 @@ struct weir_worker {
     wi_envelope *stash; /* for dataflows not built here yet */
     uint32_t stash_count, stash_capacity;
     struct wi_overflow *overflow; /* by target: what its ring had no room for */
-    uint32_t queued;              /* batches waiting in input queues */
+    uint32_t queued;              /* what waits in input queues: wi_queued_weight */
     bool *sent_to;                /* by target: got an envelope in this step */
     bool busy;         /* the last step did something */
     uint32_t idle_steps; /* since it did something, or gave its core away */
@@ -263,8 +264,13 @@ uint64_t wi_clock_ns(const wi_process *process);
 void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns);
 void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail);
 
-/* Batches in a worker's queues beyond which its sources and the rings to it wait. */
-#define WI_QUEUED_MAX 1024
+/* What a batch counts for in its worker's queues: kilobytes, and one. Beyond 2 MB the
+ * worker's sources wait, and the rings to it. */
+#define WI_QUEUED_MAX 2048
+static inline uint32_t wi_queued_weight(const weir_batch *batch)
+{
+    return (uint32_t)(wi_batch_bytes(batch) / 1024) + 1;
+}
 
 /* worker.c */
 void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index);

@@ -435,8 +435,10 @@ static void work_as_holder(wi_shared *shared)
         return;
     wi_publish(shared, moved, count);
     bool done = wi_tracker_idle(shared->tracker);
-    if (done)
+    if (done) {
         atomic_store_explicit(&shared->done, true, memory_order_release);
+        wi_publish(shared, moved, 1); /* who has looked in between looks again */
+    }
     wake_concerned(shared, moved, count, done);
 }
 

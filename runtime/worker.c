@@ -211,12 +211,13 @@ static bool take_rings(weir_worker *worker)
 {
     wi_process *process = worker->process;
     bool took = false;
-    for (uint32_t from = 0; from < process->workers && worker->queued <= WI_QUEUED_MAX; from++) {
+    for (uint32_t from = 0; from < process->workers; from++) {
         if (from == worker->index)
             continue;
         wi_ring *ring = &process->rings[from * process->workers + worker->index];
         wi_envelope envelope;
-        for (int budget = RING_BUDGET; budget && wi_ring_pop(ring, &envelope); budget--) {
+        for (int budget = RING_BUDGET;
+             budget && worker->queued <= WI_QUEUED_MAX && wi_ring_pop(ring, &envelope); budget--) {
             take_envelope(worker, envelope);
             took = true;
         }

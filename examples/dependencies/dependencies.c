@@ -164,9 +164,8 @@ static bool complete(weir_worker *worker, const entrance *to, uint32_t txn)
 /* Worker 0: the transactions one after the other, each when the one before is answered. */
 static void follow(weir_worker *worker, job *j, uint64_t at, const entrance *to)
 {
-    printf("%llu dependencies, then %u transactions: which packages %s?\n",
-           (unsigned long long)at, j->archive.txn_count,
-           j->reverse ? "pull in these" : "do these pull in");
+    printf("%llu dependencies, then %u transactions: which packages %s?\n", (unsigned long long)at,
+           j->archive.txn_count, j->reverse ? "pull in these" : "do these pull in");
     push_roots(j, to->starts);
     if (!complete(worker, to, 0))
         return;
@@ -196,12 +195,8 @@ static void run(weir_worker *worker, void *arg)
     weir_stream starts = weir_input_new(flow, &visit_type, &to.starts);
     weir_stream changes = weir_gather(reach(edges, starts), 0);
     to.done = weir_probe_new(weir_inspect_with(changes, &take_change, j));
-    weir_err *err = weir_dataflow_end(flow);
-    if (err) {
-        weir_stop(worker, "%s", weir_err_message(err));
-        weir_err_free(err);
+    if (!weir_dataflow_end_or_stop(flow))
         return;
-    }
     uint64_t at = push_base(worker, j, to.edges);
     if (weir_worker_index(worker) == 0)
         follow(worker, j, at, &to);
@@ -216,7 +211,7 @@ static weir_err *add_root(job *j, const char *name)
     return archive_find(&j->archive, name, &j->answer.roots[j->answer.root_count++]);
 }
 
-static weir_err *answer_all(const weir_config *config, job *j, int name_count, char **names)
+static weir_err *answer_all(const weir_config *config, job *j, char **names)
 {
     weir_err *err = archive_read(&j->archive, j->folder);
     if (err)
@@ -224,9 +219,9 @@ static weir_err *answer_all(const weir_config *config, job *j, int name_count, c
     answer_init(&j->answer, &j->archive);
     j->extended.ns = calloc(j->archive.txn_count + 1, sizeof(uint64_t));
     j->recomputed.ns = calloc(j->archive.txn_count + 1, sizeof(uint64_t));
-    for (int i = 0; i < name_count && !err; i++)
-        err = add_root(j, names[i]);
-    if (name_count == 0 && !(err = add_root(j, "apt")))
+    for (char **name = names; *name && !err; name++)
+        err = add_root(j, *name);
+    if (!*names && !(err = add_root(j, "apt")))
         err = add_root(j, "gnome");
     if (!err)
         err = weir_execute(config, run, j);
@@ -241,7 +236,9 @@ int main(int argc, char **argv)
     job j = {.folder = "examples/data", .progress = isatty(STDERR_FILENO)};
     weir_config config = {0};
     const weir_option options[] = {
-        {.name = "data", .value = "DIR", .help = "where the data is (examples/data)",
+        {.name = "data",
+         .value = "DIR",
+         .help = "where the data is (examples/data)",
          .text = &j.folder},
         {.name = "reverse", .help = "which packages pull in the given ones", .flag = &j.reverse},
         {.name = "list", .help = "in the end, list every package pulled in", .flag = &j.list},
@@ -251,12 +248,9 @@ int main(int argc, char **argv)
                                  "Which packages do Debian packages pull in, kept up to date? "
                                  "ARGUMENTs are packages, apt and gnome if there are none.",
                                  options, &config);
-    int code = err ? 2 : 0;
-    if (!err && (err = answer_all(&config, &j, argc - 1, argv + 1)))
-        code = 1;
-    archive_fini(&j.archive);
     if (err)
-        fprintf(stderr, "dependencies: %s\n", weir_err_message(err));
-    weir_err_free(err);
-    return code;
+        return weir_report(err, 2);
+    err = answer_all(&config, &j, config.arguments);
+    archive_fini(&j.archive);
+    return weir_report(err, 1);
 }

@@ -11,6 +11,7 @@
  * When all rounds are complete, marks are compared with those of the epoch before. */
 #include "reach.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { EDGES, STARTS, VISITS }; /* inputs */
@@ -23,10 +24,10 @@ typedef struct node {
     uint64_t told;  /* the same, as sent on CHANGES last */
 } node;
 
-/* A batch of part 1, kept for part 2. */
+/* What came in part 1 of an epoch on EDGES or STARTS, kept for part 2. */
 typedef struct held {
-    uint32_t input;
-    weir_batch *batch;
+    weir_batch **batches;
+    uint32_t count, capacity;
 } held;
 
 typedef struct shard {
@@ -34,8 +35,6 @@ typedef struct shard {
     uint32_t node_count;
     uint32_t *marked; /* nodes with `roots` or `told` */
     uint32_t marked_count, marked_capacity;
-    held *held;
-    uint32_t held_count, held_capacity;
     bool busy;
     uint64_t epoch; /* while busy */
 } shard;
@@ -49,8 +48,10 @@ static void *grow(void *array, uint32_t *capacity, uint32_t count, size_t size)
     while (more < count)
         more *= 2;
     array = realloc(array, more * size);
-    if (!array)
-        abort();
+    if (!array) {
+        fprintf(stderr, "reach: no memory for %u elements\n", more);
+        exit(70);
+    }
     memset((char *)array + *capacity * size, 0, (more - *capacity) * size);
     *capacity = more;
     return array;
@@ -92,10 +93,19 @@ static void forget(shard *s, uint32_t workers)
 /* Keeps a batch until round 0 of its epoch is complete. */
 static void hold(weir_op *op, uint32_t input, const weir_batch *batch)
 {
-    shard *s = weir_op_state(op);
-    s->held = grow(s->held, &s->held_capacity, s->held_count + 1, sizeof *s->held);
-    s->held[s->held_count++] = (held){input, weir_batch_retain(batch)};
-    weir_notify_at(op, &batch->time);
+    held *by_input = weir_notify_state(op, &batch->time, 2 * sizeof *by_input);
+    held *to = &by_input[input];
+    to->batches = grow(to->batches, &to->capacity, to->count + 1, sizeof *to->batches);
+    to->batches[to->count++] = weir_batch_retain(batch);
+}
+
+static void release(WEIR_UNUSED weir_op *op, void *by_input)
+{
+    for (held *of = by_input; of <= (held *)by_input + STARTS; of++) {
+        while (of->count)
+            weir_batch_drop(of->batches[--of->count]);
+        free(of->batches);
+    }
 }
 
 /* ---- parts 2 and 3 ---------------------------------------------------------------------- */
@@ -117,21 +127,23 @@ static void arrive(weir_op *op, const weir_time *time, const visit *v)
         visit_push(next, (visit){fresh, at->to[i]});
 }
 
-static void begin(weir_op *op, const weir_time *time, const held *from)
+static void begin(weir_op *op, const weir_time *time, const held *by_input)
 {
-    const weir_batch *batch = from->batch;
-    weir_worker *worker = weir_op_worker(op);
-    uint32_t workers = weir_worker_count(worker), index = weir_worker_index(worker);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        if (from->input == STARTS) {
-            if (visit_at(batch, i)->node % workers == index)
-                arrive(op, time, visit_at(batch, i));
-        } else if (weir_batch_diff(batch, i) > 0) {
-            uint64_t roots = node_of(op, edge_at(batch, i)->src)->roots;
-            if (roots)
-                visit_push(weir_send_at(op, NEXT, time), (visit){roots, edge_at(batch, i)->dst});
+    const held *edges = &by_input[EDGES], *starts = &by_input[STARTS];
+    uint32_t workers = weir_worker_count(weir_op_worker(op));
+    for (uint32_t b = 0; b < edges->count; b++)
+        for (uint32_t i = 0; i < edges->batches[b]->count; i++) {
+            const edge *e = edge_at(edges->batches[b], i);
+            uint64_t roots = node_of(op, e->src)->roots;
+            if (roots && weir_batch_diff(edges->batches[b], i) > 0)
+                visit_push(weir_send_at(op, NEXT, time), (visit){roots, e->dst});
         }
-    }
+    for (uint32_t b = 0; b < starts->count; b++)
+        for (uint32_t i = 0; i < starts->batches[b]->count; i++) {
+            const visit *root = visit_at(starts->batches[b], i);
+            if (root->node % workers == weir_worker_index(weir_op_worker(op)))
+                arrive(op, time, root);
+        }
 }
 
 static void tell_changes(weir_op *op, const weir_time *time)
@@ -184,29 +196,23 @@ static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
         hold(op, input, batch);
 }
 
-static void on_notify(weir_op *op, const weir_time *time, WEIR_UNUSED void *state)
+static void on_notify(weir_op *op, const weir_time *time, void *by_input)
 {
     shard *s = weir_op_state(op);
-    if (time->at[1] == UINT64_MAX) {
+    if (by_input) {
+        begin(op, time, by_input);
+        release(op, by_input);
+    } else {
         tell_changes(op, time);
         s->busy = false;
-        return;
     }
-    for (uint32_t i = 0; i < s->held_count; i++) {
-        begin(op, time, &s->held[i]);
-        weir_batch_drop(s->held[i].batch);
-    }
-    s->held_count = 0;
 }
 
 static void on_stop(weir_op *op)
 {
     shard *s = weir_op_state(op);
-    for (uint32_t i = 0; i < s->held_count; i++)
-        weir_batch_drop(s->held[i].batch);
     for (uint32_t i = 0; i < s->node_count; i++)
         free(s->nodes[i].to);
-    free(s->held);
     free(s->marked);
     free(s->nodes);
 }
@@ -215,10 +221,17 @@ static const weir_operator expand = {.name = "expand",
                                      .state_bytes = sizeof(shard),
                                      .batch = on_batch,
                                      .notify = on_notify,
+                                     .discard = release,
                                      .stop = on_stop};
 
-WEIR_ROUTE(by_src, edge) { return in->src; }
-WEIR_ROUTE(by_node, visit) { return in->node; }
+WEIR_ROUTE(by_src, edge)
+{
+    return in->src;
+}
+WEIR_ROUTE(by_node, visit)
+{
+    return in->node;
+}
 
 weir_stream reach(weir_stream edges, weir_stream starts)
 {

@@ -72,7 +72,10 @@ typedef struct weir_out {
     int64_t diff;     /* private: use weir_out_diff */
     weir_time time;   /* private: use weir_out_time */
     weir_time opened; /* private: what `time` must be at or after */
-    void (*full)(struct weir_out *out); /* private: sends the batch, starts another */
+    uint32_t most;    /* private: rows that a batch may have; to be grown to if need be */
+    uint32_t lately;  /* private: rows that the last batches had */
+    void (*full)(struct weir_out *out); /* private: makes room, or calls `send` */
+    void (*send)(struct weir_out *out); /* private: sends the batch, starts another */
     void (*misuse)(struct weir_out *out, const weir_time *time); /* private: a time too early */
     void *owner;                                                 /* private */
     weir_batch *spare; /* private: an empty batch for the next time */
@@ -90,6 +93,8 @@ static inline void *weir_out_slot(weir_out *out, size_t size)
  * many to *room_out. Fill them, then weir_out_commit how many are used. */
 static inline void *weir_out_room(weir_out *out, uint32_t wanted, uint32_t *room_out)
 {
+    if (WEIR_UNLIKELY(out->capacity - out->count < wanted && out->capacity < out->most))
+        out->full(out);
     if (WEIR_UNLIKELY(out->count == out->capacity))
         out->full(out);
     uint32_t room = out->capacity - out->count;

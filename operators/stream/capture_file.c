@@ -1,8 +1,9 @@
 /* capture into files, one for each worker: what its part of the stream was, and how the
- * frontier moved. The file is created while building, so that a path that cannot be written
- * is found then, and again when the operator starts. */
+ * frontier moved. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../base/alloc.h"
 #include "capture_format.h"
@@ -20,12 +21,6 @@ typedef struct state {
     bool failed;
 } state;
 
-static bool create(const file_call *call, weir_worker *worker, wi_capture_writer *writer)
-{
-    return wi_capture_create(writer, call->path, call->type, call->dims, weir_worker_index(worker),
-                             weir_worker_count(worker));
-}
-
 static void check(weir_op *op, bool written)
 {
     const file_call *call = weir_op_arg(op);
@@ -39,10 +34,13 @@ static void check(weir_op *op, bool written)
 static void on_start(weir_op *op)
 {
     static const weir_time first;
+    const file_call *call = weir_op_arg(op);
+    const weir_worker *worker = weir_op_worker(op);
     state *to = weir_op_state(op);
     weir_antichain_init(&to->frontier);
     weir_antichain_insert(&to->frontier, &first);
-    check(op, create(weir_op_arg(op), weir_op_worker(op), &to->writer));
+    check(op, wi_capture_create(&to->writer, call->path, call->type, call->dims,
+                                weir_worker_index(worker), weir_worker_count(worker)));
 }
 
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
@@ -79,24 +77,24 @@ static const weir_operator capture_file = {.name = "capture_file",
                                            .frontier = on_frontier,
                                            .stop = on_stop};
 
+/* Opens the file once, so that a path that cannot be written is found while building. What
+ * was in it stays until the dataflow runs. */
+static bool writable(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    return fd >= 0 && close(fd) == 0;
+}
+
 void weir_capture_file(weir_stream in, const char *path)
 {
-    weir_worker *worker = weir_scope_worker(in.scope);
     path = wi_path(in.scope, capture_file.name, path);
     size_t bytes = strlen(path) + 16; /* a dot and a number */
     file_call *call = wi_alloc(sizeof *call + bytes);
     call->type = in.type;
     call->dims = weir_scope_dims(in.scope);
-    snprintf(call->path, bytes, "%s.%u", path, weir_worker_index(worker));
-    wi_capture_writer writer;
-    bool created = create(call, worker, &writer);
-    int reason = errno;
-    if (!wi_capture_close(&writer, false) && created) {
-        created = false;
-        reason = errno;
-    }
-    if (!created)
+    snprintf(call->path, bytes, "%s.%u", path, weir_worker_index(weir_scope_worker(in.scope)));
+    if (!writable(call->path))
         weir_scope_fail(in.scope, "capture_file: cannot write `%s`: %s", call->path,
-                        strerror(reason));
+                        strerror(errno));
     weir_operator_end(wi_begin(in, WEIR_LOCAL, &capture_file, call, capture_file.name, NULL));
 }

@@ -458,6 +458,37 @@ START_TEST(a_batch_grows_in_place_of_being_sent)
 }
 END_TEST
 
+START_TEST(batches_have_room_for_what_the_last_ones_had)
+{
+    weir_out out;
+    sent to;
+    begin(&out, &to, &num_type, 1000, 0);
+    ck_assert_uint_eq(out.capacity, 1000);
+    for (int epoch = 0; epoch < 60; epoch++) {
+        push_nums(&out, 3);
+        send(&out);
+        wi_out_next(&out, 1000);
+    }
+    ck_assert_uint_lt(out.capacity, 20);
+    uint32_t room;
+    for (uint32_t i = 0; i < 2100; i += room) { /* full at 1000 all the same */
+        num *rows = weir_out_room(&out, 700, &room);
+        ck_assert_uint_ge(room, i % 1000 == 0 ? 700 : 1);
+        for (uint32_t r = 0; r < room; r++)
+            rows[r] = (num){i + r};
+        weir_out_commit(&out, room);
+    }
+    send(&out);
+    for (uint32_t b = 60; b < 63; b++) {
+        ck_assert_uint_eq(to.batches[b]->count, b < 62 ? 1000 : 700);
+        ck_assert_uint_eq(num_at(to.batches[b], 99)->value, (b - 60) * 1000 + 99);
+    }
+    wi_out_next(&out, 1000);
+    ck_assert_uint_eq(out.capacity, 1000);
+    end(&out, &to);
+}
+END_TEST
+
 START_TEST(rows_of_no_bytes_and_of_one_megabyte)
 {
     weir_out out;
@@ -509,6 +540,7 @@ int main(void)
     tcase_add_test(tests, copies_keep_times_and_diffs_and_own_their_texts);
     tcase_add_test(tests, pushed_rows_have_zeros_between_their_fields);
     tcase_add_test(tests, room_is_given_in_pieces);
+    tcase_add_test(tests, batches_have_room_for_what_the_last_ones_had);
     tcase_add_test(tests, empty_batches_are_not_sent_but_used_again);
     tcase_add_test(tests, a_batch_grows_in_place_of_being_sent);
     tcase_add_test(tests, rows_of_no_bytes_and_of_one_megabyte);

@@ -336,12 +336,11 @@ START_TEST(a_dataflow_dropped_on_one_worker_only_stops_all)
 {
     if (test_ways[_i].workers == 1)
         return;
-    for (unsigned wait_ms = 0; wait_ms <= 50; wait_ms += 50) {
-        double begin = test_seconds();
-        test_stops(&test_ways[_i], drop_alone, &wait_ms, "`shared`", "dropped by worker 0",
-                   "weir_dataflow_drop", NULL);
-        ck_assert_msg(test_seconds() - begin < 5, "%.1f s", test_seconds() - begin);
-    }
+    unsigned wait_ms = test_ways[_i].workers == 2 ? 50 : 0;
+    double begin = test_seconds();
+    test_stops(&test_ways[_i], drop_alone, &wait_ms, "`shared`", "dropped by worker 0",
+               "weir_dataflow_drop", NULL);
+    ck_assert_msg(test_seconds() - begin < 5, "%.1f s", test_seconds() - begin);
 }
 END_TEST
 

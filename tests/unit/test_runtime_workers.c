@@ -217,6 +217,33 @@ START_TEST(many_short_executions_all_end)
 }
 END_TEST
 
+static void *keep_busy(void *over)
+{
+    while (!atomic_load((_Atomic(bool) *)over)) {
+    }
+    return NULL;
+}
+
+/* With its cores taken away at any moment, a worker looks at the wrong moment more often. */
+START_TEST(executions_end_while_the_cores_are_busy)
+{
+    _Atomic(bool) over = false;
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        ck_assert(!pthread_create(&threads[i], NULL, keep_busy, &over));
+    double end = test_seconds() + 1.5;
+    while (test_seconds() < end) {
+        test_list seen;
+        test_list_init(&seen, 1);
+        test_run(&(weir_config){.workers = 2}, hundred_epochs, &seen);
+        test_list_fini(&seen);
+    }
+    atomic_store(&over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
 /* ---- parking ------------------------------------------------------------------------------------ */
 
 typedef struct idling {
@@ -428,6 +455,7 @@ int main(void)
     tcase_add_loop_test(cases, any_way_of_stepping_gets_there, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_hundred_epochs_one_by_one, 0, TEST_WAYS);
     tcase_add_test(cases, many_short_executions_all_end);
+    tcase_add_test(cases, executions_end_while_the_cores_are_busy);
     tcase_add_loop_test(cases, an_idle_second_takes_less_than_a_hundredth_of_a_core, 0,
                         TEST_WAYS_THREADS);
     tcase_add_loop_test(cases, a_row_wakes_the_worker_that_it_is_for, 0, TEST_WAYS);

@@ -38,9 +38,11 @@ cmake -G Ninja -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$CC" >
 cmake --build build >build.log || { cat build.log; exit 1; }
 
 export LD_LIBRARY_PATH=$libdir
+printf 'to be or\nnot to be\n' >text
+printf 'be\t2\nnot\t1\nor\t1\nto\t2\n' >expected
 for program in ./by_pkg_config ./by_pkg_config_static build/shared build/static; do
-    "$program" -w 2 program.c >output || { echo "$program fails"; cat output; exit 1; }
-    grep -q '^#define[[:space:]]2$' output || { echo "$program: wrong counts"; cat output; exit 1; }
+    "$program" text -w 2 >output || { echo "$program fails"; cat output; exit 1; }
+    diff expected output || { echo "$program: wrong counts"; exit 1; }
     [[ $(ldd "$program") == *libjemalloc.so* ]] || { echo "$program lacks jemalloc"; exit 1; }
 done
 "$prefix/bin/weir" --version
