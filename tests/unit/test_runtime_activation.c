@@ -27,7 +27,7 @@ static bool build_source(weir_worker *worker, const weir_operator *logic, void *
     return test_end(flow);
 }
 
-/* ---- by itself --------------------------------------------------------------------------- */
+/* ---- by itself -------------------------------------------------------------------------- */
 
 static void take_turns_start(weir_op *op)
 {
@@ -75,7 +75,7 @@ START_TEST(operators_that_activate_themselves_take_turns)
 }
 END_TEST
 
-/* ---- after a delay ------------------------------------------------------------------------- */
+/* ---- after a delay ---------------------------------------------------------------------- */
 
 typedef struct delayed {
     runner base;
@@ -181,7 +181,7 @@ START_TEST(an_hour_of_virtual_time_is_soon_over)
 }
 END_TEST
 
-/* ---- from other threads ----------------------------------------------------------------------- */
+/* ---- from other threads ----------------------------------------------------------------- */
 
 #define FIRES 20000
 
@@ -317,7 +317,7 @@ START_TEST(activators_may_outlive_their_operators)
 }
 END_TEST
 
-/* ---- one operator by another thread and after a delay, both in a dataflow that is gone ----- */
+/* ---- one operator by another thread and after a delay, both in a dataflow that is gone --- */
 
 static void ask_late(weir_op *op)
 {
@@ -355,7 +355,7 @@ START_TEST(a_delay_may_outlive_its_operator)
 }
 END_TEST
 
-/* ---- misuse ---------------------------------------------------------------------------------- */
+/* ---- misuse ----------------------------------------------------------------------------- */
 
 static void activate_at_start(weir_op *op)
 {

@@ -12,7 +12,7 @@ WEIR_ROUTE(by_value, num)
     return in->value;
 }
 
-/* ---- operators that say when they are started and stopped ---------------------------------- */
+/* ---- operators that say when they are started and stopped ------------------------------- */
 
 typedef struct life {
     bool started;
@@ -106,7 +106,7 @@ static void expect_lives(const lives *all, uint64_t dataflows, uint64_t rows)
     ck_assert_uint_eq(all->rows, 2 * rows);
 }
 
-/* ---- side by side ------------------------------------------------------------------------------ */
+/* ---- side by side ----------------------------------------------------------------------- */
 
 static void three_at_once(weir_worker *worker, void *arg)
 {
@@ -172,7 +172,7 @@ START_TEST(a_dataflow_without_operators_is_complete)
 }
 END_TEST
 
-/* ---- early and late ------------------------------------------------------------------------------ */
+/* ---- early and late --------------------------------------------------------------------- */
 
 /* Worker 0 fills the second dataflow while the others still step the first one. */
 static void build_late(weir_worker *worker, void *arg)
@@ -246,7 +246,7 @@ START_TEST(dataflows_may_be_built_by_turns)
 }
 END_TEST
 
-/* ---- dropping -------------------------------------------------------------------------------------- */
+/* ---- dropping --------------------------------------------------------------------------- */
 
 /* Rows are in queues, rings and waiting batches when the dataflow goes; another stays. */
 static void drop_at_work(weir_worker *worker, void *arg)
@@ -344,7 +344,7 @@ START_TEST(a_dataflow_dropped_on_one_worker_only_stops_all)
 }
 END_TEST
 
-/* ---- graphs that cannot be built ---------------------------------------------------------------------- */
+/* ---- graphs that cannot be built -------------------------------------------------------- */
 
 static void fail_and_go_on(weir_worker *worker, void *arg)
 {

@@ -39,7 +39,8 @@ END_TEST
 START_TEST(too_many_workers_are_refused)
 {
     test_notes notes = TEST_NOTES;
-    test_stops(&(weir_config){.workers = WEIR_WORKERS_MAX + 1}, note_index, &notes, "65", "64", NULL);
+    test_stops(&(weir_config){.workers = WEIR_WORKERS_MAX + 1}, note_index, &notes, "65", "64",
+               NULL);
     ck_assert_str_eq(test_notes_text(&notes), "");
 }
 END_TEST
@@ -88,7 +89,7 @@ START_TEST(executions_may_run_side_by_side)
 }
 END_TEST
 
-/* ---- running to completion ------------------------------------------------------------------ */
+/* ---- running to completion -------------------------------------------------------------- */
 
 static weir_input *build_exchange(weir_worker *worker, test_list *seen, weir_probe **probe_out)
 {
@@ -244,7 +245,7 @@ START_TEST(executions_end_while_the_cores_are_busy)
 }
 END_TEST
 
-/* ---- parking ------------------------------------------------------------------------------------ */
+/* ---- parking ---------------------------------------------------------------------------- */
 
 typedef struct idling {
     _Atomic(int) ready;
@@ -348,7 +349,7 @@ START_TEST(parking_ends_after_the_time_given)
 }
 END_TEST
 
-/* ---- stopping ---------------------------------------------------------------------------------------- */
+/* ---- stopping --------------------------------------------------------------------------- */
 
 typedef struct stopping {
     test_list seen;
