@@ -122,6 +122,7 @@ void weir_input_close(weir_input **input)
 {
     if (!*input)
         return;
+    check_open(*input);
     weir_input_flush(*input);
     wi_flow_forget_closer((*input)->op->flow, *input);
     weir_capability_drop((*input)->capability);
