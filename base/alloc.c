@@ -11,11 +11,13 @@
 
 #include <weir/base.h>
 
+#include "assert.h"
+
 #define CACHE_LINE 64
 
 /* Read by jemalloc at its start; in builds without jemalloc (sanitizers) nobody reads it. */
 WEIR_API extern const char *malloc_conf;
-const char *malloc_conf = "narenas:4,tcache_max:2097152,oversize_threshold:0,"
+const char *malloc_conf = "narenas:4,tcache_max:2097152,tcache_nslots_large:8,oversize_threshold:0,"
                           "dirty_decay_ms:10000,muzzy_decay_ms:10000,thp:default";
 
 static _Thread_local const char *blamed;
@@ -93,6 +95,7 @@ void wi_grow(void *array, unsigned *capacity, unsigned needed, size_t bytes)
     uint64_t wanted = *capacity ? (uint64_t)*capacity * 2 : 8;
     if (wanted < needed)
         wanted = needed;
+    wi_assert(wanted <= UINT32_MAX, "an array has fewer than 2^32 elements");
     void *grown;
     memcpy(&grown, array, sizeof grown);
     grown = wi_realloc(grown, wanted * bytes);

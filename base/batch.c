@@ -30,7 +30,7 @@ typedef struct chunk {
 
 struct weir_heap {
     chunk *newest;
-    size_t total_bytes; /* capacity of all chunks */
+    size_t total_bytes; /* of all chunks but adopted ones */
 };
 
 /* ---- the heap of long texts ------------------------------------------------------------- */
@@ -53,12 +53,13 @@ static chunk *heap_grow(weir_batch *batch, size_t needed)
         capacity = CHUNK_BYTES_MAX;
     if (capacity < total / CHUNK_OF_HEAP)
         capacity = total / CHUNK_OF_HEAP;
+    capacity -= sizeof(chunk); /* an allocation of a power of two has no unused end */
     if (capacity < needed)
         capacity = needed;
     chunk *added = heap_push(batch, capacity);
     added->memory = (char *)(added + 1);
     added->capacity = capacity;
-    batch->heap->total_bytes += capacity;
+    batch->heap->total_bytes += sizeof(chunk) + capacity;
     return added;
 }
 
@@ -185,6 +186,15 @@ weir_batch *weir_batch_view(const weir_batch *of)
         wi_batch_start_diffs(view, 0);
         memcpy(view->diffs, of->diffs, of->count * sizeof *of->diffs);
     }
+    return view;
+}
+
+weir_batch *wi_batch_own(weir_batch *batch)
+{
+    if (atomic_load_explicit(&batch->references, memory_order_acquire) == 1)
+        return batch;
+    weir_batch *view = weir_batch_view(batch);
+    weir_batch_drop(batch);
     return view;
 }
 

@@ -8,6 +8,10 @@
  * copied, e.g. a part of a file; it is freed with the batch. */
 void wi_batch_adopt(weir_batch *batch, void *memory, size_t bytes);
 
+/* A batch with these rows whose time, columns and diff may be written: the batch itself if
+ * nobody else holds it, otherwise a view. Takes the reference. */
+weir_batch *wi_batch_own(weir_batch *batch);
+
 /* The memory of its rows and long texts. */
 size_t wi_batch_bytes(const weir_batch *batch);
 

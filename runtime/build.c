@@ -15,6 +15,9 @@
 #include "../base/assert.h"
 #include "door.h"
 
+/* As many as wi_notification has bits for. */
+#define NOTIFYING_OUTPUTS_MAX 64
+
 struct weir_builder {
     weir_op *op;
 };
@@ -176,7 +179,8 @@ void wi_op_free(weir_op *op)
 {
     if (op->door)
         wi_door_shut(op->door);
-    for (uint32_t i = 0; i < op->notification_count; i++)
+    uint32_t asked = op->notification_first, asked_end = asked + op->notification_count;
+    for (uint32_t i = asked; i < asked_end; i++)
         if (op->notifications[i].state && op->logic->discard)
             op->logic->discard(op, op->notifications[i].state);
     if ((op->started || op->always_stop) && op->logic->stop)
@@ -186,7 +190,7 @@ void wi_op_free(weir_op *op)
         wi_free(op->capabilities);
         op->capabilities = next;
     }
-    for (uint32_t i = 0; i < op->notification_count; i++)
+    for (uint32_t i = asked; i < asked_end; i++)
         wi_free(op->notifications[i].state);
     for (uint32_t i = 0; i < op->input_count; i++) {
         wi_input_port *input = op->inputs[i];
@@ -292,6 +296,19 @@ void weir_builder_keep(weir_builder *builder, void *memory)
 
 void weir_operator_end(weir_builder *builder)
 {
+    const weir_op *op = builder->op;
+    if (op->logic->notify && op->output_count > NOTIFYING_OUTPUTS_MAX)
+        weir_scope_fail(op->scope,
+                        "operator %u `%s` has %u outputs; with a `notify` callback %d are possible",
+                        op->index, op->name, op->output_count, NOTIFYING_OUTPUTS_MAX);
+    for (uint32_t i = 0; i < op->summary_count; i++)
+        if (op->summaries[i].input >= op->input_count ||
+            op->summaries[i].output >= op->output_count)
+            weir_scope_fail(op->scope,
+                            "operator %u `%s`: declares how input %u reaches output %u, but it has "
+                            "%u inputs and %u outputs",
+                            op->index, op->name, op->summaries[i].input, op->summaries[i].output,
+                            op->input_count, op->output_count);
     wi_free(builder);
 }
 

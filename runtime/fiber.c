@@ -9,8 +9,14 @@
 #include "../base/assert.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
 #define ASAN_FIBERS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASAN_FIBERS 1
+#endif
+#endif
+#ifdef ASAN_FIBERS
+#include <sanitizer/common_interface_defs.h>
 #endif
 
 #define STACK_BYTES (UINT64_C(8) << 20)

@@ -130,7 +130,8 @@ static void locate(wi_flow *flow, const wi_tracker *tracker)
 static void start(wi_flow *flow)
 {
     flow->running = true;
-    for (uint32_t i = 0; i < flow->op_count; i++)
+    /* What is downstream first: an operator may send when it starts. */
+    for (uint32_t i = flow->op_count; i-- > 0;)
         wi_op_start(flow->ops[i]);
     wi_worker_adopt(flow->worker, flow); /* brings what peers sent, so after `start` */
     for (uint32_t i = 0; i < flow->op_count; i++)
@@ -275,6 +276,13 @@ void weir_dataflow_drop(weir_dataflow *root)
 {
     wi_flow *flow = root->flow;
     weir_worker *worker = flow->worker;
+    wi_require(!worker->current, "an operator's callback drops a dataflow");
+    if (!flow->shared) {
+        weir_err *why = weir_err_new("dataflow `%s`: worker %u dropped it before weir_dataflow_end",
+                                     flow->root.name, worker->index);
+        wi_shared_failed(worker, flow->number, flow->root.name, why);
+        weir_err_free(why);
+    }
     wi_worker_forget(worker, flow);
     wi_flow_free(flow);
 }

@@ -5,7 +5,8 @@
  *      its callback sends or retains; they are posted together (RELIABILITY: I4).
  *   O2 An output never sends at a time that neither the call in progress nor a retained
  *      capability allows.
- *   O3 A notification holds +1 at its time on every output until notify has returned.
+ *   O3 A notification holds +1 at its time, until notify has returned, on every output on
+ *      which it was allowed when it was asked for.
  *
  * All functions: worker, from a callback of the same operator where they take one. */
 #include "runtime.h"
@@ -19,11 +20,16 @@
 
 /* ---- what a call allows ----------------------------------------------------------------- */
 
+static bool has(uint64_t outputs, uint32_t output)
+{
+    return output < 64 ? outputs >> output & 1 : outputs == UINT64_MAX;
+}
+
 /* Whether a message at the call's time may cause one at `time` on this output. */
 static bool caused(const weir_op *op, uint32_t output, const weir_time *time)
 {
     if (op->calling_input == UINT32_MAX)
-        return weir_time_le(&op->allowed, time);
+        return has(op->allowed_outputs, output) && weir_time_le(&op->allowed, time);
     bool declared = false;
     for (uint32_t i = 0; i < op->summary_count; i++) {
         const wi_pair_summary *pair = &op->summaries[i];
@@ -54,7 +60,13 @@ static void refuse(weir_op *op, const char *what, uint32_t output, const weir_ti
     char at[WEIR_TIME_TEXT_BYTES], has[WEIR_TIME_TEXT_BYTES];
     int dims = op->outputs[output]->dims;
     weir_time_text(time, dims, at);
-    if (op->allows)
+    if (op->allows && weir_time_le(&op->allowed, time))
+        weir_op_stop(op,
+                     "%s output %u at time %s, which the summaries declared for input %u do not "
+                     "allow it in a call at time %s, and it keeps no capability for it",
+                     what, output, at, op->calling_input,
+                     weir_time_text(&op->allowed, dims, has));
+    else if (op->allows)
         weir_op_stop(op,
                      "%s output %u at time %s, but the call it is in has time %s and it keeps no "
                      "capability for an earlier one; retain a capability while it is allowed",
@@ -82,6 +94,7 @@ static void begin_call(weir_op *op, uint32_t input, const weir_time *time)
     op->calling = true;
     op->calling_input = input;
     op->allows = time != NULL;
+    op->allowed_outputs = UINT64_MAX;
     if (time)
         op->allowed = *time;
     weir_worker *worker = op->flow->worker;
@@ -125,15 +138,27 @@ static bool complete(const weir_op *op, const weir_time *time)
     return true;
 }
 
-/* The array is sorted with the lexicographically earliest last; that order extends the
- * product order, so complete times found from the end on come in order. */
+static void remove_notification(weir_op *op, uint32_t at)
+{
+    uint32_t end = op->notification_first + op->notification_count--;
+    if (at == op->notification_first)
+        op->notification_first++;
+    else
+        memmove(&op->notifications[at], &op->notifications[at + 1],
+                (end - at - 1) * sizeof *op->notifications);
+    if (!op->notification_count)
+        op->notification_first = 0;
+}
+
+/* They are sorted lexicographically; that order extends the product order, so complete times
+ * found from the first on come in order. */
 static bool next_complete(weir_op *op, wi_notification *out)
 {
-    for (uint32_t i = op->notification_count; i-- > 0;) {
+    uint32_t end = op->notification_first + op->notification_count;
+    for (uint32_t i = op->notification_first; i < end; i++) {
         if (complete(op, &op->notifications[i].time)) {
             *out = op->notifications[i];
-            memmove(&op->notifications[i], &op->notifications[i + 1],
-                    (--op->notification_count - i) * sizeof *op->notifications);
+            remove_notification(op, i);
             return true;
         }
         if (op->scope->dims == 1)
@@ -149,10 +174,18 @@ static void watch_inputs(weir_op *op, int change)
         wi_flow_watch(op->flow, op->inputs[i]->loc, change);
 }
 
-static void count_outputs(weir_op *op, const weir_time *time, int64_t delta)
+/* A stateless operator holds nothing: if it tries to, the execution is being stopped. */
+static void count_output(weir_op *op, uint32_t output, const weir_time *time, int64_t delta)
+{
+    if (!op->logic->stateless)
+        wi_flow_count(op->flow, op->outputs[output]->loc, time, delta);
+}
+
+static void count_outputs(weir_op *op, const wi_notification *asked, int64_t delta)
 {
     for (uint32_t i = 0; i < op->output_count; i++)
-        wi_flow_count(op->flow, op->outputs[i]->loc, time, delta);
+        if (has(asked->outputs, i))
+            count_output(op, i, &asked->time, delta);
 }
 
 static void notify_complete(weir_op *op)
@@ -162,22 +195,23 @@ static void notify_complete(weir_op *op)
         if (!op->notification_count)
             watch_inputs(op, -1);
         begin_call(op, UINT32_MAX, &due.time);
+        op->allowed_outputs = due.outputs;
         op->logic->notify(op, &due.time, due.state);
         wi_op_end_call(op);
-        count_outputs(op, &due.time, -1);
+        count_outputs(op, &due, -1);
         wi_free(due.state);
     }
 }
 
-/* How many of the notifications asked for are at `time` or later. The earliest is likely. */
-static uint32_t later_notifications(const weir_op *op, const weir_time *time)
+/* Where a notification at `time` stands, or would stand. Later than all others is likely. */
+static uint32_t notification_place(const weir_op *op, const weir_time *time)
 {
-    uint32_t low = 0, high = op->notification_count;
-    if (high && weir_time_compare(&op->notifications[high - 1].time, time) >= 0)
+    uint32_t low = op->notification_first, high = low + op->notification_count;
+    if (low < high && weir_time_compare(&op->notifications[high - 1].time, time) < 0)
         return high;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (weir_time_compare(&op->notifications[middle].time, time) >= 0)
+        if (weir_time_compare(&op->notifications[middle].time, time) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -185,34 +219,57 @@ static uint32_t later_notifications(const weir_op *op, const weir_time *time)
     return low;
 }
 
+/* Room for one more at `at`, which may move with all others. */
+static wi_notification *insert_notification(weir_op *op, uint32_t at)
+{
+    uint32_t first = op->notification_first, count = op->notification_count;
+    if (first + count == op->notification_capacity && first > count) {
+        memmove(op->notifications, &op->notifications[first], count * sizeof *op->notifications);
+        op->notification_first = 0;
+        at -= first;
+        first = 0;
+    }
+    wi_grow(&op->notifications, &op->notification_capacity, first + count + 1,
+            sizeof *op->notifications);
+    memmove(&op->notifications[at + 1], &op->notifications[at],
+            (first + count - at) * sizeof *op->notifications);
+    op->notification_count++;
+    return &op->notifications[at];
+}
+
+/* The outputs on which a notification at `time` may hold a capability. */
+static uint64_t allowed_outputs(weir_op *op, const weir_time *time)
+{
+    uint64_t outputs = 0;
+    for (uint32_t i = 0; i < op->output_count && i < 64; i++)
+        if (allowed(op, i, time))
+            outputs |= UINT64_C(1) << i;
+    return outputs;
+}
+
 void *weir_notify_state(weir_op *op, const weir_time *time, size_t bytes)
 {
-    uint32_t at = later_notifications(op, time);
-    if (at > 0 && weir_time_eq(&op->notifications[at - 1].time, time)) {
-        wi_notification *asked = &op->notifications[at - 1];
+    uint32_t at = notification_place(op, time);
+    if (at < op->notification_first + op->notification_count &&
+        weir_time_eq(&op->notifications[at].time, time)) {
+        wi_notification *asked = &op->notifications[at];
         if (bytes && !asked->state)
             asked->state = wi_calloc(1, bytes);
         return asked->state;
     }
-    for (uint32_t i = 0; i < op->output_count; i++) {
-        if (!allowed(op, i, time)) {
-            refuse(op, "asks for a notification with", i, time);
-            break;
-        }
-    }
+    uint64_t outputs = allowed_outputs(op, time);
+    if (op->output_count && !outputs)
+        refuse(op, "asks for a notification with", 0, time);
     if (!op->logic->notify)
         weir_op_stop(op, "asks for a notification but has no `notify` callback");
-    wi_grow(&op->notifications, &op->notification_capacity, op->notification_count + 1,
-            sizeof *op->notifications);
-    memmove(&op->notifications[at + 1], &op->notifications[at],
-            (op->notification_count++ - at) * sizeof *op->notifications);
-    op->notifications[at] = (wi_notification){*time, bytes ? wi_calloc(1, bytes) : NULL};
-    count_outputs(op, time, 1);
+    wi_notification *asked = insert_notification(op, at);
+    *asked = (wi_notification){*time, bytes ? wi_calloc(1, bytes) : NULL, outputs};
+    count_outputs(op, asked, 1);
     if (op->notification_count == 1)
         watch_inputs(op, 1);
     op->moved = true; /* it may be complete already */
     wi_flow_activate(op->flow, op->index);
-    return op->notifications[at].state;
+    return asked->state;
 }
 
 void weir_notify_at(weir_op *op, const weir_time *time)
@@ -279,12 +336,12 @@ void wi_op_run(weir_op *op, uint32_t budget)
 void wi_op_start(weir_op *op)
 {
     static const weir_time first;
-    op->started = true;
     if (op->logic->start) {
         begin_call(op, UINT32_MAX, op->logic->source ? &first : NULL);
         op->logic->start(op);
         wi_op_end_call(op);
     }
+    op->started = true;
     if (op->logic->source)
         for (uint32_t i = 0; i < op->output_count; i++)
             if (!op->outputs[i]->first_taken)
@@ -303,11 +360,6 @@ static weir_capability *new_capability(weir_op *op, uint32_t output, const weir_
     return c;
 }
 
-static wi_loc capability_loc(const weir_capability *c)
-{
-    return c->op->outputs[c->output]->loc;
-}
-
 weir_capability *weir_retain(weir_op *op, uint32_t output, const weir_time *time)
 {
     check_output(op, output);
@@ -315,7 +367,7 @@ weir_capability *weir_retain(weir_op *op, uint32_t output, const weir_time *time
         weir_op_stop(op, "retains a capability, which a stateless operator promised not to do");
     else if (!allowed(op, output, time))
         refuse(op, "retains a capability on", output, time);
-    wi_flow_count(op->flow, op->outputs[output]->loc, time, 1);
+    count_output(op, output, time, 1);
     return new_capability(op, output, time);
 }
 
@@ -340,7 +392,7 @@ weir_capability *weir_capability_delay(const weir_capability *capability, const 
 {
     weir_op *op = capability->op;
     const weir_time *at = check_later(capability, time, "delays") ? time : &capability->time;
-    wi_flow_count(op->flow, capability_loc(capability), at, 1);
+    count_output(op, capability->output, at, 1);
     return new_capability(op, capability->output, at);
 }
 
@@ -348,9 +400,8 @@ void weir_capability_downgrade(weir_capability *capability, const weir_time *tim
 {
     if (!check_later(capability, time, "downgrades"))
         return;
-    wi_flow *flow = capability->op->flow;
-    wi_flow_count(flow, capability_loc(capability), time, 1);
-    wi_flow_count(flow, capability_loc(capability), &capability->time, -1);
+    count_output(capability->op, capability->output, time, 1);
+    count_output(capability->op, capability->output, &capability->time, -1);
     capability->time = *time;
 }
 
@@ -359,7 +410,7 @@ void weir_capability_drop(weir_capability *capability)
     if (!capability)
         return;
     weir_op *op = capability->op;
-    wi_flow_count(op->flow, capability_loc(capability), &capability->time, -1);
+    count_output(op, capability->output, &capability->time, -1);
     if (capability->previous)
         capability->previous->next = capability->next;
     else
@@ -372,13 +423,14 @@ void weir_capability_drop(weir_capability *capability)
 weir_capability *weir_op_first_capability(weir_op *op, uint32_t output)
 {
     static const weir_time first;
+    check_output(op, output);
     wi_output_port *port = op->outputs[output];
-    if (!op->logic->source || !op->calling || port->first_taken) {
+    if (!op->logic->source || !op->calling || op->started || port->first_taken) {
         weir_op_stop(op, "takes the first capability of output %u %s", output,
                      !op->logic->source   ? "but is not declared a source"
                      : port->first_taken ? "twice"
                                          : "outside of `start`");
-        wi_flow_count(op->flow, port->loc, &first, 1);
+        count_output(op, output, &first, 1);
     }
     port->first_taken = true;
     return new_capability(op, output, &first);
@@ -386,38 +438,88 @@ weir_capability *weir_op_first_capability(weir_op *op, uint32_t output)
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
+void wi_output_open(wi_output_port *port, const weir_time *time)
+{
+    if (port->out.batch) /* what was pushed while it was closed, which stops the execution */
+        weir_batch_drop(wi_out_seal(&port->out));
+    wi_out_open(&port->out, time, weir_batch_rows_usual(port->type));
+    port->opened = true;
+}
+
 weir_out *weir_send_at(weir_op *op, uint32_t output, const weir_time *time)
 {
     check_output(op, output);
     wi_output_port *port = op->outputs[output];
     if (port->opened) {
-        if (weir_time_eq(&port->out.batch->time, time))
+        if (weir_time_eq(&port->out.batch->time, time)) {
+            weir_out_diff(&port->out, 1);
+            weir_out_time(&port->out, time);
             return &port->out;
+        }
         wi_output_send(port, wi_out_seal(&port->out));
     }
     if (!allowed(op, output, time))
         refuse(op, "sends on", output, time);
-    wi_out_open(&port->out, time, weir_batch_rows_usual(port->type));
-    port->opened = true;
+    wi_output_open(port, time);
     return &port->out;
+}
+
+static void refuse_row(weir_op *op, uint32_t output, const weir_batch *batch, uint32_t row)
+{
+    char is[WEIR_TIME_TEXT_BYTES], has[WEIR_TIME_TEXT_BYTES];
+    int dims = op->outputs[output]->dims;
+    weir_op_stop(op, "sends a batch on output %u that has time %s and a row of time %s, which is "
+                     "not at or after it",
+                 output, weir_time_text(&batch->time, dims, has),
+                 weir_time_text(&batch->times[row], dims, is));
+}
+
+/* Whether the batch is what the output may give; otherwise the execution stops. */
+static bool may_send(weir_op *op, uint32_t output, const weir_batch *batch)
+{
+    const weir_type *type = op->outputs[output]->type;
+    if (WEIR_UNLIKELY(batch->type != type) && !weir_type_fits(batch->type, type)) {
+        weir_op_stop(op, "sends a batch of rows `%s` on output %u, which has rows `%s`",
+                     batch->type->name, output, type->name);
+        return false;
+    }
+    if (!allowed(op, output, &batch->time)) {
+        refuse(op, "sends a batch on", output, &batch->time);
+        return false;
+    }
+    return true;
+}
+
+/* Rows that were pushed before go first; what is pushed afterwards follows. */
+static void send_in_order(wi_output_port *port, weir_batch *batch)
+{
+    if (port->opened)
+        wi_output_send(port, wi_out_seal(&port->out));
+    wi_output_send(port, batch);
+    if (port->opened)
+        wi_out_next(&port->out, weir_batch_rows_usual(port->type));
 }
 
 void weir_send_batch(weir_op *op, uint32_t output, weir_batch *batch)
 {
     check_output(op, output);
-    wi_output_port *port = op->outputs[output];
-    if (!allowed(op, output, &batch->time))
-        refuse(op, "sends a batch on", output, &batch->time);
-    if (port->opened) { /* keep the order in which things were sent */
-        port->opened = false;
-        wi_output_send(port, wi_out_seal(&port->out));
-    }
-    wi_output_send(port, batch);
+    bool may = may_send(op, output, batch);
+    for (uint32_t i = 0; may && batch->times && i < batch->count; i++)
+        if (WEIR_UNLIKELY(!weir_time_le(&batch->time, &batch->times[i]))) {
+            refuse_row(op, output, batch, i);
+            may = false;
+        }
+    if (may)
+        send_in_order(op->outputs[output], batch);
+    else
+        weir_batch_drop(batch);
 }
 
 void weir_forward(weir_op *op, uint32_t output, const weir_batch *batch)
 {
-    weir_send_batch(op, output, weir_batch_retain(batch));
+    check_output(op, output);
+    if (may_send(op, output, batch))
+        send_in_order(op->outputs[output], weir_batch_retain(batch));
 }
 
 /* ---- looking around --------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* A ring from one worker to one other: single producer, single consumer, fixed size.
+/* A ring from one worker to one other: single producer, single consumer, fixed size. It is
+ * full when it has WI_RING_SLOTS envelopes, or WI_RING_BYTES_MAX of rows and texts.
  *
  *   operation   thread     excludes
  *   push        producer   push
@@ -16,9 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <weir/batch.h>
+#include "../base/batch.h"
 
 #define WI_RING_SLOTS 64
+#define WI_RING_BYTES_MAX (1024 * 1024)
 
 /* A batch on its way to an input of an operator on another worker. */
 typedef struct wi_envelope {
@@ -29,20 +31,33 @@ typedef struct wi_envelope {
 typedef struct wi_ring {
     _Alignas(64) _Atomic(uint32_t) tail; /* written by the producer */
     uint32_t head_seen;                  /* the producer's copy */
+    uint64_t bytes;                      /* the producer's: of all it has pushed so far */
+    uint64_t before[WI_RING_SLOTS];      /* the producer's: `bytes` before each slot's batch */
     _Alignas(64) _Atomic(uint32_t) head; /* written by the consumer */
     uint32_t tail_seen;                  /* the consumer's copy */
     _Alignas(64) wi_envelope slots[WI_RING_SLOTS];
 } wi_ring;
 
+/* producer. As far as it has seen. */
+static inline bool wi_ring_full(const wi_ring *ring, uint32_t tail)
+{
+    uint32_t count = tail - ring->head_seen;
+    if (count == 0 || count == WI_RING_SLOTS)
+        return count != 0;
+    return ring->bytes - ring->before[ring->head_seen % WI_RING_SLOTS] >= WI_RING_BYTES_MAX;
+}
+
 /* producer. False if full. */
 static inline bool wi_ring_push(wi_ring *ring, wi_envelope slot)
 {
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    if (tail - ring->head_seen == WI_RING_SLOTS) {
+    if (wi_ring_full(ring, tail)) {
         ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-        if (tail - ring->head_seen == WI_RING_SLOTS)
+        if (wi_ring_full(ring, tail))
             return false;
     }
+    ring->before[tail % WI_RING_SLOTS] = ring->bytes;
+    ring->bytes += wi_batch_bytes(slot.batch);
     ring->slots[tail % WI_RING_SLOTS] = slot;
     atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
     return true;

@@ -70,6 +70,7 @@ struct wi_output_port {
 typedef struct wi_notification {
     weir_time time;
     void *state;
+    uint64_t outputs; /* a bit for each output on which it holds a capability */
 } wi_notification;
 
 typedef struct wi_pair_summary {
@@ -113,9 +114,10 @@ struct weir_op {
     bool want_run, moved;
     bool follows; /* has `frontier` or `notify`: is told when its inputs' frontiers move */
     weir_capability *capabilities; /* doubly linked */
-    /* asked-for notifications, sorted lexicographically, earliest last */
+    uint64_t allowed_outputs; /* if not in a batch's call: where `allowed` goes for */
+    /* asked-for notifications, sorted lexicographically: count of them from first on */
     wi_notification *notifications;
-    uint32_t notification_count, notification_capacity;
+    uint32_t notification_first, notification_count, notification_capacity;
     /* rejected rows */
     weir_reject_policy reject_policy;
     uint32_t reject_output; /* UINT32_MAX: none */
@@ -315,11 +317,16 @@ weir_stream wi_op_stream(weir_op *op, uint32_t output);
 void wi_op_free(weir_op *op);
 void wi_op_rename(weir_op *op, const char *name);
 
+/* describe.c; free() what they give */
+char *wi_op_describe(const weir_op *op);
+char *wi_dims_describe(const wi_flow *flow);
+
 /* op.c */
 void wi_op_take(weir_op *op, uint32_t input, weir_batch *batch);
 void wi_op_run(weir_op *op, uint32_t budget);
 void wi_op_start(weir_op *op);
 void wi_op_end_call(weir_op *op);
+void wi_output_open(wi_output_port *port, const weir_time *time);
 
 /* channel.c */
 void wi_output_send(wi_output_port *port, weir_batch *batch);

@@ -26,35 +26,12 @@
 
 /* ---- the graph, compared between workers ------------------------------------------------ */
 
-static char *describe_op(const weir_op *op)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *to = open_memstream(&text, &bytes);
-    wi_assert(to, "memory streams open");
-    fprintf(to, "kind %d in `%s`", op->kind, op->scope->name);
-    for (uint32_t i = 0; i < op->input_count; i++) {
-        const wi_input_port *input = op->inputs[i];
-        char *type = weir_type_text(input->type);
-        fprintf(to, ", input %u: %s from operator %u output %u, route %d", i, type,
-                input->from_op, input->from_port, input->route.kind);
-        free(type);
-    }
-    for (uint32_t i = 0; i < op->output_count; i++) {
-        char *type = weir_type_text(op->outputs[i]->type);
-        fprintf(to, ", output %u: %s", i, type);
-        free(type);
-    }
-    fclose(to);
-    return text;
-}
-
 static weir_err *differs(const wi_shared *shared, const wi_flow *flow, uint32_t index)
 {
     const char *mine = index < flow->op_count ? flow->ops[index]->name : NULL;
     const char *theirs = index < shared->op_count ? shared->op_names[index] : NULL;
     if (mine && theirs && strcmp(mine, theirs) == 0) {
-        char *text = describe_op(flow->ops[index]);
+        char *text = wi_op_describe(flow->ops[index]);
         weir_err *err =
             weir_err_new("dataflow `%s`: worker %u built operator %u `%s` as {%s}, worker %u as "
                          "{%s}; every worker must build the same graph",
@@ -72,12 +49,22 @@ static weir_err *differs(const wi_shared *shared, const wi_flow *flow, uint32_t 
 
 static weir_err *compare_graphs(const wi_shared *shared, const wi_flow *flow)
 {
+    char *dims = wi_dims_describe(flow);
+    weir_err *err = NULL;
+    if (strcmp(dims, shared->dims_text) != 0)
+        err = weir_err_new("dataflow `%s`: worker %u declared the dimensions (%s), worker %u (%s); "
+                           "every worker must build the same graph",
+                           shared->name, flow->worker->index, dims, shared->first_worker,
+                           shared->dims_text);
+    free(dims);
+    if (err)
+        return err;
     uint32_t most = flow->op_count > shared->op_count ? flow->op_count : shared->op_count;
     for (uint32_t i = 0; i < most; i++) {
         if (i >= flow->op_count || i >= shared->op_count ||
             strcmp(flow->ops[i]->name, shared->op_names[i]) != 0)
             return differs(shared, flow, i);
-        char *text = describe_op(flow->ops[i]);
+        char *text = wi_op_describe(flow->ops[i]);
         bool same = strcmp(text, shared->op_texts[i]) == 0;
         free(text);
         if (!same)
@@ -188,10 +175,11 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
     shared->tracker = tracker;
     shared->first_worker = flow->worker->index;
     shared->op_count = flow->op_count;
+    shared->dims_text = wi_dims_describe(flow);
     shared->op_texts = WI_NEWS(char *, flow->op_count + 1);
     shared->op_names = WI_NEWS(char *, flow->op_count + 1);
     for (uint32_t i = 0; i < flow->op_count; i++) {
-        shared->op_texts[i] = describe_op(flow->ops[i]);
+        shared->op_texts[i] = wi_op_describe(flow->ops[i]);
         shared->op_names[i] = wi_strdup(flow->ops[i]->name);
     }
     shared->locs = wi_tracker_locs(tracker);
@@ -203,12 +191,12 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
         shared->dims[loc] = (uint8_t)wi_tracker_dims(tracker, loc);
     }
     wi_publish_init(shared);
+    count_sources(shared, flow);
+    propagate(shared);
     /* What nothing reaches is closed from the start; the tracker reports only moves. */
     for (wi_loc loc = 0; loc < shared->locs; loc++)
         if (shared->dims[loc] == 1 && !wi_tracker_frontier(tracker, loc)->count)
             wi_publish(shared, &loc, 1);
-    count_sources(shared, flow);
-    propagate(shared);
     atomic_store_explicit(&shared->done, wi_tracker_idle(tracker), memory_order_release);
 }
 
@@ -355,6 +343,7 @@ void wi_shared_free(wi_shared *shared)
         wi_free(shared->op_names[i]);
     }
     wi_free(shared->op_texts);
+    free(shared->dims_text);
     wi_free(shared->op_names);
     wi_tracker_free(shared->tracker);
     wi_free(shared->failure);

@@ -39,6 +39,7 @@ struct wi_shared {
     /* set by the first worker that builds it, constant afterwards */
     wi_tracker *tracker;
     uint32_t first_worker, op_count, locs;
+    char *dims_text; /* the root's dimensions */
     char **op_texts; /* what each operator is, to compare with other workers' */
     char **op_names;
     /* guarded by process->lock */

@@ -154,8 +154,9 @@ WEIR_API void weir_capability_drop(weir_capability *capability);
 WEIR_API weir_capability *weir_op_first_capability(weir_op *op, uint32_t output);
 
 /* Asks for notify once no batch at or before `time` can come. Asking again for the same
- * time before it comes does nothing. Holds a capability at `time` on every output until
- * the notification has been delivered. */
+ * time before it comes does nothing. Until notify has returned it holds a capability at
+ * `time` on every output on which the call allowed that; there, notify may send. Where none
+ * allows it (say, all outputs are reached with a delay), retain a capability instead. */
 WEIR_API void weir_notify_at(weir_op *op, const weir_time *time);
 /* The same with memory of `bytes`, zeroed when first asked for, that is kept for this time,
  * given to notify, and freed after it. It stays in place. */

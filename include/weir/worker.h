@@ -80,7 +80,8 @@ WEIR_API bool weir_step(weir_worker *worker);
 /* worker. The same; if there is nothing to do, spins shortly and then sleeps until there
  * is, at most for max_ns (UINT64_MAX: as long as it takes). */
 WEIR_API bool weir_step_or_park(weir_worker *worker, uint64_t max_ns);
-/* worker. Steps (and parks) until every dataflow of this worker is complete. */
+/* worker. Steps (and parks) until every dataflow of this worker is complete. Close its inputs
+ * first, or it waits forever; a function that just returns needs neither. */
 WEIR_API void weir_run(weir_worker *worker);
 /* worker. Whether the execution is being stopped: it is time to return. */
 WEIR_API bool weir_stopping(const weir_worker *worker);

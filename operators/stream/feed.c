@@ -138,12 +138,19 @@ static void feed_full(weir_out *out)
     wi_out_next(out, rows);
 }
 
+static void feed_misuse(weir_out *out, const weir_time *time)
+{
+    (void)out, (void)time;
+    wi_require_failed("a row of a feed is given a time before the one that the feed is at");
+}
+
 weir_stream weir_feed_new(weir_dataflow *flow, const weir_type *type, weir_feed **feed_out)
 {
     weir_feed *feed = WI_NEW(weir_feed);
     weir_stream stream = weir_input_new(flow, type, &feed->input);
     wi_flow_forget_closer(flow->flow, feed->input);
     wi_out_init(&feed->out, type, feed_full, feed);
+    wi_out_on_misuse(&feed->out, feed_misuse);
     sem_init(&feed->places, 0, PLACES);
     atomic_init(&feed->references, 2);
     weir_op *beside = wi_op_new(flow, &feed_operator, feed);
@@ -155,6 +162,8 @@ weir_stream weir_feed_new(weir_dataflow *flow, const weir_type *type, weir_feed 
 
 weir_out *weir_feed_out(weir_feed *feed)
 {
+    if (!feed->out.batch)
+        wi_out_open(&feed->out, &feed->time, weir_batch_rows_usual(feed->out.type));
     return &feed->out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "../../base/alloc.h"
 #include "../../base/assert.h"
+#include "../../base/batch.h"
 
 struct weir_input {
     weir_op *op;
@@ -51,6 +52,9 @@ weir_stream weir_input_new(weir_dataflow *flow, const weir_type *type, weir_inpu
 
 static void check_open(const weir_input *input)
 {
+    wi_require(!input->op->flow->worker->current,
+               "an operator's callback uses an input; it can send on its own outputs, use a feed, "
+               "or take part in a loop");
     wi_require(input->capability, "an input is used before weir_dataflow_end, or after it was "
                                   "closed or the worker's function returned");
 }
@@ -60,8 +64,7 @@ weir_out *weir_input_out(weir_input *input)
     wi_output_port *port = input->port;
     if (!port->opened) {
         check_open(input);
-        wi_out_open(&port->out, &input->capability->time, weir_batch_rows_usual(port->type));
-        port->opened = true;
+        wi_output_open(port, &input->capability->time);
     }
     return &port->out;
 }
@@ -94,6 +97,7 @@ void weir_input_send(weir_input *input, weir_batch *batch)
             weir_batch_drop(batch);
             return;
         }
+    batch = wi_batch_own(batch); /* the program may send it again, at another time */
     batch->time = *now;
     wi_output_send(input->port, batch);
 }

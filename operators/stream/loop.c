@@ -5,6 +5,7 @@
 #include "../../runtime/runtime.h"
 
 #include "../../base/alloc.h"
+#include "../../base/batch.h"
 #include "common.h"
 
 weir_loop *weir_loop_begin(weir_scope *scope, const char *name)
@@ -24,16 +25,6 @@ weir_loop *weir_loop_begin(weir_scope *scope, const char *name)
     return loop;
 }
 
-/* A batch whose time, and row times, may be written. Takes the reference. */
-static weir_batch *own(weir_batch *batch)
-{
-    if (batch->references == 1)
-        return batch;
-    weir_batch *view = weir_batch_view(batch);
-    weir_batch_drop(batch);
-    return view;
-}
-
 /* ---- in and out ------------------------------------------------------------------------- */
 
 /* Round 0 is what a missing coordinate reads as: a batch enters as it is. */
@@ -47,7 +38,7 @@ static void take_leave(weir_op *op, uint32_t input, weir_batch *batch)
 {
     int round = op->inputs[input]->dims - 1;
     if (batch->time.at[round] || batch->times) {
-        batch = own(batch);
+        batch = wi_batch_own(batch);
         batch->time.at[round] = 0;
         for (uint32_t i = 0; batch->times && i < batch->count; i++)
             batch->times[i].at[round] = 0;
@@ -72,6 +63,15 @@ static weir_op *boundary(weir_scope *to, weir_loop *loop, weir_stream in, wi_nod
     return op;
 }
 
+/* What a mistake gives, so that building can go on: a stream that nothing comes from. */
+static weir_stream nowhere(weir_scope *scope, const weir_type *type)
+{
+    static const weir_operator logic = {.name = "nowhere"};
+    weir_op *op = wi_op_new(scope, &logic, NULL);
+    wi_op_add_output(op, type, scope->dims);
+    return wi_op_stream(op, 0);
+}
+
 /* A stream from further out passes every scope in between. */
 weir_stream weir_enter(weir_loop *loop, weir_stream in)
 {
@@ -82,7 +82,7 @@ weir_stream weir_enter(weir_loop *loop, weir_stream in)
         weir_scope_fail(loop, "enter: a stream of scope `%s` cannot enter `%s`, which is not a "
                               "loop in it",
                         in.scope->name, loop->name);
-        return (weir_stream){loop, in.type, in.op, in.port};
+        return nowhere(loop, in.type);
     }
     if (loop->parent != in.scope)
         in = weir_enter(loop->parent, in);
@@ -94,7 +94,7 @@ weir_stream weir_leave(weir_loop *loop, weir_stream in)
     if (in.scope != loop || !loop->parent) {
         weir_scope_fail(loop, "leave: a stream of scope `%s` cannot leave `%s`", in.scope->name,
                         loop->name);
-        return (weir_stream){loop->parent ? loop->parent : loop, in.type, in.op, in.port};
+        return nowhere(loop->parent ? loop->parent : loop, in.type);
     }
     return wi_op_stream(boundary(loop->parent, loop, in, WI_NODE_LEAVE), 0);
 }
@@ -130,7 +130,7 @@ static void take_feedback(weir_op *op, uint32_t input, weir_batch *batch)
         weir_batch_drop(batch);
         return;
     }
-    batch = own(batch);
+    batch = wi_batch_own(batch);
     batch->time = later;
     for (uint32_t i = 0; batch->times && i < batch->count; i++)
         batch->times[i] = weir_summary_apply(&op->step, &batch->times[i]);

@@ -5,6 +5,7 @@
 #include "../../runtime/runtime.h"
 
 #include "../../base/alloc.h"
+#include "../../base/assert.h"
 #include "common.h"
 
 struct weir_probe {
@@ -41,6 +42,7 @@ weir_probe *weir_probe_new(weir_stream in)
 
 static const wi_input_port *port_of(const weir_probe *probe)
 {
+    wi_require(probe->op->flow->shared, "a probe is asked before weir_dataflow_end");
     return probe->op->inputs[0];
 }
 

@@ -14,7 +14,7 @@
 #include "../../base/batch.h"
 #include "common.h"
 
-#define BUFFER_BYTES (64 * 1024)
+#define BUFFER_BYTES (32 * 1024)
 /* So that what was searched and one more read fit the length of a text. */
 #define LINE_BYTES_MAX (UINT32_MAX - BUFFER_BYTES)
 #define WAIT_NS_MIN 1000

@@ -56,6 +56,45 @@ bool test_end(weir_dataflow *flow)
     return false;
 }
 
+void test_meet(weir_worker *worker, _Atomic(uint32_t) *met)
+{
+    uint32_t workers = weir_worker_count(worker);
+    uint32_t all = (atomic_fetch_add(met, 1) / workers + 1) * workers;
+    while (atomic_load(met) < all && !weir_stopping(worker))
+        weir_step(worker);
+}
+
+static void frontier_text(const weir_probe *probe, int dims, char text[256])
+{
+    char time[WEIR_TIME_TEXT_BYTES];
+    weir_antichain frontier;
+    weir_antichain_init(&frontier);
+    weir_probe_frontier(probe, &frontier);
+    text[0] = 0;
+    for (uint32_t i = 0; i < frontier.count && i < 4; i++) {
+        strcat(text, i ? " " : "");
+        strncat(text, weir_time_text(&frontier.times[i], dims, time), 60);
+    }
+    weir_antichain_fini(&frontier);
+}
+
+bool test_frontier(weir_worker *worker, const weir_probe *probe, int dims, const char *expected)
+{
+    char text[256];
+    double end = test_seconds() + 5;
+    do {
+        frontier_text(probe, dims, text);
+        if (weir_step_or_park(worker, 100000) && test_seconds() > end)
+            weir_stop(worker, "the frontier is `%s`, not `%s`", text, expected);
+    } while (strcmp(text, expected) && !weir_stopping(worker));
+    for (int i = 0; i < 20; i++)
+        weir_step(worker);
+    frontier_text(probe, dims, text);
+    if (strcmp(text, expected))
+        weir_stop(worker, "the frontier moves from `%s` to `%s`", expected, text);
+    return !weir_stopping(worker);
+}
+
 static double seconds_of(clockid_t clock)
 {
     struct timespec now;

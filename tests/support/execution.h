@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <weir/weir.h>
 
@@ -26,6 +27,12 @@ void test_stops(const weir_config *config, weir_worker_fn *run, void *arg, ...)
     __attribute__((sentinel));
 /* worker. Ends a dataflow; an error stops the execution. */
 bool test_end(weir_dataflow *flow);
+
+/* worker. Steps until all workers have come here. `met` starts at 0 and may be used again. */
+void test_meet(weir_worker *worker, _Atomic(uint32_t) *met);
+/* worker. Steps until the probe's frontier is what the text says ("", "3", "(0, 2) (1, 0)"),
+ * and a little longer, in which it must not move; otherwise stops the execution. */
+bool test_frontier(weir_worker *worker, const weir_probe *probe, int dims, const char *expected);
 
 /* Seconds of the monotonic clock, and of the processor time that this process has used. */
 double test_seconds(void);

@@ -18,8 +18,16 @@ typedef struct misuse {
     bool declares_later;  /* input to output: 3 later; and nothing to output 1 */
 } misuse;
 
-/* Worker 0 pushes one row at each of the epochs 5 to 7; a second operator holds what comes
- * out, so that frontiers matter to somebody. */
+/* Worker 0 pushes one row at each of the epochs 5 to 7. An operator before the misused one
+ * has a queue, so that it is called from a step; one behind it cares for frontiers. */
+static void pass_on(weir_op *op, uint32_t input, const weir_batch *batch)
+{
+    (void)input;
+    weir_forward(op, 0, batch);
+}
+
+static const weir_operator upstream = {.name = "upstream", .batch = pass_on};
+
 static void count_batch(weir_op *op, uint32_t input, const weir_batch *batch)
 {
     (void)input;
@@ -39,7 +47,8 @@ static void run_misuse(weir_worker *worker, void *arg)
     const misuse *m = arg;
     weir_input *input;
     weir_dataflow *flow = weir_dataflow_begin(worker, "misused");
-    weir_stream rows = weir_input_new(flow, &num_type, &input);
+    weir_stream rows = weir_unary(weir_input_new(flow, &num_type, &input), WEIR_LOCAL, &upstream,
+                                  &num_type, NULL);
     weir_builder *builder = weir_operator_begin(flow, &m->logic, arg);
     if (!m->source)
         weir_builder_input(builder, rows, WEIR_LOCAL);
@@ -140,19 +149,19 @@ static void send_other_rows(weir_op *op, uint32_t input, const weir_batch *batch
 }
 
 static const misuse sending[] = {
-    {.logic = {.name = "early", .batch = send_early}, .parts = {"operator 1 `early`", "output 0 at time 4", "time 5"}},
+    {.logic = {.name = "early", .batch = send_early}, .parts = {"operator 2 `early`", "output 0 at time 4", "time 5"}},
     {.logic = {.name = "early", .stateless = true, .batch = send_early},
-     .parts = {"operator 1 `early`", "output 0 at time 4", "time 5"}},
+     .parts = {"operator 2 `early`", "output 0 at time 4", "time 5"}},
     {.logic = {.name = "early", .batch = send_batch_early}, .parts = {"output 0 at time 4", "time 5"}},
-    {.logic = {.name = "early", .batch = send_row_early}, .parts = {"operator 1 `early`", "time 4", "time 5"}},
-    {.logic = {.name = "early", .batch = push_early}, .parts = {"output 0", "time 4", "time 5"}},
+    {.logic = {.name = "early", .batch = send_row_early}, .parts = {"operator 2 `early`", "time 4", "time 5"}},
+    {.logic = {.name = "early", .batch = push_early}, .parts = {"output 0", "time 4", "not at or after 5"}},
     {.logic = {.name = "empty-handed", .frontier = send_without_capability},
      .parts = {"`empty-handed`", "without a capability", "output 0"}},
     {.logic = {.name = "too soon", .batch = send_at_next},
-     .parts = {"`too soon`", "output 0 at time 6"},
+     .parts = {"`too soon`", "output 0 at time 6", "summaries declared for input 0"},
      .declares_later = true},
     {.logic = {.name = "elsewhere", .batch = send_to_unrelated},
-     .parts = {"`elsewhere`", "output 1 at time 5"},
+     .parts = {"`elsewhere`", "output 1 at time 5", "summaries declared for input 0"},
      .declares_later = true},
     {.logic = {.name = "hoarder", .state_bytes = sizeof(weir_out *), .batch = push_to_old},
      .parts = {"`hoarder`", "output 0", "weir_send_at"}},
@@ -171,6 +180,12 @@ static void retain_and_drop(weir_op *op, uint32_t input, const weir_batch *batch
 {
     (void)input;
     weir_capability_drop(weir_retain(op, 0, &batch->time));
+}
+
+static void retain_and_keep(weir_op *op, uint32_t input, const weir_batch *batch)
+{
+    (void)input;
+    weir_retain(op, 0, &batch->time);
 }
 
 static void retain_without_capability(weir_op *op)
@@ -219,8 +234,10 @@ static void first_too_late(weir_op *op)
 
 static const misuse capabilities[] = {
     {.logic = {.name = "keeper", .batch = retain_early},
-     .parts = {"operator 1 `keeper`", "output 0 at time 3", "time 5"}},
+     .parts = {"operator 2 `keeper`", "output 0 at time 3", "time 5"}},
     {.logic = {.name = "forgetful", .stateless = true, .batch = retain_and_drop},
+     .parts = {"`forgetful`", "capability", "stateless"}},
+    {.logic = {.name = "forgetful", .stateless = true, .batch = retain_and_keep},
      .parts = {"`forgetful`", "capability", "stateless"}},
     {.logic = {.name = "empty-handed", .frontier = retain_without_capability},
      .parts = {"`empty-handed`", "without a capability", "output 0"}},
@@ -229,7 +246,7 @@ static const misuse capabilities[] = {
     {.logic = {.name = "backwards", .batch = delay_back},
      .parts = {"`backwards`", "delays its capability of output 0", "from time 5 to 0"}},
     {.logic = {.name = "greedy", .source = true, .start = first_twice},
-     .parts = {"operator 1 `greedy`", "first capability of output 0", "twice"},
+     .parts = {"operator 2 `greedy`", "first capability of output 0", "twice"},
      .source = true},
     {.logic = {.name = "no source", .start = first_of_no_source},
      .parts = {"`no source`", "first capability of output 0", "not declared a source"}},
@@ -271,16 +288,16 @@ static void stop_itself(weir_op *op, uint32_t input, const weir_batch *batch)
 
 static const misuse others[] = {
     {.logic = {.name = "impatient", .batch = notify_early, .notify = ignore},
-     .parts = {"operator 1 `impatient`", "notification", "at time 4"}},
+     .parts = {"operator 2 `impatient`", "notification", "at time 4"}},
     {.logic = {.name = "deaf", .batch = notify_at_batch}, .parts = {"`deaf`", "no `notify` callback"}},
     {.logic = {.name = "deaf", .stateless = true, .batch = notify_at_batch},
      .parts = {"`deaf`", "no `notify` callback"}},
     {.logic = {.name = "strict", .batch = reject_first},
-     .parts = {"operator 1 `strict`", "rejects a row: this is odd", "5"}},
+     .parts = {"operator 2 `strict`", "rejects a row: this is odd", "5"}},
     {.logic = {.name = "strict", .stateless = true, .batch = reject_first},
-     .parts = {"operator 1 `strict`", "rejects a row: this is odd", "5"}},
+     .parts = {"operator 2 `strict`", "rejects a row: this is odd", "5"}},
     {.logic = {.name = "quitter", .batch = stop_itself},
-     .parts = {"worker 0: ", "dataflow `misused`, operator 1 `quitter`: met 1 rows at 5"}},
+     .parts = {"worker 0: ", "dataflow `misused`, operator 2 `quitter`: met 1 rows at 5"}},
 };
 
 /* ---- declarations that cannot be ------------------------------------------------------------- */
