@@ -20,7 +20,7 @@
 
 /* ---- what a call allows ----------------------------------------------------------------- */
 
-static bool has(uint64_t outputs, uint32_t output)
+bool wi_has_output(uint64_t outputs, uint32_t output)
 {
     return output < 64 ? outputs >> output & 1 : outputs == UINT64_MAX;
 }
@@ -29,7 +29,7 @@ static bool has(uint64_t outputs, uint32_t output)
 static bool caused(const weir_op *op, uint32_t output, const weir_time *time)
 {
     if (op->calling_input == UINT32_MAX)
-        return has(op->allowed_outputs, output) && weir_time_le(&op->allowed, time);
+        return wi_has_output(op->allowed_outputs, output) && weir_time_le(&op->allowed, time);
     bool declared = false;
     for (uint32_t i = 0; i < op->summary_count; i++) {
         const wi_pair_summary *pair = &op->summaries[i];
@@ -45,7 +45,7 @@ static bool caused(const weir_op *op, uint32_t output, const weir_time *time)
     return !declared && weir_time_le(&op->allowed, time);
 }
 
-static bool allowed(const weir_op *op, uint32_t output, const weir_time *time)
+bool wi_op_allows(const weir_op *op, uint32_t output, const weir_time *time)
 {
     if (op->allows && caused(op, output, time))
         return true;
@@ -55,7 +55,7 @@ static bool allowed(const weir_op *op, uint32_t output, const weir_time *time)
     return false;
 }
 
-static void refuse(weir_op *op, const char *what, uint32_t output, const weir_time *time)
+void wi_op_refuse(weir_op *op, const char *what, uint32_t output, const weir_time *time)
 {
     char at[WEIR_TIME_TEXT_BYTES], has[WEIR_TIME_TEXT_BYTES];
     int dims = op->outputs[output]->dims;
@@ -88,7 +88,7 @@ static void check_output(const weir_op *op, uint32_t output)
     wi_require_failed(what);
 }
 
-static void begin_call(weir_op *op, uint32_t input, const weir_time *time)
+void wi_op_begin_call(weir_op *op, uint32_t input, const weir_time *time)
 {
     wi_assert(!op->calling, "an operator's callbacks do not nest");
     op->calling = true;
@@ -119,162 +119,18 @@ void wi_op_end_call(weir_op *op)
 
 void wi_op_take(weir_op *op, uint32_t input, weir_batch *batch)
 {
-    begin_call(op, input, &batch->time);
+    wi_op_begin_call(op, input, &batch->time);
     if (op->logic->batch)
         op->logic->batch(op, input, batch);
     wi_op_end_call(op);
     weir_batch_drop(batch);
 }
 
-/* ---- notifications ---------------------------------------------------------------------- */
-
-static bool complete(const weir_op *op, const weir_time *time)
-{
-    for (uint32_t i = 0; i < op->input_count; i++) {
-        const wi_input_port *input = op->inputs[i];
-        if (wi_shared_le(op->flow->shared, input->loc, input->dims, time))
-            return false;
-    }
-    return true;
-}
-
-static void remove_notification(weir_op *op, uint32_t at)
-{
-    uint32_t end = op->notification_first + op->notification_count--;
-    if (at == op->notification_first)
-        op->notification_first++;
-    else
-        memmove(&op->notifications[at], &op->notifications[at + 1],
-                (end - at - 1) * sizeof *op->notifications);
-    if (!op->notification_count)
-        op->notification_first = 0;
-}
-
-/* They are sorted lexicographically; that order extends the product order, so complete times
- * found from the first on come in order. */
-static bool next_complete(weir_op *op, wi_notification *out)
-{
-    uint32_t end = op->notification_first + op->notification_count;
-    for (uint32_t i = op->notification_first; i < end; i++) {
-        if (complete(op, &op->notifications[i].time)) {
-            *out = op->notifications[i];
-            remove_notification(op, i);
-            return true;
-        }
-        if (op->scope->dims == 1)
-            return false;
-    }
-    return false;
-}
-
-/* While notifications are to come, the worker is to be woken when an input's frontier moves. */
-static void watch_inputs(weir_op *op, int change)
-{
-    for (uint32_t i = 0; i < op->input_count; i++)
-        wi_flow_watch(op->flow, op->inputs[i]->loc, change);
-}
-
 /* A stateless operator holds nothing: if it tries to, the execution is being stopped. */
-static void count_output(weir_op *op, uint32_t output, const weir_time *time, int64_t delta)
+void wi_op_count(weir_op *op, uint32_t output, const weir_time *time, int64_t delta)
 {
     if (!op->logic->stateless)
         wi_flow_count(op->flow, op->outputs[output]->loc, time, delta);
-}
-
-static void count_outputs(weir_op *op, const wi_notification *asked, int64_t delta)
-{
-    for (uint32_t i = 0; i < op->output_count; i++)
-        if (has(asked->outputs, i))
-            count_output(op, i, &asked->time, delta);
-}
-
-static void notify_complete(weir_op *op)
-{
-    wi_notification due;
-    while (op->notification_count && next_complete(op, &due)) {
-        if (!op->notification_count)
-            watch_inputs(op, -1);
-        begin_call(op, UINT32_MAX, &due.time);
-        op->allowed_outputs = due.outputs;
-        op->logic->notify(op, &due.time, due.state);
-        wi_op_end_call(op);
-        count_outputs(op, &due, -1);
-        wi_free(due.state);
-    }
-}
-
-/* Where a notification at `time` stands, or would stand. Later than all others is likely. */
-static uint32_t notification_place(const weir_op *op, const weir_time *time)
-{
-    uint32_t low = op->notification_first, high = low + op->notification_count;
-    if (low < high && weir_time_compare(&op->notifications[high - 1].time, time) < 0)
-        return high;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (weir_time_compare(&op->notifications[middle].time, time) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Room for one more at `at`, which may move with all others. */
-static wi_notification *insert_notification(weir_op *op, uint32_t at)
-{
-    uint32_t first = op->notification_first, count = op->notification_count;
-    if (first + count == op->notification_capacity && first > count) {
-        memmove(op->notifications, &op->notifications[first], count * sizeof *op->notifications);
-        op->notification_first = 0;
-        at -= first;
-        first = 0;
-    }
-    wi_grow(&op->notifications, &op->notification_capacity, first + count + 1,
-            sizeof *op->notifications);
-    memmove(&op->notifications[at + 1], &op->notifications[at],
-            (first + count - at) * sizeof *op->notifications);
-    op->notification_count++;
-    return &op->notifications[at];
-}
-
-/* The outputs on which a notification at `time` may hold a capability. */
-static uint64_t allowed_outputs(weir_op *op, const weir_time *time)
-{
-    uint64_t outputs = 0;
-    for (uint32_t i = 0; i < op->output_count && i < 64; i++)
-        if (allowed(op, i, time))
-            outputs |= UINT64_C(1) << i;
-    return outputs;
-}
-
-void *weir_notify_state(weir_op *op, const weir_time *time, size_t bytes)
-{
-    uint32_t at = notification_place(op, time);
-    if (at < op->notification_first + op->notification_count &&
-        weir_time_eq(&op->notifications[at].time, time)) {
-        wi_notification *asked = &op->notifications[at];
-        if (bytes && !asked->state)
-            asked->state = wi_calloc(1, bytes);
-        return asked->state;
-    }
-    uint64_t outputs = allowed_outputs(op, time);
-    if (op->output_count && !outputs)
-        refuse(op, "asks for a notification with", 0, time);
-    if (!op->logic->notify)
-        weir_op_stop(op, "asks for a notification but has no `notify` callback");
-    wi_notification *asked = insert_notification(op, at);
-    *asked = (wi_notification){*time, bytes ? wi_calloc(1, bytes) : NULL, outputs};
-    count_outputs(op, asked, 1);
-    if (op->notification_count == 1)
-        watch_inputs(op, 1);
-    op->moved = true; /* it may be complete already */
-    wi_flow_activate(op->flow, op->index);
-    return asked->state;
-}
-
-void weir_notify_at(weir_op *op, const weir_time *time)
-{
-    weir_notify_state(op, time, 0);
 }
 
 /* ---- running ---------------------------------------------------------------------------- */
@@ -316,9 +172,9 @@ void wi_op_run(weir_op *op, uint32_t budget)
     if (op->moved) {
         op->moved = false;
         if (op->notification_count && op->logic->notify)
-            notify_complete(op);
+            wi_op_notify(op);
         if (op->logic->frontier) {
-            begin_call(op, UINT32_MAX, NULL);
+            wi_op_begin_call(op, UINT32_MAX, NULL);
             op->logic->frontier(op);
             wi_op_end_call(op);
         }
@@ -327,7 +183,7 @@ void wi_op_run(weir_op *op, uint32_t budget)
         wi_flow_activate(op->flow, op->index);
     } else if (op->want_run) {
         op->want_run = false;
-        begin_call(op, UINT32_MAX, NULL);
+        wi_op_begin_call(op, UINT32_MAX, NULL);
         op->logic->run(op);
         wi_op_end_call(op);
     }
@@ -337,7 +193,7 @@ void wi_op_start(weir_op *op)
 {
     static const weir_time first;
     if (op->logic->start) {
-        begin_call(op, UINT32_MAX, op->logic->source ? &first : NULL);
+        wi_op_begin_call(op, UINT32_MAX, op->logic->source ? &first : NULL);
         op->logic->start(op);
         wi_op_end_call(op);
     }
@@ -365,9 +221,9 @@ weir_capability *weir_retain(weir_op *op, uint32_t output, const weir_time *time
     check_output(op, output);
     if (op->logic->stateless)
         weir_op_stop(op, "retains a capability, which a stateless operator promised not to do");
-    else if (!allowed(op, output, time))
-        refuse(op, "retains a capability on", output, time);
-    count_output(op, output, time, 1);
+    else if (!wi_op_allows(op, output, time))
+        wi_op_refuse(op, "retains a capability on", output, time);
+    wi_op_count(op, output, time, 1);
     return new_capability(op, output, time);
 }
 
@@ -392,7 +248,7 @@ weir_capability *weir_capability_delay(const weir_capability *capability, const 
 {
     weir_op *op = capability->op;
     const weir_time *at = check_later(capability, time, "delays") ? time : &capability->time;
-    count_output(op, capability->output, at, 1);
+    wi_op_count(op, capability->output, at, 1);
     return new_capability(op, capability->output, at);
 }
 
@@ -400,8 +256,8 @@ void weir_capability_downgrade(weir_capability *capability, const weir_time *tim
 {
     if (!check_later(capability, time, "downgrades"))
         return;
-    count_output(capability->op, capability->output, time, 1);
-    count_output(capability->op, capability->output, &capability->time, -1);
+    wi_op_count(capability->op, capability->output, time, 1);
+    wi_op_count(capability->op, capability->output, &capability->time, -1);
     capability->time = *time;
 }
 
@@ -410,7 +266,7 @@ void weir_capability_drop(weir_capability *capability)
     if (!capability)
         return;
     weir_op *op = capability->op;
-    count_output(op, capability->output, &capability->time, -1);
+    wi_op_count(op, capability->output, &capability->time, -1);
     if (capability->previous)
         capability->previous->next = capability->next;
     else
@@ -430,7 +286,7 @@ weir_capability *weir_op_first_capability(weir_op *op, uint32_t output)
                      !op->logic->source   ? "but is not declared a source"
                      : port->first_taken ? "twice"
                                          : "outside of `start`");
-        count_output(op, output, &first, 1);
+        wi_op_count(op, output, &first, 1);
     }
     port->first_taken = true;
     return new_capability(op, output, &first);
@@ -458,8 +314,8 @@ weir_out *weir_send_at(weir_op *op, uint32_t output, const weir_time *time)
         }
         wi_output_send(port, wi_out_seal(&port->out));
     }
-    if (!allowed(op, output, time))
-        refuse(op, "sends on", output, time);
+    if (!wi_op_allows(op, output, time))
+        wi_op_refuse(op, "sends on", output, time);
     wi_output_open(port, time);
     return &port->out;
 }
@@ -483,8 +339,8 @@ static bool may_send(weir_op *op, uint32_t output, const weir_batch *batch)
                      batch->type->name, output, type->name);
         return false;
     }
-    if (!allowed(op, output, &batch->time)) {
-        refuse(op, "sends a batch on", output, &batch->time);
+    if (!wi_op_allows(op, output, &batch->time)) {
+        wi_op_refuse(op, "sends a batch on", output, &batch->time);
         return false;
     }
     return true;
@@ -578,7 +434,7 @@ void weir_activate_after(weir_op *op, uint64_t delay_ns)
     wi_worker_timer(worker, due, op->flow->number, op->index);
 }
 
-/* ---- refusing rows, stopping ------------------------------------------------------------ */
+/* ---- stopping ------------------------------------------------------------ */
 
 void weir_op_stop(weir_op *op, const char *format, ...)
 {
@@ -591,49 +447,4 @@ void weir_op_stop(weir_op *op, const char *format, ...)
     weir_stop(op->flow->worker, "dataflow `%s`, operator %u `%s`: %s", op->flow->root.name,
               op->index, op->name, what ? what : format);
     free(what);
-}
-
-void weir_reject(weir_op *op, const weir_type *type, const void *row, const char *format, ...)
-{
-    char *reason;
-    va_list args;
-    va_start(args, format);
-    if (vasprintf(&reason, format, args) < 0)
-        reason = NULL;
-    va_end(args);
-    size_t length = 0;
-    char *text = row && type ? weir_row_text(type, row, &length) : NULL;
-    op->rejected++;
-    if (op->reject_policy == WEIR_REJECT_FAIL) {
-        weir_op_stop(op, "rejects a row: %s%s%s; weir_on_reject and weir_rejects say what else "
-                         "to do with such rows",
-                     reason ? reason : format, text ? ": " : "", text ? text : "");
-    } else if (op->reject_policy == WEIR_REJECT_KEEP && op->reject_output != UINT32_MAX) {
-        wi_output_port *port = op->outputs[op->reject_output];
-        weir_out *out = port->opened ? &port->out : NULL;
-        if (!out && op->allows)
-            out = weir_send_at(op, op->reject_output, &op->allowed);
-        else if (!out)
-            for (weir_capability *c = op->capabilities; c && !out; c = c->next)
-                if (c->output == op->reject_output)
-                    out = weir_send_at(op, op->reject_output, &c->time);
-        if (out) {
-            weir_rejected rejected = {
-                .operator_name = weir_text_c(op->name),
-                .row = weir_text_of(text ? text : "", (uint32_t)length),
-                .reason = weir_text_c(reason ? reason : format),
-            };
-            weir_out_row(out, &rejected);
-        } else {
-            weir_op_stop(op, "rejects a row where it has no time to send it at: %s",
-                         reason ? reason : format);
-        }
-    }
-    free(text);
-    free(reason);
-}
-
-uint64_t weir_op_rejected(const weir_op *op)
-{
-    return op->rejected;
 }

@@ -325,7 +325,19 @@ char *wi_dims_describe(const wi_flow *flow);
 void wi_op_take(weir_op *op, uint32_t input, weir_batch *batch);
 void wi_op_run(weir_op *op, uint32_t budget);
 void wi_op_start(weir_op *op);
+/* A callback begins: `time` NULL if it allows nothing; `input` UINT32_MAX if it is not about
+ * a batch. */
+void wi_op_begin_call(weir_op *op, uint32_t input, const weir_time *time);
 void wi_op_end_call(weir_op *op);
+/* Whether the call in progress or a capability allows the output to send at the time, and
+ * stopping the execution because it does not. */
+bool wi_op_allows(const weir_op *op, uint32_t output, const weir_time *time);
+void wi_op_refuse(weir_op *op, const char *what, uint32_t output, const weir_time *time);
+void wi_op_count(weir_op *op, uint32_t output, const weir_time *time, int64_t delta);
+/* Whether the output is one of a set that was written as bits. */
+bool wi_has_output(uint64_t outputs, uint32_t output);
+/* notify.c: delivers what is complete. */
+void wi_op_notify(weir_op *op);
 void wi_output_open(wi_output_port *port, const weir_time *time);
 
 /* channel.c */
