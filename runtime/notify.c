@@ -65,8 +65,9 @@ static void count_outputs(weir_op *op, const wi_notification *asked, int64_t del
 
 void wi_op_notify(weir_op *op)
 {
+    const wi_process *process = op->flow->worker->process;
     wi_notification due;
-    while (op->notification_count && next_complete(op, &due)) {
+    while (op->notification_count && !wi_stopping(process) && next_complete(op, &due)) {
         if (!op->notification_count)
             watch_inputs(op, -1);
         wi_op_begin_call(op, UINT32_MAX, &due.time);

@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 
-/* ---- ways to run ---------------------------------------------------------------------- */
+/* ---- ways to run ------------------------------------------------------------------------ */
 
 const weir_config test_ways[TEST_WAYS] = {
     {.workers = 1},
@@ -126,7 +126,7 @@ bool test_sanitized(void)
 #endif
 }
 
-/* ---- notes ---------------------------------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------------------------ */
 
 void test_note(test_notes *notes, const char *format, ...)
 {
@@ -175,7 +175,7 @@ const char *test_notes_sorted(test_notes *notes)
     return test_notes_text(notes);
 }
 
-/* ---- child processes ------------------------------------------------------------------ */
+/* ---- child processes -------------------------------------------------------------------- */
 
 static char *read_all(FILE *from)
 {
@@ -217,7 +217,7 @@ void test_child_free(test_child *child)
     free(child->err);
 }
 
-/* ---- suites ---------------------------------------------------------------------------- */
+/* ---- suites ----------------------------------------------------------------------------- */
 
 int test_main(const char *name, TCase *cases)
 {

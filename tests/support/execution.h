@@ -12,7 +12,7 @@
 #define NUM(F) F(u64, value)
 WEIR_ROW(num, NUM)
 
-/* ---- ways to run ---------------------------------------------------------------------- */
+/* ---- ways to run ------------------------------------------------------------------------ */
 
 /* 1, 2 and 4 workers, as threads and deterministically with several seeds: for
  * tcase_add_loop_test(cases, test, 0, TEST_WAYS) and config = &test_ways[_i]. */
@@ -41,7 +41,7 @@ void test_sleep_ms(unsigned ms);
 /* Whether a sanitizer watches (everything is slow, and memory cannot be limited). */
 bool test_sanitized(void);
 
-/* ---- notes ---------------------------------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------------------------ */
 
 /* Lines of text written by any thread. */
 typedef struct test_notes {
@@ -58,7 +58,7 @@ void test_note(test_notes *notes, const char *format, ...) WEIR_PRINTF(2, 3);
 const char *test_notes_text(test_notes *notes);
 const char *test_notes_sorted(test_notes *notes);
 
-/* ---- child processes ------------------------------------------------------------------ */
+/* ---- child processes -------------------------------------------------------------------- */
 
 typedef struct test_child {
     int code;   /* exit status, or 128 + the signal that ended it */
@@ -70,7 +70,7 @@ typedef struct test_child {
 test_child test_child_run(int (*body)(void *arg), void *arg);
 void test_child_free(test_child *child);
 
-/* ---- suites ---------------------------------------------------------------------------- */
+/* ---- suites ----------------------------------------------------------------------------- */
 
 /* Runs the cases as a program; the exit status for main. */
 int test_main(const char *name, TCase *cases);

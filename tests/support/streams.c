@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-/* ---- lists ---------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------ */
 
 void test_list_init(test_list *list, int dims)
 {
@@ -96,7 +96,7 @@ weir_stream test_watch(weir_stream in, test_list *list)
     return weir_inspect_batch(in, list_batch, list);
 }
 
-/* ---- flows ---------------------------------------------------------------------------- */
+/* ---- flows ------------------------------------------------------------------------------ */
 
 static void feed(weir_input *input, const test_flow *test, uint32_t index, uint32_t workers)
 {

@@ -7,7 +7,7 @@
 #include "tests/support/execution.h"
 #include "tests/support/streams.h"
 
-/* ---- an operator that does what its rows say ------------------------------------------------ */
+/* ---- an operator that does what its rows say -------------------------------------------- */
 
 enum { RETAIN = 1000, DROP = 2000, DOWNGRADE = 3000, DELAY = 4000, SEND = 5000 };
 
@@ -156,7 +156,7 @@ START_TEST(what_is_kept_goes_with_the_operator)
 }
 END_TEST
 
-/* ---- several inputs and outputs ----------------------------------------------------------------- */
+/* ---- several inputs and outputs --------------------------------------------------------- */
 
 /* Input i goes to output i; rows of 100 and more are kept until the input is at that epoch. */
 static void cross_batch(weir_op *op, uint32_t input, const weir_batch *batch)
@@ -231,7 +231,7 @@ START_TEST(an_output_waits_for_the_inputs_that_reach_it)
 }
 END_TEST
 
-/* ---- declared summaries --------------------------------------------------------------------------- */
+/* ---- declared summaries ----------------------------------------------------------------- */
 
 static void later_batch(weir_op *op, uint32_t input, const weir_batch *batch)
 {
@@ -300,7 +300,7 @@ START_TEST(frontiers_follow_declared_summaries)
 }
 END_TEST
 
-/* ---- sources --------------------------------------------------------------------------------------- */
+/* ---- sources ---------------------------------------------------------------------------- */
 
 static void take_second(weir_op *op)
 {
@@ -347,7 +347,7 @@ START_TEST(a_source_begins_with_a_capability_on_each_output)
 }
 END_TEST
 
-/* ---- what goes out, in which order and with which times ------------------------------------------------ */
+/* ---- what goes out, in which order and with which times --------------------------------- */
 
 static void mix_sends(weir_op *op, uint32_t input, const weir_batch *batch)
 {
@@ -405,7 +405,7 @@ START_TEST(rows_go_out_in_the_order_they_were_sent)
 }
 END_TEST
 
-/* ---- rejected rows ---------------------------------------------------------------------------------------- */
+/* ---- rejected rows ---------------------------------------------------------------------- */
 
 typedef struct rejecting {
     weir_operator logic;

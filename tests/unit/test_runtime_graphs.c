@@ -29,7 +29,7 @@ static void pass_on(weir_op *op, uint32_t input, const weir_batch *batch)
 static const weir_operator queued = {.name = "pass", .batch = pass_on};
 static const weir_operator direct = {.name = "pass", .stateless = true, .batch = pass_on};
 
-/* ---- differing between workers --------------------------------------------------------------- */
+/* ---- differing between workers ---------------------------------------------------------- */
 
 typedef struct difference {
     /* Builds on input rows; `other` on the last worker. */
@@ -166,7 +166,7 @@ START_TEST(a_difference_is_told_in_these_words)
 }
 END_TEST
 
-/* ---- dataflows that differ -------------------------------------------------------------------- */
+/* ---- dataflows that differ -------------------------------------------------------------- */
 
 static void build_named(weir_worker *worker, const char *name, uint32_t dims)
 {
@@ -234,7 +234,7 @@ START_TEST(dataflows_that_differ_between_workers)
 }
 END_TEST
 
-/* ---- errors on one worker only, and the same one on all --------------------------------------- */
+/* ---- errors on one worker only, and the same one on all --------------------------------- */
 
 static void fail_on_last(weir_worker *worker, void *arg)
 {
@@ -277,7 +277,7 @@ START_TEST(a_cycle_that_does_not_advance_is_named_by_all)
 }
 END_TEST
 
-/* ---- what does not fit together ------------------------------------------------------------------ */
+/* ---- what does not fit together --------------------------------------------------------- */
 
 typedef struct misfit {
     void (*build)(weir_dataflow *flow, weir_stream nums, weir_stream words, weir_stream elsewhere);
@@ -405,7 +405,7 @@ START_TEST(what_does_not_fit_together)
 }
 END_TEST
 
-/* ---- too late ------------------------------------------------------------------------------------ */
+/* ---- too late --------------------------------------------------------------------------- */
 
 static void build_too_late(weir_worker *worker, void *arg)
 {

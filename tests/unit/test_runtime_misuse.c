@@ -73,7 +73,7 @@ static void run_misuse(weir_worker *worker, void *arg)
     weir_run(worker);
 }
 
-/* ---- sending ------------------------------------------------------------------------------ */
+/* ---- sending ---------------------------------------------------------------------------- */
 
 static void send_early(weir_op *op, uint32_t input, const weir_batch *batch)
 {
@@ -168,7 +168,7 @@ static const misuse sending[] = {
     {.logic = {.name = "mixer", .batch = send_other_rows}, .parts = {"`mixer`", "`word`", "`num`"}},
 };
 
-/* ---- capabilities -------------------------------------------------------------------------- */
+/* ---- capabilities ----------------------------------------------------------------------- */
 
 static void retain_early(weir_op *op, uint32_t input, const weir_batch *batch)
 {
@@ -255,7 +255,7 @@ static const misuse capabilities[] = {
      .source = true},
 };
 
-/* ---- notifications, rejects ------------------------------------------------------------------ */
+/* ---- notifications, rejects ------------------------------------------------------------- */
 
 static void notify_early(weir_op *op, uint32_t input, const weir_batch *batch)
 {
@@ -300,7 +300,7 @@ static const misuse others[] = {
      .parts = {"worker 0: ", "dataflow `misused`, operator 2 `quitter`: met 1 rows at 5"}},
 };
 
-/* ---- declarations that cannot be ------------------------------------------------------------- */
+/* ---- declarations that cannot be -------------------------------------------------------- */
 
 static void nothing(weir_op *op)
 {
@@ -348,7 +348,7 @@ START_TEST(declarations_that_contradict_themselves)
 }
 END_TEST
 
-/* ---- what no error could be given for: the process says what and ends ---------------------------- */
+/* ---- what no error could be given for: the process says what and ends ------------------- */
 
 static void step_itself(weir_op *op, uint32_t input, const weir_batch *batch)
 {

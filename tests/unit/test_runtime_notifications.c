@@ -13,7 +13,7 @@ static const char *time_text(const weir_op *op, const weir_time *time)
     return weir_time_text(time, weir_op_output_dims(op, 0), text);
 }
 
-/* ---- an operator that asks for each time it sees, and checks what it is promised -------------- */
+/* ---- an operator that asks for each time it sees, and checks what it is promised -------- */
 
 typedef struct careful {
     weir_time notified[256];
@@ -59,7 +59,7 @@ static const weir_operator sums = {.name = "sums",
                                    .batch = careful_batch,
                                    .notify = careful_notify};
 
-/* ---- in order ------------------------------------------------------------------------------------- */
+/* ---- in order --------------------------------------------------------------------------- */
 
 typedef struct ordered {
     test_list out;
@@ -111,7 +111,7 @@ START_TEST(times_are_notified_in_order)
 }
 END_TEST
 
-/* ---- of two dimensions ------------------------------------------------------------------------------- */
+/* ---- of two dimensions ------------------------------------------------------------------ */
 
 typedef struct planar {
     test_notes notes;
@@ -192,7 +192,7 @@ START_TEST(incomparable_times_are_notified_when_each_is_complete)
 }
 END_TEST
 
-/* ---- in a loop ----------------------------------------------------------------------------------------- */
+/* ---- in a loop -------------------------------------------------------------------------- */
 
 WEIR_FILTER_MAP(count_down, num, num)
 {
@@ -236,7 +236,7 @@ START_TEST(rounds_are_notified_one_by_one)
 }
 END_TEST
 
-/* ---- asked for late, again, in between -------------------------------------------------------------------- */
+/* ---- asked for late, again, in between -------------------------------------------------- */
 
 typedef struct late {
     weir_capability *held;
@@ -343,7 +343,7 @@ START_TEST(asking_again_and_again_does_not_lose_a_stop)
 }
 END_TEST
 
-/* ---- states of times that never come ------------------------------------------------------------------------ */
+/* ---- states of times that never come ---------------------------------------------------- */
 
 static _Atomic(int) discarded, stopped;
 
@@ -407,7 +407,7 @@ START_TEST(states_of_times_that_never_come_are_discarded)
 }
 END_TEST
 
-/* ---- the ends ---------------------------------------------------------------------------------------------------- */
+/* ---- the ends --------------------------------------------------------------------------- */
 
 typedef struct ends {
     test_list out;
@@ -459,7 +459,7 @@ START_TEST(the_last_time_is_complete_when_the_input_is_closed)
 }
 END_TEST
 
-/* ---- several inputs, and none ------------------------------------------------------------------------------------- */
+/* ---- several inputs, and none ----------------------------------------------------------- */
 
 static void both_batch(weir_op *op, uint32_t input, const weir_batch *batch)
 {
