@@ -174,7 +174,7 @@ bool weir_dataflow_end_or_stop(weir_dataflow *root)
 
 bool weir_dataflow_done(const weir_dataflow *root)
 {
-    return root->flow->shared && wi_shared_done(root->flow->shared);
+    return root->flow->shared && wi_flow_done(root->flow);
 }
 
 /* ---- stepping --------------------------------------------------------------------------- */
@@ -221,8 +221,8 @@ void wi_flow_flush(wi_flow *flow)
 
 static void check_drop(wi_flow *flow)
 {
-    uint32_t by;
-    if (!wi_shared_dropped(flow->shared, &by))
+    uint32_t dropped = atomic_load_explicit(&flow->notice->dropped, memory_order_relaxed);
+    if (!dropped)
         return;
     uint64_t now = wi_clock_ns(flow->worker->process);
     if (!flow->dropped_seen_ns)
@@ -231,7 +231,7 @@ static void check_drop(wi_flow *flow)
         weir_stop(flow->worker,
                   "dataflow `%s` was dropped by worker %u before it was complete, but worker %u "
                   "still runs it; call weir_dataflow_drop on every worker",
-                  flow->root.name, by, flow->worker->index);
+                  flow->root.name, dropped - 1, flow->worker->index);
 }
 
 bool wi_flow_step(wi_flow *flow)

@@ -60,7 +60,7 @@ static void publish_one(wi_cell *cell, const weir_antichain *frontier)
 
 void wi_publish(wi_shared *shared, const wi_loc *moved, uint32_t count)
 {
-    uint64_t head = atomic_load_explicit(&shared->log_head, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&shared->notice.log_head, memory_order_relaxed);
     for (uint32_t i = 0; i < count; i++) {
         wi_loc loc = moved[i];
         const weir_antichain *frontier = wi_tracker_frontier(shared->tracker, loc);
@@ -70,9 +70,9 @@ void wi_publish(wi_shared *shared, const wi_loc *moved, uint32_t count)
             publish_chain(&shared->cells[loc], frontier);
         atomic_store_explicit(&shared->log[head++ % WI_LOG_SLOTS], loc, memory_order_relaxed);
         if (i % (WI_LOG_SLOTS / 2) == WI_LOG_SLOTS / 2 - 1)
-            atomic_store_explicit(&shared->log_head, head, memory_order_release);
+            atomic_store_explicit(&shared->notice.log_head, head, memory_order_release);
     }
-    atomic_store_explicit(&shared->log_head, head, memory_order_release);
+    atomic_store_explicit(&shared->notice.log_head, head, memory_order_release);
 }
 
 bool wi_publish_concerns(const wi_shared *shared, uint32_t worker, const wi_loc *moved,
@@ -99,17 +99,12 @@ void wi_flow_watch(wi_flow *flow, wi_loc loc, int change)
     atomic_store_explicit(&shared->watch[at], before == 0, memory_order_relaxed);
 }
 
-bool wi_shared_moved(const wi_flow *flow)
-{
-    return atomic_load_explicit(&flow->shared->log_head, memory_order_acquire) != flow->log_seen;
-}
-
 /* The log is a ring that its writer never waits for: a reader that finds itself lapped
  * takes every location for moved. */
 bool wi_shared_log_read(wi_flow *flow, void (*moved)(wi_flow *flow, wi_loc loc))
 {
     wi_shared *shared = flow->shared;
-    uint64_t head = atomic_load_explicit(&shared->log_head, memory_order_acquire);
+    uint64_t head = atomic_load_explicit(&shared->notice.log_head, memory_order_acquire);
     uint64_t seen = flow->log_seen;
     if (head == seen)
         return false;
@@ -118,7 +113,7 @@ bool wi_shared_log_read(wi_flow *flow, void (*moved)(wi_flow *flow, wi_loc loc))
             moved(flow, atomic_load_explicit(&shared->log[seen % WI_LOG_SLOTS],
                                              memory_order_relaxed));
     atomic_thread_fence(memory_order_acquire);
-    uint64_t now = atomic_load_explicit(&shared->log_head, memory_order_relaxed);
+    uint64_t now = atomic_load_explicit(&shared->notice.log_head, memory_order_relaxed);
     if (now - flow->log_seen > WI_LOG_SLOTS / 2)
         for (wi_loc loc = 0; loc < shared->locs; loc++)
             moved(flow, loc);

@@ -165,6 +165,14 @@ typedef struct wi_closer {
     void *arg;
 } wi_closer;
 
+/* What workers look at in every step, on a line of its own. Written by the holder of the
+ * tracker's lock, and `dropped` by the worker that drops the dataflow; read by all. */
+typedef struct wi_notice {
+    _Alignas(64) _Atomic(uint64_t) log_head; /* frontiers that have moved so far (release) */
+    _Atomic(bool) done;                      /* every time is complete (release) */
+    _Atomic(uint32_t) dropped;               /* 1 + who dropped it first; 0: nobody */
+} wi_notice;
+
 struct wi_flow {
     weir_scope root;
     weir_worker *worker;
@@ -175,6 +183,7 @@ struct wi_flow {
     weir_err *error; /* the first one while building */
     bool running;
     wi_shared *shared;
+    const wi_notice *notice; /* of `shared` */
     weir_op **ops;
     uint32_t op_count, op_capacity;
     uint64_t *active; /* a bit for each operator that has something to do */
@@ -297,6 +306,25 @@ void wi_flow_deliver(wi_flow *flow, uint32_t op, uint32_t input, weir_batch *bat
 void wi_flow_closer(wi_flow *flow, wi_closer closer);
 void wi_flow_forget_closer(wi_flow *flow, void *arg);
 
+/* Whether frontiers have moved since this worker looked at the log. */
+static inline bool wi_flow_moved(const wi_flow *flow)
+{
+    return atomic_load_explicit(&flow->notice->log_head, memory_order_acquire) != flow->log_seen;
+}
+
+/* Whether every time is complete, on all workers. */
+static inline bool wi_flow_done(const wi_flow *flow)
+{
+    return atomic_load_explicit(&flow->notice->done, memory_order_acquire);
+}
+
+/* Whether a step would do nothing. */
+static inline bool wi_flow_quiet(const wi_flow *flow)
+{
+    return !flow->any_active && !flow->dirty && !flow->changes->count && !wi_flow_moved(flow) &&
+           !atomic_load_explicit(&flow->notice->dropped, memory_order_relaxed);
+}
+
 static inline void wi_flow_activate(wi_flow *flow, uint32_t op)
 {
     flow->active[op / 64] |= UINT64_C(1) << op % 64;
@@ -352,13 +380,10 @@ const wi_tracker *wi_shared_join(wi_flow *flow, weir_err **err_out);
 void wi_shared_failed(weir_worker *worker, uint32_t number, const char *name,
                       const weir_err *why);
 bool wi_shared_post(wi_flow *flow);
-bool wi_shared_done(const wi_shared *shared);
-bool wi_shared_moved(const wi_flow *flow);
 /* The worker's function has returned: it will build no more dataflows. */
 void wi_shared_returned(weir_worker *worker);
 void wi_shared_leave(wi_flow *flow);
 void wi_shared_free(wi_shared *shared);
-bool wi_shared_dropped(const wi_shared *shared, uint32_t *by_out);
 
 /* frontiers.c: what a tracker has published. Any worker may read at any time. */
 /* One more (+1), one less (-1) reason why this worker wants to be woken when the location's

@@ -197,7 +197,7 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
     for (wi_loc loc = 0; loc < shared->locs; loc++)
         if (shared->dims[loc] == 1 && !wi_tracker_frontier(tracker, loc)->count)
             wi_publish(shared, &loc, 1);
-    atomic_store_explicit(&shared->done, wi_tracker_idle(tracker), memory_order_release);
+    atomic_store_explicit(&shared->notice.done, wi_tracker_idle(tracker), memory_order_release);
 }
 
 static bool try_lock(wi_shared *shared);
@@ -273,6 +273,7 @@ const wi_tracker *wi_shared_join(wi_flow *flow, weir_err **err_out)
         shared->members++;
         shared->joined++;
         flow->shared = shared;
+        flow->notice = &shared->notice;
         number_nodes(flow);
     }
     pthread_mutex_unlock(&process->lock);
@@ -321,9 +322,9 @@ void wi_shared_leave(wi_flow *flow)
 {
     wi_shared *shared = flow->shared;
     empty_slot(flow);
-    if (!wi_shared_done(shared)) {
+    if (!wi_flow_done(flow)) {
         uint32_t none = 0;
-        atomic_compare_exchange_strong(&shared->dropped, &none, flow->worker->index + 1);
+        atomic_compare_exchange_strong(&shared->notice.dropped, &none, flow->worker->index + 1);
         wi_wake_all(shared->process); /* who sleeps on it must find out */
     }
     pthread_mutex_lock(&shared->process->lock);
@@ -352,14 +353,6 @@ void wi_shared_free(wi_shared *shared)
     wi_free(shared->dims);
     wi_free(shared->name);
     wi_free(shared);
-}
-
-bool wi_shared_dropped(const wi_shared *shared, uint32_t *by_out)
-{
-    uint32_t dropped = atomic_load_explicit(&shared->dropped, memory_order_relaxed);
-    if (dropped)
-        *by_out = dropped - 1;
-    return dropped != 0;
 }
 
 /* ---- posting ---------------------------------------------------------------------------- */
@@ -425,7 +418,7 @@ static void work_as_holder(wi_shared *shared)
     wi_publish(shared, moved, count);
     bool done = wi_tracker_idle(shared->tracker);
     if (done) {
-        atomic_store_explicit(&shared->done, true, memory_order_release);
+        atomic_store_explicit(&shared->notice.done, true, memory_order_release);
         wi_publish(shared, moved, 1); /* who has looked in between looks again */
     }
     wake_concerned(shared, moved, count, done);
@@ -462,9 +455,4 @@ bool wi_shared_post(wi_flow *flow)
     if (try_lock(shared))
         hold(shared, NULL);
     return true;
-}
-
-bool wi_shared_done(const wi_shared *shared)
-{
-    return atomic_load_explicit(&shared->done, memory_order_acquire);
 }

@@ -36,32 +36,28 @@ struct wi_shared {
     wi_process *process;
     uint32_t number;
     char *name;
-    /* set by the first worker that builds it, constant afterwards */
-    wi_tracker *tracker;
-    uint32_t first_worker, op_count, locs;
-    char *dims_text; /* the root's dimensions */
-    char **op_texts; /* what each operator is, to compare with other workers' */
-    char **op_names;
     /* guarded by process->lock */
     uint32_t members; /* workers that have joined and not left */
     uint32_t joined;
     char *failure; /* why it could not be built; NULL: it could, so far */
-    /* the tracker: touched only by the holder of `lock` */
-    _Alignas(64) _Atomic(uint32_t) lock;
+    /* Set by the first worker that builds it, constant afterwards (what they point to is
+     * not). Workers read these all the time: nothing on their lines is written to. */
+    _Alignas(64) wi_tracker *tracker; /* touched only by the holder of `lock` */
     wi_slot *slots; /* by worker */
-    /* what it published */
-    wi_cell *cells;             /* by location (representatives are filled in) */
-    wi_loc *reps;               /* by location; constant */
-    uint8_t *dims;              /* by location; constant */
+    wi_cell *cells; /* by location (representatives are filled in) */
+    wi_loc *reps;   /* by location; constant */
+    uint8_t *dims;  /* by location; constant */
     /* whether a worker wants to be woken when a location moves: written by that worker
      * (relaxed: it looks at the log itself before it sleeps), read by the holder of the lock;
      * [worker * watch_stride + location], each worker's on cache lines of its own */
     _Atomic(uint8_t) *watch;
-    uint32_t watch_stride;
-    _Alignas(64) _Atomic(uint64_t) log_head; /* entries written so far (release) */
-    _Atomic(uint32_t) *log;     /* the last WI_LOG_SLOTS locations that moved */
-    _Atomic(bool) done;
-    _Atomic(uint32_t) dropped;  /* 1 + the worker that dropped it first; 0: none */
+    _Atomic(uint32_t) *log; /* the last WI_LOG_SLOTS locations that moved */
+    uint32_t watch_stride, locs, first_worker, op_count;
+    char *dims_text; /* the root's dimensions */
+    char **op_texts; /* what each operator is, to compare with other workers' */
+    char **op_names;
+    _Alignas(64) _Atomic(uint32_t) lock; /* of the tracker and of publishing */
+    wi_notice notice;
 };
 
 /* frontiers.c; by the holder of the lock */

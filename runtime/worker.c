@@ -303,7 +303,7 @@ static bool take_timers(weir_worker *worker)
 static bool any_live(const weir_worker *worker)
 {
     for (uint32_t i = worker->flow_count; i-- > 0;)
-        if (!wi_shared_done(worker->flows[i]->shared) || wi_shared_moved(worker->flows[i]))
+        if (!wi_flow_done(worker->flows[i]) || wi_flow_moved(worker->flows[i]))
             return true;
     return false;
 }
@@ -317,7 +317,8 @@ bool wi_worker_step(weir_worker *worker)
     if (process->workers > 1)
         did |= take_rings(worker);
     for (uint32_t i = 0; i < worker->flow_count; i++)
-        did |= wi_flow_step(worker->flows[i]);
+        if (!wi_flow_quiet(worker->flows[i]))
+            did |= wi_flow_step(worker->flows[i]);
     if (process->workers > 1)
         wake_receivers(worker);
     wi_tsan_release_quiescent();
@@ -376,10 +377,9 @@ bool wi_worker_may_sleep(weir_worker *worker, uint64_t *until_ns_out)
     bool dropped = false;
     for (uint32_t i = 0; i < worker->flow_count; i++) {
         wi_flow *flow = worker->flows[i];
-        uint32_t by;
-        if (flow->any_active || flow->changes->nonzero || flow->dirty || wi_shared_moved(flow))
+        if (flow->any_active || flow->changes->nonzero || flow->dirty || wi_flow_moved(flow))
             return false;
-        dropped |= wi_shared_dropped(flow->shared, &by);
+        dropped |= atomic_load_explicit(&flow->notice->dropped, memory_order_relaxed) != 0;
     }
     uint64_t until = worker->timer_count ? worker->timers[0].due_ns : UINT64_MAX;
     if (dropped) { /* look again whether a peer's drop is still not followed here */

@@ -118,23 +118,32 @@ weir_stream weir_union(weir_scope *scope, const weir_stream *streams, uint32_t c
 
 /* ---- back ------------------------------------------------------------------------------- */
 
+/* False, and the execution stops, if there is no later time. */
+static bool carry(weir_op *op, weir_time *time)
+{
+    weir_time later;
+    if (weir_summary_apply_checked(&op->step, time, &later)) {
+        *time = later;
+        return true;
+    }
+    char text[WEIR_TIME_TEXT_BYTES];
+    weir_op_stop(op, "carries a batch past the end of time: it is at %s already",
+                 weir_time_text(time, op->scope->dims, text));
+    return false;
+}
+
 /* Queues its batches, which breaks the cycle of calls. */
 static void take_feedback(weir_op *op, uint32_t input, weir_batch *batch)
 {
     (void)input;
-    weir_time later;
-    if (!weir_summary_apply_checked(&op->step, &batch->time, &later)) {
-        char time[WEIR_TIME_TEXT_BYTES];
-        weir_op_stop(op, "carries a batch past the end of time: it is at %s already",
-                     weir_time_text(&batch->time, op->scope->dims, time));
-        weir_batch_drop(batch);
-        return;
-    }
     batch = wi_batch_own(batch);
-    batch->time = later;
-    for (uint32_t i = 0; batch->times && i < batch->count; i++)
-        batch->times[i] = weir_summary_apply(&op->step, &batch->times[i]);
-    wi_output_send(op->outputs[0], batch);
+    bool carried = carry(op, &batch->time);
+    for (uint32_t i = 0; carried && batch->times && i < batch->count; i++)
+        carried = carry(op, &batch->times[i]);
+    if (carried)
+        wi_output_send(op->outputs[0], batch);
+    else
+        weir_batch_drop(batch);
 }
 
 static const weir_operator feedback_operator = {.name = "feedback"};

@@ -144,7 +144,7 @@ void test_note(test_notes *notes, const char *format, ...)
 
 const char *test_notes_text(test_notes *notes)
 {
-    static _Thread_local char *text;
+    static char *text;
     size_t bytes;
     free(text);
     FILE *to = open_memstream(&text, &bytes);

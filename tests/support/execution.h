@@ -54,7 +54,7 @@ typedef struct test_notes {
 
 void test_note(test_notes *notes, const char *format, ...) WEIR_PRINTF(2, 3);
 /* All lines so far, joined by spaces, in the order they were written or sorted; the notes
- * are empty afterwards. Valid until the next call of this thread. */
+ * are empty afterwards. Valid until the next call. */
 const char *test_notes_text(test_notes *notes);
 const char *test_notes_sorted(test_notes *notes);
 
