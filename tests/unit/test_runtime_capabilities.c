@@ -105,29 +105,48 @@ static void play_script(const weir_config *way, const step *steps, const char *o
 
 START_TEST(a_frontier_waits_for_what_is_kept)
 {
-    static const step steps[] = {
-        {0, 0, "0"},           {1, 0, "1"},       {2, RETAIN, "2"},  {7, 0, "2"},
-        {9, SEND + 11, "2"},   {9, DROP, "9"},    {9, RETAIN + 3, "9"}, {15, 0, "12"},
-        {16, SEND + 12, "12"}, {17, DROP, "17"},  {0}};
+    static const step steps[] = {{0, 0, "0"},
+                                 {1, 0, "1"},
+                                 {2, RETAIN, "2"},
+                                 {7, 0, "2"},
+                                 {9, SEND + 11, "2"},
+                                 {9, DROP, "9"},
+                                 {9, RETAIN + 3, "9"},
+                                 {15, 0, "12"},
+                                 {16, SEND + 12, "12"},
+                                 {17, DROP, "17"},
+                                 {0}};
     play_script(&test_ways[_i], steps, "2 +1 11\n12 +1 12\n");
 }
 END_TEST
 
 START_TEST(capabilities_move_and_multiply)
 {
-    static const step steps[] = {
-        {1, RETAIN, "1"},        {9, 0, "1"},         {9, DOWNGRADE + 3, "3"}, {9, SEND + 1, "3"},
-        {9, DELAY + 5, "3"},     {9, DELAY + 3, "3"}, {9, DROP, "3"},          {9, SEND + 2, "3"},
-        {9, DOWNGRADE + 7, "3"}, {9, DROP, "3"},      {9, SEND + 3, "3"},      {9, DROP, "9"},
-        {0}};
+    static const step steps[] = {{1, RETAIN, "1"},
+                                 {9, 0, "1"},
+                                 {9, DOWNGRADE + 3, "3"},
+                                 {9, SEND + 1, "3"},
+                                 {9, DELAY + 5, "3"},
+                                 {9, DELAY + 3, "3"},
+                                 {9, DROP, "3"},
+                                 {9, SEND + 2, "3"},
+                                 {9, DOWNGRADE + 7, "3"},
+                                 {9, DROP, "3"},
+                                 {9, SEND + 3, "3"},
+                                 {9, DROP, "9"},
+                                 {0}};
     play_script(&test_ways[_i], steps, "3 +1 1\n3 +1 3\n5 +1 2\n");
 }
 END_TEST
 
 START_TEST(a_capability_may_move_to_where_it_is)
 {
-    static const step steps[] = {{4, RETAIN, "4"}, {8, DOWNGRADE + 4, "4"}, {8, DELAY + 4, "4"},
-                                 {8, DROP, "4"},   {8, SEND + 1, "4"},      {8, DROP, "8"},
+    static const step steps[] = {{4, RETAIN, "4"},
+                                 {8, DOWNGRADE + 4, "4"},
+                                 {8, DELAY + 4, "4"},
+                                 {8, DROP, "4"},
+                                 {8, SEND + 1, "4"},
+                                 {8, DROP, "8"},
                                  {0}};
     play_script(&test_ways[_i], steps, "4 +1 1\n");
 }
@@ -400,7 +419,8 @@ START_TEST(rows_go_out_in_the_order_they_were_sent)
         test_notes notes = TEST_NOTES;
         void *args[] = {&logic, &notes};
         test_run(&test_ways[_i], run_mix, args);
-        ck_assert_str_eq(test_notes_text(&notes), "1@0+1 2@2-1 3@0+1 4@0+1 5@0+1 6@2+7 7@0+1 8@2+1");
+        ck_assert_str_eq(test_notes_text(&notes),
+                         "1@0+1 2@2-1 3@0+1 4@0+1 5@0+1 6@2+7 7@0+1 8@2+1");
     }
 }
 END_TEST

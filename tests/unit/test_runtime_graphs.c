@@ -284,8 +284,8 @@ typedef struct misfit {
     const char *parts[4];
 } misfit;
 
-#define BUILD(name)                                                                            \
-    static void name(WEIR_UNUSED weir_dataflow *flow, WEIR_UNUSED weir_stream nums,            \
+#define BUILD(name)                                                                 \
+    static void name(WEIR_UNUSED weir_dataflow *flow, WEIR_UNUSED weir_stream nums, \
                      WEIR_UNUSED weir_stream words, WEIR_UNUSED weir_stream elsewhere)
 
 /* Uses a stream that came out of a mistake in all ways that look into it. */
@@ -399,9 +399,9 @@ static void build_misfit(weir_worker *worker, void *arg)
 START_TEST(what_does_not_fit_together)
 {
     const misfit *m = &misfits[_i / TEST_WAYS];
-    test_stops(&test_ways[_i % TEST_WAYS], build_misfit, (void *)m, "dataflow `misfit`: ",
-               m->parts[0], m->parts[1] ? m->parts[1] : "", m->parts[2] ? m->parts[2] : "",
-               m->parts[3], NULL);
+    test_stops(&test_ways[_i % TEST_WAYS], build_misfit, (void *)m,
+               "dataflow `misfit`: ", m->parts[0], m->parts[1] ? m->parts[1] : "",
+               m->parts[2] ? m->parts[2] : "", m->parts[3], NULL);
 }
 END_TEST
 
@@ -420,8 +420,8 @@ static void build_too_late(weir_worker *worker, void *arg)
 
 START_TEST(operators_are_not_added_to_a_finished_dataflow)
 {
-    test_stops(&test_ways[_i], build_too_late, NULL, "`finished`", "`map", "after weir_dataflow_end",
-               NULL);
+    test_stops(&test_ways[_i], build_too_late, NULL, "`finished`", "`map",
+               "after weir_dataflow_end", NULL);
 }
 END_TEST
 

@@ -23,7 +23,8 @@ WEIR_ROUTE(by_value, num)
     return in->value;
 }
 
-/* ---- inputs ----------------------------------------------------------------------------------- */
+/* ---- inputs -----------------------------------------------------------------------------------
+ */
 
 typedef struct input_test {
     void (*use)(weir_worker *worker, weir_input **input, weir_probe *probe, void *arg);
@@ -53,8 +54,8 @@ static void expect_input(const weir_config *way, input_test t, const char *expec
     test_list_fini(&t.out);
 }
 
-#define USE(name)                                                                              \
-    static void name(WEIR_UNUSED weir_worker *worker, WEIR_UNUSED weir_input **input,          \
+#define USE(name)                                                                     \
+    static void name(WEIR_UNUSED weir_worker *worker, WEIR_UNUSED weir_input **input, \
                      WEIR_UNUSED weir_probe *probe, WEIR_UNUSED void *arg)
 
 USE(close_twice)
@@ -139,7 +140,8 @@ START_TEST(rows_have_the_time_and_diff_they_are_given)
 }
 END_TEST
 
-/* ---- inputs used wrongly -------------------------------------------------------------------------- */
+/* ---- inputs used wrongly
+ * -------------------------------------------------------------------------- */
 
 USE(advance_back)
 {
@@ -276,7 +278,8 @@ START_TEST(an_input_is_not_used_before_its_dataflow_is_ended)
 }
 END_TEST
 
-/* ---- feeds -------------------------------------------------------------------------------------------- */
+/* ---- feeds
+ * -------------------------------------------------------------------------------------------- */
 
 #define FEEDS 3
 
@@ -303,8 +306,7 @@ static weir_probe *build_feeds(weir_worker *worker, feeding *f)
     weir_stream streams[FEEDS];
     weir_dataflow *flow = weir_dataflow_begin(worker, "fed");
     for (int i = 0; i < FEEDS; i++)
-        streams[i] =
-            weir_feed_new(flow, &num_type, &f->feeds[weir_worker_index(worker)][i]);
+        streams[i] = weir_feed_new(flow, &num_type, &f->feeds[weir_worker_index(worker)][i]);
     weir_stream all = weir_exchange_by(weir_concat_all(streams, FEEDS), &by_value, NULL);
     weir_probe *probe = weir_probe_new(weir_inspect_batch(all, add_rows, f));
     test_end(flow);
@@ -555,7 +557,8 @@ START_TEST(a_feed_of_a_dataflow_that_was_not_built)
 }
 END_TEST
 
-/* ---- rows of all sizes ------------------------------------------------------------------------------------ */
+/* ---- rows of all sizes
+ * ------------------------------------------------------------------------------------ */
 
 WEIR_MAP(same_word, word, word)
 {
@@ -566,9 +569,15 @@ typedef struct texts {
     test_list counts;
 } texts;
 
-static const char *const odd_texts[] = {"", "\0\0", "\0nul in front", "nul\0in the middle of it",
-                                        "\xff\xfe\xc0\x80", "\xed\xa0\x80 is no UTF-8 at all \x80",
-                                        "tab\tnewline\n", "exactly 12 b", "exactly 13 by"};
+static const char *const odd_texts[] = {"",
+                                        "\0\0",
+                                        "\0nul in front",
+                                        "nul\0in the middle of it",
+                                        "\xff\xfe\xc0\x80",
+                                        "\xed\xa0\x80 is no UTF-8 at all \x80",
+                                        "tab\tnewline\n",
+                                        "exactly 12 b",
+                                        "exactly 13 by"};
 static const uint32_t odd_lengths[] = {0, 2, 13, 21, 4, 25, 12, 12, 13};
 #define ODD_TEXTS 9
 
@@ -578,9 +587,8 @@ static void check_odd(weir_worker *worker, const weir_batch *batch, void *arg)
     for (uint32_t i = 0; i < batch->count; i++) {
         const tally *row = tally_at(batch, i);
         uint32_t at = 0;
-        while (at < ODD_TEXTS &&
-               (row->text.length != odd_lengths[at] ||
-                memcmp(weir_text_at(&row->text), odd_texts[at], odd_lengths[at])))
+        while (at < ODD_TEXTS && (row->text.length != odd_lengths[at] ||
+                                  memcmp(weir_text_at(&row->text), odd_texts[at], odd_lengths[at])))
             at++;
         if (at == ODD_TEXTS)
             weir_stop(worker, "a text of %u bytes was not there before", row->text.length);

@@ -75,7 +75,8 @@ static void expect_loop(const weir_config *way,
     test_list_fini(&l.out);
 }
 
-/* ---- one loop, and three inside one another ---------------------------------------------------- */
+/* ---- one loop, and three inside one another ----------------------------------------------------
+ */
 
 static weir_stream one_loop(weir_dataflow *flow, weir_stream in, test_list *out)
 {
@@ -156,7 +157,8 @@ START_TEST(four_coordinates)
 }
 END_TEST
 
-/* ---- several variables --------------------------------------------------------------------------- */
+/* ---- several variables
+ * --------------------------------------------------------------------------- */
 
 /* Rows change between the two as they are counted down; both see one another's rounds. */
 static weir_stream two_variables(weir_dataflow *flow, weir_stream in, test_list *out)
@@ -182,7 +184,8 @@ START_TEST(variables_depend_on_one_another)
 }
 END_TEST
 
-/* ---- feedback in a root dimension -------------------------------------------------------------------- */
+/* ---- feedback in a root dimension
+ * -------------------------------------------------------------------- */
 
 /* The sum up to an epoch is that of the epoch before and the epoch's rows; it ends after
  * epoch 4. */
@@ -206,8 +209,7 @@ static const weir_operator sum_up = {.name = "sum up", .batch = sum_batch, .noti
 static weir_stream running_sum(weir_dataflow *flow, weir_stream in, test_list *out)
 {
     weir_stream back = weir_feedback(flow, &num_type, weir_summary_add(1, 0, 1));
-    weir_stream sum =
-        weir_unary(weir_concat(in, back), WEIR_GATHER(0), &sum_up, &num_type, NULL);
+    weir_stream sum = weir_unary(weir_concat(in, back), WEIR_GATHER(0), &sum_up, &num_type, NULL);
     weir_feedback_set(back, sum);
     return test_watch(sum, out);
 }
@@ -267,7 +269,8 @@ START_TEST(feedback_along_a_second_dimension)
 }
 END_TEST
 
-/* ---- union, enter and leave over several scopes --------------------------------------------------------- */
+/* ---- union, enter and leave over several scopes
+ * --------------------------------------------------------- */
 
 static weir_stream unite(weir_dataflow *flow, weir_stream in, test_list *out)
 {
@@ -282,12 +285,12 @@ static weir_stream unite(weir_dataflow *flow, weir_stream in, test_list *out)
 START_TEST(streams_of_several_scopes_are_united)
 {
     static const uint64_t rows[] = {1, 2, 3};
-    expect_loop(&test_ways[_i], unite, rows, 3,
-                "(0, 0) +4 1\n(0, 0) +4 2\n(1, 0) +4 3\n");
+    expect_loop(&test_ways[_i], unite, rows, 3, "(0, 0) +4 1\n(0, 0) +4 2\n(1, 0) +4 3\n");
 }
 END_TEST
 
-/* ---- rows with times of their own -------------------------------------------------------------------------- */
+/* ---- rows with times of their own
+ * -------------------------------------------------------------------------- */
 
 static void spread_rows(weir_op *op, uint32_t input, const weir_batch *batch)
 {
@@ -332,7 +335,8 @@ START_TEST(rows_carry_their_times_through_a_loop)
 }
 END_TEST
 
-/* ---- the last round ------------------------------------------------------------------------------------------- */
+/* ---- the last round
+ * ------------------------------------------------------------------------------------------- */
 
 static void run_last_round(weir_worker *worker, void *arg)
 {
@@ -407,7 +411,8 @@ START_TEST(a_row_does_not_pass_the_last_round_either)
 }
 END_TEST
 
-/* ---- loops that cannot be ------------------------------------------------------------------------------------------ */
+/* ---- loops that cannot be
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct impossible {
     void (*build)(weir_dataflow *flow, weir_stream in);
@@ -593,9 +598,9 @@ static void build_impossible(weir_worker *worker, void *arg)
 START_TEST(loops_that_cannot_be)
 {
     const impossible *i = &impossibles[_i / TEST_WAYS];
-    test_stops(&test_ways[_i % TEST_WAYS], build_impossible, (void *)i, "dataflow `impossible`: ",
-               i->parts[0], i->parts[1] ? i->parts[1] : "", i->parts[2] ? i->parts[2] : "",
-               i->parts[3], NULL);
+    test_stops(&test_ways[_i % TEST_WAYS], build_impossible, (void *)i,
+               "dataflow `impossible`: ", i->parts[0], i->parts[1] ? i->parts[1] : "",
+               i->parts[2] ? i->parts[2] : "", i->parts[3], NULL);
 }
 END_TEST
 

@@ -47,8 +47,8 @@ static void run_misuse(weir_worker *worker, void *arg)
     const misuse *m = arg;
     weir_input *input;
     weir_dataflow *flow = weir_dataflow_begin(worker, "misused");
-    weir_stream rows = weir_unary(weir_input_new(flow, &num_type, &input), WEIR_LOCAL, &upstream,
-                                  &num_type, NULL);
+    weir_stream rows =
+        weir_unary(weir_input_new(flow, &num_type, &input), WEIR_LOCAL, &upstream, &num_type, NULL);
     weir_builder *builder = weir_operator_begin(flow, &m->logic, arg);
     if (!m->source)
         weir_builder_input(builder, rows, WEIR_LOCAL);
@@ -149,12 +149,16 @@ static void send_other_rows(weir_op *op, uint32_t input, const weir_batch *batch
 }
 
 static const misuse sending[] = {
-    {.logic = {.name = "early", .batch = send_early}, .parts = {"operator 2 `early`", "output 0 at time 4", "time 5"}},
+    {.logic = {.name = "early", .batch = send_early},
+     .parts = {"operator 2 `early`", "output 0 at time 4", "time 5"}},
     {.logic = {.name = "early", .stateless = true, .batch = send_early},
      .parts = {"operator 2 `early`", "output 0 at time 4", "time 5"}},
-    {.logic = {.name = "early", .batch = send_batch_early}, .parts = {"output 0 at time 4", "time 5"}},
-    {.logic = {.name = "early", .batch = send_row_early}, .parts = {"operator 2 `early`", "time 4", "time 5"}},
-    {.logic = {.name = "early", .batch = push_early}, .parts = {"output 0", "time 4", "not at or after 5"}},
+    {.logic = {.name = "early", .batch = send_batch_early},
+     .parts = {"output 0 at time 4", "time 5"}},
+    {.logic = {.name = "early", .batch = send_row_early},
+     .parts = {"operator 2 `early`", "time 4", "time 5"}},
+    {.logic = {.name = "early", .batch = push_early},
+     .parts = {"output 0", "time 4", "not at or after 5"}},
     {.logic = {.name = "empty-handed", .frontier = send_without_capability},
      .parts = {"`empty-handed`", "without a capability", "output 0"}},
     {.logic = {.name = "too soon", .batch = send_at_next},
@@ -289,7 +293,8 @@ static void stop_itself(weir_op *op, uint32_t input, const weir_batch *batch)
 static const misuse others[] = {
     {.logic = {.name = "impatient", .batch = notify_early, .notify = ignore},
      .parts = {"operator 2 `impatient`", "notification", "at time 4"}},
-    {.logic = {.name = "deaf", .batch = notify_at_batch}, .parts = {"`deaf`", "no `notify` callback"}},
+    {.logic = {.name = "deaf", .batch = notify_at_batch},
+     .parts = {"`deaf`", "no `notify` callback"}},
     {.logic = {.name = "deaf", .stateless = true, .batch = notify_at_batch},
      .parts = {"`deaf`", "no `notify` callback"}},
     {.logic = {.name = "strict", .batch = reject_first},
@@ -308,10 +313,14 @@ static void nothing(weir_op *op)
 }
 
 static const misuse declarations[] = {
-    {.logic = {.name = "muddled", .stateless = true, .notify = ignore}, .parts = {"`misused`", "`muddled`", "stateless"}},
-    {.logic = {.name = "muddled", .stateless = true, .run = nothing}, .parts = {"`muddled`", "stateless"}},
-    {.logic = {.name = "muddled", .stateless = true, .frontier = nothing}, .parts = {"`muddled`", "stateless"}},
-    {.logic = {.name = "muddled", .stateless = true, .source = true}, .parts = {"`muddled`", "stateless"}},
+    {.logic = {.name = "muddled", .stateless = true, .notify = ignore},
+     .parts = {"`misused`", "`muddled`", "stateless"}},
+    {.logic = {.name = "muddled", .stateless = true, .run = nothing},
+     .parts = {"`muddled`", "stateless"}},
+    {.logic = {.name = "muddled", .stateless = true, .frontier = nothing},
+     .parts = {"`muddled`", "stateless"}},
+    {.logic = {.name = "muddled", .stateless = true, .source = true},
+     .parts = {"`muddled`", "stateless"}},
 };
 
 /* Test i is case i / TEST_WAYS, run in way i % TEST_WAYS. */
@@ -363,8 +372,10 @@ static void send_to_output_seven(weir_op *op, uint32_t input, const weir_batch *
 }
 
 static const misuse fatal[] = {
-    {.logic = {.name = "stepper", .batch = step_itself}, .parts = {"steps the worker that runs it"}},
-    {.logic = {.name = "pointer", .batch = send_to_output_seven}, .parts = {"`pointer`", "output 7", "it has 2"}},
+    {.logic = {.name = "stepper", .batch = step_itself},
+     .parts = {"steps the worker that runs it"}},
+    {.logic = {.name = "pointer", .batch = send_to_output_seven},
+     .parts = {"`pointer`", "output 7", "it has 2"}},
 };
 
 static int run_fatal(void *arg)

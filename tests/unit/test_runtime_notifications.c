@@ -104,7 +104,8 @@ START_TEST(times_are_notified_in_order)
     test_run(&test_ways[_i], run_ordered, &o);
     char *text = test_list_text(&o.out), expected[1024] = "";
     for (uint32_t epoch = 0; epoch < 20; epoch++)
-        sprintf(expected + strlen(expected), "%u +1 %u\n", epoch, epoch * 2 * test_ways[_i].workers);
+        sprintf(expected + strlen(expected), "%u +1 %u\n", epoch,
+                epoch * 2 * test_ways[_i].workers);
     ck_assert_str_eq(text, expected);
     free(text);
     test_list_fini(&o.out);
@@ -158,7 +159,8 @@ static void run_planar(weir_worker *worker, void *arg)
     if (!test_end(flow))
         return;
     if (weir_worker_index(worker) == 0) {
-        static const weir_time times[] = {{{0, 5}}, {{3, 1}}, {{1, 1}}, {{4, 4}}, {{2, 6}}, {{0, 0}}};
+        static const weir_time times[] = {{{0, 5}}, {{3, 1}}, {{1, 1}},
+                                          {{4, 4}}, {{2, 6}}, {{0, 0}}};
         for (int i = 0; i < 6; i++) {
             weir_out_time(weir_input_out(inputs[i % 2]), &times[i]);
             num_push(weir_input_out(inputs[i % 2]), (num){1});
@@ -388,8 +390,7 @@ static void run_owning(weir_worker *worker, void *arg)
     weir_input *input;
     weir_dataflow *flow = weir_dataflow_begin(worker, "owning");
     weir_stream rows = weir_input_new(flow, &num_type, &input);
-    weir_probe *probe =
-        weir_probe_new(weir_unary(rows, WEIR_LOCAL, &owning, &num_type, NULL));
+    weir_probe *probe = weir_probe_new(weir_unary(rows, WEIR_LOCAL, &owning, &num_type, NULL));
     if (!test_end(flow))
         return;
     num_push(weir_input_out(input), (num){1});
@@ -497,8 +498,8 @@ static void run_both(weir_worker *worker, void *arg)
     weir_dataflow *flow = weir_dataflow_begin(worker, "both");
     weir_stream a = weir_input_new(flow, &num_type, &inputs[0]);
     weir_stream b = weir_input_new(flow, &num_type, &inputs[1]);
-    weir_probe *probe = weir_probe_new(
-        weir_binary(a, WEIR_LOCAL, b, WEIR_LOCAL, &both, &num_type, w));
+    weir_probe *probe =
+        weir_probe_new(weir_binary(a, WEIR_LOCAL, b, WEIR_LOCAL, &both, &num_type, w));
     if (!test_end(flow))
         return;
     num_push(weir_input_out(inputs[0]), (num){1});

@@ -3,7 +3,7 @@
 
     style.py ROOT    one line for each complaint
 
-A C file starts with a comment that says what it is, has at most 600 lines (a test 750),
+A C file starts with a comment that says what it is, has at most 600 lines (a test 800),
 lines of at most 100 columns, no tabs and no space at the end of a line. Nothing is left for
 later.
 """
@@ -12,7 +12,7 @@ import re
 import sys
 
 LINES_MAX = 600
-TEST_LINES_MAX = 750
+TEST_LINES_MAX = 800
 COLUMNS_MAX = 100
 FOLDERS = ["include", "base", "progress", "proto", "net", "runtime", "operators", "examples",
            "tests", "tools", "docs", "cmake"]
