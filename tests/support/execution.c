@@ -24,6 +24,9 @@ const weir_config test_ways[TEST_WAYS] = {
     {.workers = 3, .deterministic = true, .seed = 5},
 };
 
+const weir_config test_ways_few[TEST_WAYS_FEW] = {
+    {.workers = 1}, {.workers = 2}, {.workers = 2, .deterministic = true, .seed = 6}};
+
 void test_run(const weir_config *config, weir_worker_fn *run, void *arg)
 {
     weir_err *err = weir_execute(config, run, arg);

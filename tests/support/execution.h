@@ -19,6 +19,9 @@ WEIR_ROW(num, NUM)
 #define TEST_WAYS 9
 #define TEST_WAYS_THREADS 3 /* the first ones */
 extern const weir_config test_ways[TEST_WAYS];
+/* Where building is what is tested: 1 and 2 threads, 2 workers deterministically. */
+#define TEST_WAYS_FEW 3
+extern const weir_config test_ways_few[TEST_WAYS_FEW];
 
 /* Runs an execution that must end well. */
 void test_run(const weir_config *config, weir_worker_fn *run, void *arg);

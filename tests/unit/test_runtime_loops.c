@@ -597,8 +597,8 @@ static void build_impossible(weir_worker *worker, void *arg)
 
 START_TEST(loops_that_cannot_be)
 {
-    const impossible *i = &impossibles[_i / TEST_WAYS];
-    test_stops(&test_ways[_i % TEST_WAYS], build_impossible, (void *)i,
+    const impossible *i = &impossibles[_i / TEST_WAYS_FEW];
+    test_stops(&test_ways_few[_i % TEST_WAYS_FEW], build_impossible, (void *)i,
                "dataflow `impossible`: ", i->parts[0], i->parts[1] ? i->parts[1] : "",
                i->parts[2] ? i->parts[2] : "", i->parts[3], NULL);
 }
@@ -617,6 +617,6 @@ int main(void)
     tcase_add_loop_test(cases, rows_carry_their_times_through_a_loop, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_loop_ends_at_the_last_round, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_row_does_not_pass_the_last_round_either, 0, TEST_WAYS);
-    tcase_add_loop_test(cases, loops_that_cannot_be, 0, IMPOSSIBLES * TEST_WAYS);
+    tcase_add_loop_test(cases, loops_that_cannot_be, 0, IMPOSSIBLES * TEST_WAYS_FEW);
     return test_main("loops", cases);
 }
