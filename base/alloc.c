@@ -1,6 +1,8 @@
 /* Allocation that stops the process rather than fail. jemalloc is configured here: few
- * arenas, large thread caches (batches up to 2 MB are recycled without a lock), pages kept
- * for a few seconds so that a steady dataflow does not fault them in again. */
+ * arenas; thread caches that recycle a few batches of each size up to 2 MB without a lock;
+ * pages kept for a few seconds, so that a steady dataflow does not fault them in again, and
+ * taken from runs of any length. (By default a batch is not cut from a run 64 times its
+ * size: batches freed together become such runs, and memory would grow without bound.) */
 #include "alloc.h"
 
 #include <stdint.h>
@@ -17,8 +19,10 @@
 
 /* Read by jemalloc at its start; in builds without jemalloc (sanitizers) nobody reads it. */
 WEIR_API extern const char *malloc_conf;
-const char *malloc_conf = "narenas:4,tcache_max:2097152,tcache_nslots_large:8,oversize_threshold:0,"
-                          "dirty_decay_ms:10000,muzzy_decay_ms:10000,thp:default";
+const char *malloc_conf = "narenas:4,oversize_threshold:0,"
+                          "tcache_max:2097152,tcache_nslots_large:8,"
+                          "dirty_decay_ms:10000,muzzy_decay_ms:10000,"
+                          "lg_extent_max_active_fit:16,thp:default";
 
 static _Thread_local const char *blamed;
 

@@ -171,6 +171,9 @@ static weir_err *bad_option(const parse *p, int code, char **argv)
     const char *text = optopt > 0 && optopt < OPTION_WORKERS ? letter : argv[optind - 1];
     if (code == ':')
         return weir_err_new("option %s needs a value; see %s --help", text, p->program);
+    if (optopt >= OPTION_WORKERS) /* known, so it is the value that is wrong */
+        return weir_err_new("option %.*s takes no value; see %s --help",
+                            (int)strcspn(text, "="), text, p->program);
     return weir_err_new("unknown option %s; see %s --help", text, p->program);
 }
 

@@ -41,13 +41,21 @@ struct wi_overflow {
     uint32_t first, count, capacity;
 };
 
+/* splitmix64 (Steele, Lea and Flood 2014). Also makes states that lie anywhere in its sequence
+ * out of seeds that are close together. */
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
 void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index)
 {
     *worker = (weir_worker){.process = process, .index = index, .seat = &process->seats[index]};
     worker->overflow = WI_NEWS(struct wi_overflow, process->workers);
     worker->sent_to = WI_NEWS(bool, process->workers);
-    worker->random = process->config.seed * UINT64_C(0x9E3779B97F4A7C15) +
-                     (index + 1) * UINT64_C(0xD1B54A32D192ED03);
+    worker->random = mix(process->config.seed + (index + 1) * UINT64_C(0xD1B54A32D192ED03));
 }
 
 void wi_worker_fini(weir_worker *worker)
@@ -479,11 +487,7 @@ uint64_t weir_now(weir_worker *worker)
     return wi_clock_ns(worker->process);
 }
 
-/* splitmix64 (Steele, Lea and Flood 2014). */
 uint64_t weir_random(weir_worker *worker)
 {
-    uint64_t z = worker->random += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
+    return mix(worker->random += UINT64_C(0x9E3779B97F4A7C15));
 }

@@ -214,8 +214,10 @@ static bool run_row(const struct plan *plan, struct bench_row *row, unsigned don
     for (unsigned run = 0; run < plan->runs; run++) {
         struct bench_result *weir = &row->weir[run], *peer = &row->peer[run];
         show_progress(row, done, total, false);
+        double line_ns = bench_line_ns();
         if (!run_once(plan, row->figure, row->workers, false, weir))
             return false;
+        weir->line_ns = line_ns;
         if (plan->peers) {
             show_progress(row, done, total, true);
             if (!run_once(plan, row->figure, row->workers, true, peer))

@@ -28,6 +28,7 @@ struct bench_result {
     double value; /* in the figure's unit; for latencies the p50 */
     uint64_t check;
     uint64_t peak_kb;
+    double line_ns; /* bench_line_ns, just before the run */
     bool has_spread;
     uint64_t p50_ns, p99_ns, max_ns;
 };
@@ -81,6 +82,8 @@ char *bench_peers_build(void);
 char *bench_text_file(uint64_t bytes);
 /* One line about this machine, to be freed. */
 char *bench_machine(void);
+/* How long a cache line takes from one core to another and back; 0: not known. */
+double bench_line_ns(void);
 /* The executable that is running. */
 const char *bench_self(void);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 31, TRIPS = 2000 };
+enum { SAMPLES = 15, TRIPS = 2000 };
 
 /* The line that goes back and forth. Even: the measuring thread's turn; odd: the other's.
  * Written by both in turn; each store releases what the other's load acquires. */
@@ -86,19 +86,31 @@ static void model_name(char *name, size_t size)
         fclose(file);
 }
 
-char *bench_machine(void)
+/* How many CPUs this process may use; the first two of them. */
+static int usable_cpus(int cpus_out[2])
 {
-    char name[200], trip[64] = "";
-    int cpus[2] = {-1, -1}, count = 0;
+    int count = 0;
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
     sched_getaffinity(0, sizeof allowed, &allowed);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, &allowed) && count++ < 2)
-            cpus[count - 1] = cpu;
+            cpus_out[count - 1] = cpu;
+    return count;
+}
+
+double bench_line_ns(void)
+{
+    int cpus[2];
+    return usable_cpus(cpus) > 1 ? round_trip_ns(cpus[0], cpus[1]) : 0;
+}
+
+char *bench_machine(void)
+{
+    char name[200], trip[64] = "";
+    int cpus[2], count = usable_cpus(cpus);
     if (count > 1)
-        snprintf(trip, sizeof trip, ", cache-line round trip %.0f ns",
-                 round_trip_ns(cpus[0], cpus[1]));
+        snprintf(trip, sizeof trip, ", cache-line round trip %.0f ns", bench_line_ns());
     model_name(name, sizeof name);
     char *line;
     if (asprintf(&line, "%s, %d core%s%s", name, count, count == 1 ? "" : "s", trip) < 0)

@@ -12,6 +12,7 @@ static double value_of(const struct bench_result *result) { return result->value
 static double p99_of(const struct bench_result *result) { return (double)result->p99_ns; }
 static double max_of(const struct bench_result *result) { return (double)result->max_ns; }
 static double peak_of(const struct bench_result *result) { return (double)result->peak_kb; }
+static double line_of(const struct bench_result *result) { return result->line_ns; }
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -77,8 +78,9 @@ static const char *short_number(double number, char *text)
 void bench_report_head(void)
 {
     printf("medians; ratio > 1: weir is better; noise: (largest - smallest) / median, of the "
-           "noisier side\n\n%-19s %7s  %-11s %9s %9s %7s %5s %6s\n",
-           "figure", "workers", "unit", "weir", "peer", "ratio", "runs", "noise");
+           "noisier side;\nline: ns of a cache line's round trip between two cores, before "
+           "weir's runs\n\n%-19s %7s  %-11s %9s %9s %7s %5s %6s %5s\n",
+           "figure", "workers", "unit", "weir", "peer", "ratio", "runs", "noise", "line");
 }
 
 void bench_report_row(const struct bench_row *row)
@@ -89,9 +91,9 @@ void bench_report_row(const struct bench_row *row)
         short_number(it.peer, peer);
     if (it.has_ratio)
         snprintf(ratio, sizeof ratio, "%.2f", it.ratio);
-    printf("%-19s %7u  %-11s %9s %9s %7s %5u %5.0f%%\n", row->figure->name, row->workers,
+    printf("%-19s %7u  %-11s %9s %9s %7s %5u %5.0f%% %5.0f\n", row->figure->name, row->workers,
            row->figure->unit, short_number(it.weir, weir), peer, ratio, row->runs,
-           it.noise * 100);
+           it.noise * 100, median(row->weir, row->runs, line_of, NULL));
     fflush(stdout);
 }
 
@@ -150,7 +152,8 @@ void bench_report_json(const struct bench_row *row)
         printf(",\"ratio\":%.4g", it.ratio);
     else
         printf(",\"ratio\":null");
-    printf(",\"runs\":%u,\"noise\":%.4g", row->runs, it.noise);
+    printf(",\"runs\":%u,\"noise\":%.4g,\"line_ns\":%.0f", row->runs, it.noise,
+           median(row->weir, row->runs, line_of, NULL));
     json_side("weir", row->weir, row->runs);
     if (row->has_peer)
         json_side("peer", row->peer, row->runs);
