@@ -7,6 +7,7 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "tsan.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ASAN_FIBERS 1
@@ -28,6 +29,7 @@ typedef struct wi_fibers {
     ucontext_t scheduler;
     uint64_t random;
     void (*body)(weir_worker *worker);
+    void *tsan;
 #ifdef ASAN_FIBERS
     const void *stack;
     size_t stack_bytes;
@@ -42,6 +44,7 @@ struct wi_fiber {
     void *stack;
     bool finished, idle;
     uint64_t until_ns;
+    void *tsan;
 #ifdef ASAN_FIBERS
     void *fake;
 #endif
@@ -66,6 +69,7 @@ static void fiber_main(unsigned high, unsigned low)
 #ifdef ASAN_FIBERS
     __sanitizer_start_switch_fiber(NULL, fiber->all->stack, fiber->all->stack_bytes);
 #endif
+    wi_tsan_fiber_switch(fiber->all->tsan);
     setcontext(&fiber->all->scheduler);
 }
 
@@ -74,6 +78,7 @@ static void resume(wi_fibers *all, wi_fiber *fiber)
 #ifdef ASAN_FIBERS
     __sanitizer_start_switch_fiber(&all->fake, fiber->stack, STACK_BYTES);
 #endif
+    wi_tsan_fiber_switch(fiber->tsan);
     swapcontext(&all->scheduler, &fiber->context);
 #ifdef ASAN_FIBERS
     __sanitizer_finish_switch_fiber(all->fake, NULL, NULL);
@@ -88,6 +93,7 @@ void wi_fiber_yield(wi_fiber *fiber, bool idle, uint64_t until_ns)
 #ifdef ASAN_FIBERS
     __sanitizer_start_switch_fiber(&fiber->fake, all->stack, all->stack_bytes);
 #endif
+    wi_tsan_fiber_switch(all->tsan);
     swapcontext(&fiber->context, &all->scheduler);
 #ifdef ASAN_FIBERS
     __sanitizer_finish_switch_fiber(fiber->fake, &all->stack, &all->stack_bytes);
@@ -99,6 +105,7 @@ static void start_fiber(wi_fibers *all, wi_fiber *fiber, weir_worker *worker)
     fiber->all = all;
     fiber->worker = worker;
     worker->fiber = fiber;
+    fiber->tsan = wi_tsan_fiber_new();
     fiber->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     wi_assert(fiber->stack != MAP_FAILED, "a fiber's stack can be mapped");
@@ -130,7 +137,8 @@ static void pass_time(wi_fibers *all, uint32_t workers)
 void wi_fibers_run(wi_process *process, void (*body)(weir_worker *worker))
 {
     uint32_t workers = process->workers;
-    wi_fibers all = {.process = process, .body = body, .random = process->config.seed};
+    wi_fibers all = {.process = process, .body = body, .random = process->config.seed,
+                     .tsan = wi_tsan_fiber_current()};
     all.fibers = WI_NEWS(wi_fiber, workers);
     for (uint32_t i = 0; i < workers; i++)
         start_fiber(&all, &all.fibers[i], &process->worker[i]);
@@ -152,6 +160,7 @@ void wi_fibers_run(wi_process *process, void (*body)(weir_worker *worker))
     }
     for (uint32_t i = 0; i < workers; i++) {
         munmap(all.fibers[i].stack, STACK_BYTES);
+        wi_tsan_fiber_free(all.fibers[i].tsan);
         process->worker[i].fiber = NULL;
     }
     wi_free(all.fibers);
