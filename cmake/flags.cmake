@@ -27,6 +27,8 @@ target_compile_options(weir_flags INTERFACE
 
 target_compile_options(weir_flags INTERFACE
   -fno-semantic-interposition
+  -ffile-prefix-map=${PROJECT_BINARY_DIR}=. # no path of the build machine in what is built
+  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=
   -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 target_link_options(weir_flags INTERFACE -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 

@@ -27,32 +27,24 @@ static weir_more make_edges(weir_source *source, WEIR_UNUSED void *state, WEIR_U
     return WEIR_DONE;
 }
 
-typedef struct forest {
-    uint64_t parent[NODES]; /* plus one; 0: a root */
-} forest;
-
-static uint64_t root_of(const forest *trees, uint64_t node)
-{
-    while (trees->parent[node])
-        node = trees->parent[node] - 1;
-    return node;
-}
-
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
-    forest *trees = weir_op_state(op);
+    uint64_t *parent = weir_op_state(op); /* of each node, plus one; 0: a root */
     for (uint32_t i = 0; i < batch->count; i++) {
-        const edge *e = edge_at(batch, i);
-        uint64_t a = root_of(trees, e->a), b = root_of(trees, e->b);
-        if (a != b) {
-            trees->parent[a] = b + 1;
-            edge_push(weir_send_at(op, 0, &batch->time), *e);
-        }
+        edge root = *edge_at(batch, i);
+        while (parent[root.a])
+            root.a = parent[root.a] - 1;
+        while (parent[root.b])
+            root.b = parent[root.b] - 1;
+        if (root.a == root.b)
+            continue;
+        parent[root.a] = root.b + 1;
+        edge_push(weir_send_at(op, 0, &batch->time), *edge_at(batch, i));
     }
 }
 
 static const weir_operator join_trees = {
-    .name = "join_trees", .state_bytes = sizeof(forest), .batch = on_batch};
+    .name = "join_trees", .state_bytes = NODES * sizeof(uint64_t), .batch = on_batch};
 
 WEIR_MAP(components, tally, tally)
 {
@@ -64,8 +56,8 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
     weir_stream edges = weir_generate(flow, &edge_type, make_edges, 0, NULL);
     weir_stream mine = weir_unary(edges, WEIR_LOCAL, &join_trees, &edge_type, NULL);
     weir_stream all = weir_unary(mine, WEIR_GATHER(0), &join_trees, &edge_type, NULL);
-    weir_stream joined = weir_count(all, WEIR_BY_NOTHING(edge), &tally_type);
-    weir_print(weir_map(joined, &components), stdout);
+    weir_stream joining = weir_count(all, WEIR_BY_NOTHING(edge), &tally_type);
+    weir_print(weir_map(joining, &components), stdout);
 }
 
 int main(int argc, char **argv)

@@ -14,29 +14,26 @@
 WEIR_ROW(word, WORD)
 WEIR_ROW(tally, TALLY)
 
-static void add(weir_batch *to, tally more)
-{
-    uint32_t at = 0;
-    while (at < to->count && !weir_text_equal(&tally_at(to, at)->word, &more.word))
-        at++;
-    if (at < to->count)
-        tally_at(to, at)->count += more.count;
-    else
-        tally_store(to, tally_at(to, to->count++), &more);
-}
-
-/* All rows of a batch here have one time. What is kept for a window is a batch of tallies. */
+/* What is kept for a window is a batch of tallies; a batch of lines makes it a larger one. */
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
-    uint64_t line = batch->time.at[0], first = line - line % WINDOW;
+    uint64_t first = batch->time.at[0] / WINDOW * WINDOW;
     weir_batch **kept = weir_notify_state(op, &WEIR_EPOCH(first + WINDOW - 1), sizeof *kept);
     weir_batch *old = *kept;
-    *kept = weir_batch_new(&tally_type, batch->count + (old ? old->count : 0));
+    weir_batch *now = weir_batch_new(&tally_type, batch->count + (old ? old->count : 0));
     for (uint32_t i = 0; old && i < old->count; i++)
-        add(*kept, *tally_at(old, i));
-    for (uint32_t i = 0; i < batch->count; i++)
-        add(*kept, (tally){first, word_at(batch, i)->text, weir_batch_diff(batch, i)});
+        tally_store(now, tally_at(now, now->count++), tally_at(old, i));
+    for (uint32_t i = 0, at; i < batch->count; i++) {
+        tally fresh = {first, word_at(batch, i)->text, 0};
+        for (at = 0; at < now->count; at++)
+            if (weir_text_equal(&tally_at(now, at)->word, &fresh.word))
+                break;
+        if (at == now->count)
+            tally_store(now, tally_at(now, now->count++), &fresh);
+        tally_at(now, at)->count += weir_batch_diff(batch, i);
+    }
     weir_batch_drop(old);
+    *kept = now;
 }
 
 static void on_notify(weir_op *op, const weir_time *time, void *state)

@@ -12,6 +12,9 @@
 #include "../base/alloc.h"
 #include "../progress/tracker.h"
 
+/* Room for so many is kept; more only while it is used. */
+#define WI_CHANGES_KEPT 1024
+
 typedef struct wi_change {
     wi_loc loc;
     int64_t delta;
@@ -61,6 +64,11 @@ static inline void wi_changes_clear(wi_changes *changes)
 {
     for (uint32_t i = 0; i < changes->count; i++)
         changes->last[changes->entries[i].loc] = 0;
+    if (changes->capacity > WI_CHANGES_KEPT && changes->count < changes->capacity / 8) {
+        wi_free(changes->entries);
+        changes->entries = NULL;
+        changes->capacity = 0;
+    }
     changes->count = changes->nonzero = 0;
 }
 

@@ -161,6 +161,19 @@ static bool drain_overflow(weir_worker *worker, uint32_t to)
     return true;
 }
 
+/* A sender that stays ahead never drains all of it: room is made at the front. */
+static void add_overflow(struct wi_overflow *over, wi_envelope envelope)
+{
+    if (over->count == over->capacity && over->first > over->count / 2) {
+        over->count -= over->first;
+        memmove(over->envelopes, over->envelopes + over->first,
+                over->count * sizeof *over->envelopes);
+        over->first = 0;
+    }
+    wi_grow(&over->envelopes, &over->capacity, over->count + 1, sizeof envelope);
+    over->envelopes[over->count++] = envelope;
+}
+
 void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope)
 {
     wi_ring *ring = &worker->process->rings[worker->index * worker->process->workers + to];
@@ -169,8 +182,7 @@ void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope)
         worker->sent_to[to] = true;
         return;
     }
-    wi_grow(&over->envelopes, &over->capacity, over->count + 1, sizeof envelope);
-    over->envelopes[over->count++] = envelope;
+    add_overflow(over, envelope);
 }
 
 bool wi_worker_backlogged(const weir_worker *worker)

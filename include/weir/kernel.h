@@ -19,7 +19,9 @@
  * Texts in *out may borrow from *in or from anything else that outlives the body: they are
  * copied where needed. A text that the body itself makes, say from a buffer of its own, is
  * given a place in the batch that *out belongs to: weir_text_new(into, bytes, length).
- * (Pushing copies at once, so in a flat map nothing needs to outlive the push.) */
+ * (Pushing copies at once, so in a flat map nothing needs to outlive the push.) A fold has no
+ * such batch: a text put into *acc must be one of *in or *acc, or outlive the body; what lies
+ * in a buffer of the body is gone before it is copied. */
 #ifndef WEIR_KERNEL_H
 #define WEIR_KERNEL_H
 

@@ -110,7 +110,8 @@ WEIR_API weir_err *weir_dataflow_end(weir_dataflow *flow);
 WEIR_API bool weir_dataflow_end_or_stop(weir_dataflow *flow);
 /* worker. Whether every time of the dataflow is complete, on all workers. */
 WEIR_API bool weir_dataflow_done(const weir_dataflow *flow);
-/* worker. Ends a dataflow before it is complete and frees it; every worker must do so.
+/* worker. Ends a dataflow before it is complete and frees it. Every worker must do so, within
+ * 2 s of the first: one that still runs the dataflow then stops the execution with a message.
  * Complete dataflows are freed by themselves, at the end or by this call. */
 WEIR_API void weir_dataflow_drop(weir_dataflow *flow);
 /* worker. The worker that is building. */
