@@ -32,7 +32,7 @@ void wi_alloc_blame(const char *what)
 }
 
 /* No allocation, no stdio buffer, no destructors: there is no memory left. */
-static void __attribute__((noreturn, cold)) out_of_memory(size_t bytes)
+void wi_alloc_failed(size_t bytes)
 {
     char text[320];
     int length = snprintf(text, sizeof text,
@@ -51,7 +51,7 @@ void *wi_alloc(size_t bytes)
 {
     void *memory = malloc(bytes ? bytes : 1);
     if (WEIR_UNLIKELY(!memory))
-        out_of_memory(bytes);
+        wi_alloc_failed(bytes);
     return memory;
 }
 
@@ -59,7 +59,7 @@ void *wi_calloc(size_t count, size_t bytes)
 {
     void *memory = calloc(count ? count : 1, bytes ? bytes : 1);
     if (WEIR_UNLIKELY(!memory))
-        out_of_memory(count * bytes);
+        wi_alloc_failed(count * bytes);
     return memory;
 }
 
@@ -67,7 +67,7 @@ void *wi_realloc(void *old, size_t bytes)
 {
     void *memory = realloc(old, bytes ? bytes : 1);
     if (WEIR_UNLIKELY(!memory))
-        out_of_memory(bytes);
+        wi_alloc_failed(bytes);
     return memory;
 }
 
@@ -76,7 +76,7 @@ void *wi_alloc_lines(size_t bytes)
     size_t rounded = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     void *memory = aligned_alloc(CACHE_LINE, rounded ? rounded : CACHE_LINE);
     if (WEIR_UNLIKELY(!memory))
-        out_of_memory(bytes);
+        wi_alloc_failed(bytes);
     memset(memory, 0, rounded);
     return memory;
 }

@@ -14,6 +14,8 @@ void *wi_realloc(void *old, size_t bytes) __attribute__((alloc_size(2), returns_
 void *wi_alloc_lines(size_t bytes) __attribute__((malloc, alloc_size(1), returns_nonnull));
 char *wi_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 void wi_free(void *memory);
+/* Stops the process: the system had no memory of that size. */
+void wi_alloc_failed(size_t bytes) __attribute__((noreturn, cold));
 
 /* Says what the calling thread is doing ("operator `map`"), for the message. May be NULL;
  * the text must stay valid. */

@@ -12,15 +12,15 @@
 
 /* ---- targets ---------------------------------------------------------------------------- */
 
-/* Hashes are spread evenly by their upper half; routes given by the program go modulo the
- * number of workers, so that it can say exactly which worker it means. */
+/* Routes given by the program go modulo the number of workers, so that it can say exactly which
+ * worker it means. */
 static void targets_of(const weir_route *route, const void *rows, uint32_t count,
                        uint32_t workers, uint64_t *targets)
 {
     if (route->kind == WEIR_I_KEYED) {
         weir_key_hash(&route->key, rows, count, targets);
         for (uint32_t i = 0; i < count; i++)
-            targets[i] = (targets[i] >> 32) * workers >> 32;
+            targets[i] = wi_worker_of(targets[i], workers);
         return;
     }
     route->kernel->run(rows, targets, count, route->arg);

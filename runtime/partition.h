@@ -4,6 +4,13 @@
 
 #include <weir/operator.h>
 
+/* Which worker rows with a key of this hash are exchanged to. Hashes are spread evenly by their
+ * upper half. */
+static inline uint32_t wi_worker_of(uint64_t hash, uint32_t workers)
+{
+    return (uint32_t)((hash >> 32) * workers >> 32);
+}
+
 /* Appends each row of the batch to the out of the worker that the route names. The outs
  * call their `full` when they have no room (or no batch yet). */
 void wi_partition(const weir_route *route, const weir_batch *batch, weir_out *outs,

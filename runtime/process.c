@@ -216,6 +216,8 @@ static void fini(wi_process *process)
     for (uint32_t i = 0; i < process->shared_count; i++)
         if (process->shared[i])
             wi_shared_free(process->shared[i]);
+    if (process->shares)
+        process->free_shares(process->shares);
     urcu_qsbr_barrier(); /* frontiers deferred by publishing */
     wi_free(process->shared);
     wi_free(process->returned);

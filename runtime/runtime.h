@@ -157,6 +157,7 @@ struct weir_scope {
     wi_scope_id id;
     int dims;
     char *name;
+    uint64_t rounds; /* of a loop: nothing is passed on to this one; 0: no bound */
     weir_scope *next;
 };
 
@@ -264,6 +265,8 @@ struct wi_process {
     uint32_t *returned; /* by worker: how many dataflows it had built when its function
                          * returned; UINT32_MAX: it has not; guarded by lock */
     _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
+    struct wi_share *shares;        /* published arrangements; guarded by lock */
+    void (*free_shares)(struct wi_share *shares); /* theirs, set with the first */
 };
 
 /* process.c */

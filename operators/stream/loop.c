@@ -7,6 +7,7 @@
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
 #include "common.h"
+#include "loop.h"
 
 weir_loop *weir_loop_begin(weir_scope *scope, const char *name)
 {
@@ -52,8 +53,7 @@ static const weir_operator leave_operator = {.name = "leave", .stateless = true}
 /* A boundary operator: its output is in `to`. */
 static weir_op *boundary(weir_scope *to, weir_loop *loop, weir_stream in, wi_node_kind kind)
 {
-    weir_op *op =
-        wi_op_new(to, kind == WI_NODE_ENTER ? &enter_operator : &leave_operator, NULL);
+    weir_op *op = wi_op_new(to, kind == WI_NODE_ENTER ? &enter_operator : &leave_operator, NULL);
     op->kind = kind;
     op->boundary = loop;
     op->take = kind == WI_NODE_ENTER ? take_enter : take_leave;
@@ -79,8 +79,9 @@ weir_stream weir_enter(weir_loop *loop, weir_stream in)
     while (around && around != in.scope)
         around = around->parent;
     if (!loop->parent || !around) {
-        weir_scope_fail(loop, "enter: a stream of scope `%s` cannot enter `%s`, which is not a "
-                              "loop in it",
+        weir_scope_fail(loop,
+                        "enter: a stream of scope `%s` cannot enter `%s`, which is not a "
+                        "loop in it",
                         in.scope->name, loop->name);
         return nowhere(loop, in.type);
     }
@@ -132,10 +133,36 @@ static bool carry(weir_op *op, weir_time *time)
     return false;
 }
 
+/* The rows of a batch that a loop of so many rounds passes on; NULL: none. Takes the batch. */
+static weir_batch *within_rounds(const weir_op *op, weir_batch *batch)
+{
+    int round = op->scope->dims - 1;
+    uint64_t by = op->step.add[round], rounds = op->scope->rounds;
+    uint64_t before = rounds > by ? rounds - by : 0; /* rows of rounds before that stay */
+    uint32_t *indexes = wi_alloc(batch->count * sizeof *indexes), count = 0;
+    for (uint32_t i = 0; i < batch->count && batch->time.at[round] < before; i++)
+        if (weir_batch_time(batch, i)->at[round] < before)
+            indexes[count++] = i;
+    if (count < batch->count) {
+        wi_pick pick = {0};
+        if (count) {
+            wi_pick_begin(&pick, batch);
+            wi_pick_rows(&pick, batch, 0, indexes, count);
+            wi_batch_own_texts(pick.batch, pick.batch->rows, count);
+        }
+        weir_batch_drop(batch);
+        batch = pick.batch;
+    }
+    wi_free(indexes);
+    return batch;
+}
+
 /* Queues its batches, which breaks the cycle of calls. */
 static void take_feedback(weir_op *op, uint32_t input, weir_batch *batch)
 {
     (void)input;
+    if (op->scope->rounds && !(batch = within_rounds(op, batch)))
+        return;
     batch = wi_batch_own(batch);
     bool carried = carry(op, &batch->time);
     for (uint32_t i = 0; carried && batch->times && i < batch->count; i++)
@@ -195,15 +222,26 @@ weir_stream weir_variable(weir_loop *loop, weir_stream initial)
     return both;
 }
 
-void weir_variable_set(weir_stream variable, weir_stream next)
+bool wi_variable_parts(weir_stream variable, const char *what, weir_stream *initial_out,
+                       weir_stream *feedback_out)
 {
     wi_flow *flow = variable.scope->flow;
-    weir_op *concat = flow->ops[variable.op];
+    const weir_op *concat = flow->ops[variable.op];
     uint32_t feedback = concat->input_count == 2 ? concat->inputs[1]->from_op : UINT32_MAX;
     if (feedback == UINT32_MAX || flow->ops[feedback]->kind != WI_NODE_FEEDBACK) {
-        weir_scope_fail(variable.scope, "weir_variable_set: operator %u `%s` is not a variable",
+        weir_scope_fail(variable.scope, "%s: operator %u `%s` is not a variable", what,
                         concat->index, concat->name);
-        return;
+        return false;
     }
-    weir_feedback_set((weir_stream){variable.scope, variable.type, feedback, 0}, next);
+    *initial_out = (weir_stream){variable.scope, variable.type, concat->inputs[0]->from_op,
+                                 concat->inputs[0]->from_port};
+    *feedback_out = (weir_stream){variable.scope, variable.type, feedback, 0};
+    return true;
+}
+
+void weir_variable_set(weir_stream variable, weir_stream next)
+{
+    weir_stream initial, back;
+    if (wi_variable_parts(variable, "weir_variable_set", &initial, &back))
+        weir_feedback_set(back, next);
 }

@@ -1,0 +1,322 @@
+/* reduce: the operator; see reduce.h for what it is, reduce_state.h for its files.
+ *
+ * For each key with updates that have become complete it puts together all the key's updates,
+ * evaluates the group at the times at which the result may have changed, and says what is
+ * different from what it said before (McSherry et al., CIDR 2013). What was said is looked up
+ * in a trace of the output; where times are totally ordered, and wherever all that is known is
+ * at or before the new time, it is what the reducer gives for the group before. Such a trace
+ * is then only written, or not needed at all.
+ *
+ * Times that are not complete are deferred: kept, with a capability, until the trace's upper
+ * passes them.
+ *
+ * Invariants
+ *   D1  if the result of a key is wrong at a time, then some time of the key at or before it
+ *       is that of an update which is not worked on yet, or deferred
+ *   D2  deferred times are at or after `upper` of the work that deferred them, and so are the
+ *       holds on both traces
+ *   D3  what is evaluated is at or after a time at which may be sent: that of a token or of a
+ *       deferred bin, whose capability is kept until the work is done
+ *   D4  while work waits for its next turn it holds references to its runs */
+#include "reduce.h"
+
+#include <stdlib.h>
+
+#include "../stream/common.h"
+#include "reduce_state.h"
+
+/* Rows that are looked at before others have their turn. Tests make it small. */
+uint64_t wi_reduce_fuel = 1 << 20;
+
+#define MERGE_FUEL 65536 /* rows of the output trace merged in a turn */
+
+/* ---- starting and stopping -------------------------------------------------------------- */
+
+static void on_start(weir_op *op)
+{
+    const wi_reduce_call *call = weir_op_arg(op);
+    wi_reduction *r = weir_op_state(op);
+    const wi_layout *in = call->in->layout;
+    weir_key key = wi_key_of_first(call->out, in->key.count);
+    r->call = call;
+    r->op = op;
+    r->in_layout = wi_layout_retain(in);
+    r->out_layout = call->how.select ? wi_layout_retain(in) : wi_layout_new(call->out, &key, NULL);
+    r->key_layout = wi_layout_of_key(in);
+    r->key_words = in->key_words;
+    r->words = in->words;
+    r->out_words = r->out_layout->words;
+    r->value_words = r->out_words - r->key_words;
+    r->tie = wi_tie_of(in, &call->in->order.by, call->how.tie_fields);
+    r->in = wi_trace_retain(*call->in->trace);
+    r->reader = wi_reader_new(r->in, op);
+    r->token_seq = r->reader->acked;
+    r->total_order = weir_op_input_dims(op, 0) == 1;
+    if (!r->total_order) {
+        r->out = wi_trace_new(r->out_layout, weir_op_output_dims(op, 0));
+        r->out_reader = wi_reader_new(r->out, NULL);
+    }
+    wi_pending_init(&r->deferred, r->key_layout);
+    weir_antichain_init(&r->upper);
+    weir_antichain_init(&r->bases);
+    weir_antichain_init(&r->later);
+}
+
+static void drop_slots(wi_reduction *r)
+{
+    for (uint32_t s = 0; s < r->slots.count; s++)
+        if (r->slots_retained || r->slots.at[s].role == WI_ROLE_DEFERRED)
+            wi_run_drop(r->slots.at[s].run);
+    r->slots.count = 0;
+    r->slots_retained = false;
+}
+
+static void on_stop(weir_op *op)
+{
+    wi_reduction *r = weir_op_state(op);
+    drop_slots(r);
+    wi_reader_drop(r->reader);
+    wi_reader_drop(r->out_reader);
+    wi_trace_drop(r->in);
+    wi_trace_drop(r->out);
+    wi_pending_fini(&r->deferred);
+    wi_made_fini(&r->made);
+    wi_reduce_results_fini(r);
+    weir_antichain_fini(&r->upper);
+    weir_antichain_fini(&r->bases);
+    weir_antichain_fini(&r->later);
+    for (uint32_t s = 0; s < r->slots.capacity; s++) {
+        wi_free(r->slots.at[s].begin);
+        wi_free(r->slots.at[s].local);
+        wi_free(r->slots.at[s].stamp);
+    }
+    void *vectors[] = {r->tokens.at,      r->held.at,         r->slots.at,       r->ready.at,
+                       r->chosen.at,      r->times.at,        r->said_times.at,  r->said.at,
+                       r->group_words.at, r->counts.at,       r->ends.at,        r->result_words.at,
+                       r->results.at,     r->result_diffs.at, r->result_ends.at, r->kernel_ends.at,
+                       r->changes.at,     r->change_space.at, r->used.at,        r->key_times.at,
+                       r->seen.at,        r->seed.at,         r->rank.at,        r->sums.at,
+                       r->rows.at,        r->moments.at,      r->cursors.at,     r->agenda.at};
+    for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++)
+        wi_free(vectors[v]);
+    wi_layout_drop(r->in_layout);
+    wi_layout_drop(r->out_layout);
+    wi_layout_drop(r->key_layout);
+}
+
+/* ---- what there is to do ---------------------------------------------------------------- */
+
+static void add_ready(wi_reduction *r)
+{
+    uint32_t count;
+    WI_ROOM(&r->ready, r->deferred.bin_count);
+    while (r->deferred.bin_count &&
+           (count = wi_pending_ready(&r->deferred, &r->upper, r->ready.at)) > 0) {
+        wi_run *run = wi_bins_seal(r->key_layout, r->ready.at, count);
+        for (uint32_t b = 0; b < count; b++) {
+            weir_antichain_insert(&r->bases, &r->ready.at[b]->time);
+            WI_PUSH(&r->held, r->ready.at[b]->capability);
+            wi_bin_free(r->key_layout, r->ready.at[b]);
+        }
+        r->rows_left += run->count;
+        wi_reduce_add_slot(r, run, WI_ROLE_DEFERRED);
+    }
+}
+
+/* Whether all the run's times are at or before the only new one. */
+static bool is_before(const wi_reduction *r, const wi_run *run)
+{
+    for (uint32_t t = 0; t < run->time_count && !r->total_order; t++)
+        if (!weir_time_le(&run->table[t], &r->time))
+            return false;
+    return true;
+}
+
+static void add_others(wi_reduction *r, uint32_t old_runs)
+{
+    const wi_slot *slot = r->slots.at;
+    r->one_time = true;
+    r->time = slot->run->table[0];
+    for (uint32_t s = 0; s < r->sources; s++)
+        r->one_time &= slot[s].role == WI_ROLE_NEW && slot[s].run->time_count == 1 &&
+                       weir_time_eq(&slot[s].run->table[0], &r->time);
+    r->simple = r->one_time;
+    for (uint32_t i = 0; i < old_runs; i++) {
+        bool before = r->one_time && is_before(r, r->in->runs[i]);
+        wi_reduce_add_slot(r, r->in->runs[i], WI_ROLE_OLD);
+        r->slots.at[r->slots.count - 1].before = before;
+        r->simple &= before;
+    }
+    for (uint32_t i = 0; !r->total_order && !r->simple && i < r->out->run_count; i++)
+        wi_reduce_add_slot(r, r->out->runs[i], WI_ROLE_OUT);
+}
+
+/* The tokens that the work is about are done with. */
+static void drop_tokens(wi_reduction *r, uint32_t count)
+{
+    for (uint32_t t = 0; t < count; t++)
+        weir_capability_drop(r->tokens.at[t].capability);
+    r->tokens.count -= count;
+    memmove(r->tokens.at, r->tokens.at + count, r->tokens.count * sizeof *r->tokens.at);
+}
+
+static void finish(wi_reduction *r)
+{
+    wi_made_send(r);
+    drop_slots(r);
+    r->working = false;
+    wi_reader_ack(r->reader, r->work_seq);
+    if (r->out) {
+        wi_run *run = wi_made_run(r);
+        if (run)
+            wi_trace_insert(r->out, run);
+        wi_trace_advance(r->out, &r->upper);
+        wi_reader_ack(r->out_reader, r->out->seq);
+        wi_reader_hold(r->out_reader, &r->upper);
+    }
+    wi_made_clear(&r->made);
+    wi_reader_hold(r->reader, &r->upper);
+    for (uint32_t c = 0; c < r->held.count; c++)
+        weir_capability_drop(r->held.at[c]);
+    r->held.count = 0;
+    drop_tokens(r, r->work_tokens);
+}
+
+/* All that is complete becomes work; false if there is none. */
+static bool begin(wi_reduction *r)
+{
+    if (r->token_seq < r->in->seq) /* its token will come */
+        return false;
+    uint32_t old_runs = wi_reader_runs(r->reader);
+    bool moved = !weir_antichain_eq(&r->upper, &r->in->upper);
+    if (old_runs == r->in->run_count && !moved && r->tokens.count == 0)
+        return false;
+    weir_antichain_copy(&r->upper, &r->in->upper);
+    weir_antichain_clear(&r->bases);
+    r->work_seq = r->in->seq;
+    r->work_tokens = r->tokens.count;
+    r->rows_left = 0;
+    for (uint32_t t = 0; t < r->work_tokens; t++)
+        weir_antichain_insert(&r->bases, &r->tokens.at[t].time);
+    for (uint32_t i = old_runs; i < r->in->run_count; i++) {
+        wi_reduce_add_slot(r, r->in->runs[i], WI_ROLE_NEW);
+        r->rows_left += r->in->runs[i]->count;
+    }
+    add_ready(r);
+    r->sources = r->slots.count;
+    r->working = r->sources > 0;
+    if (r->working)
+        add_others(r, old_runs);
+    else
+        finish(r);
+    return r->working;
+}
+
+/* ---- doing it --------------------------------------------------------------------------- */
+
+/* Texts of the rows made so far are copied, before what they borrow from is gone. */
+static void own_texts(wi_reduction *r)
+{
+    wi_made *made = &r->made;
+    wi_layout_own(r->out_layout, made->words.at + (size_t)made->owned * r->out_words, r->out_words,
+                  made->count - made->owned, &made->heap);
+    made->owned = made->count;
+}
+
+static void do_block(wi_reduction *r)
+{
+    if (r->simple && r->call->how.total) {
+        wi_reduce_totals(r);
+    } else {
+        wi_reduce_plan(r);
+        wi_reduce_results(r);
+        wi_reduce_differences(r);
+    }
+    if (r->out_layout->texts)
+        own_texts(r);
+}
+
+/* The rest waits for the next turn (D3, D4). */
+static void pause(wi_reduction *r)
+{
+    for (uint32_t s = 0; s < r->slots.count && !r->slots_retained; s++)
+        if (r->slots.at[s].role != WI_ROLE_DEFERRED)
+            wi_run_retain(r->slots.at[s].run);
+    r->slots_retained = true;
+    wi_made_send(r);
+    wi_run *run = r->out ? wi_made_run(r) : NULL;
+    if (run) {
+        wi_trace_insert(r->out, run);
+        wi_reader_ack(r->out_reader, r->out->seq);
+    }
+    wi_made_clear(&r->made);
+    weir_activate(r->op);
+}
+
+static void proceed(wi_reduction *r)
+{
+    uint64_t fuel = wi_reduce_fuel, rows;
+    while (r->working || begin(r)) {
+        while (fuel && wi_reduce_next_block(r, &rows)) {
+            do_block(r);
+            fuel -= rows < fuel ? rows : fuel;
+        }
+        if (fuel == 0) {
+            pause(r);
+            return;
+        }
+        finish(r);
+    }
+}
+
+static void on_tokens(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
+{
+    wi_reduction *r = weir_op_state(op);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint64_t seq = wi_token_at(batch, i)->seq;
+        WI_PUSH(&r->tokens, (wi_held_token){*weir_batch_time(batch, i), NULL});
+        r->token_seq = seq > r->token_seq ? seq : r->token_seq;
+    }
+    if (!r->working)
+        proceed(r);
+    for (uint32_t t = 0; t < r->tokens.count; t++)
+        if (!r->tokens.at[t].capability)
+            r->tokens.at[t].capability = weir_retain(op, 0, &r->tokens.at[t].time);
+}
+
+static void on_run(weir_op *op)
+{
+    wi_reduction *r = weir_op_state(op);
+    proceed(r);
+    if (r->out && r->out->merge_count && wi_trace_work(r->out, MERGE_FUEL))
+        weir_activate(op);
+}
+
+static const weir_operator reduce = {.name = "reduce",
+                                     .state_bytes = sizeof(wi_reduction),
+                                     .start = on_start,
+                                     .batch = on_tokens,
+                                     .run = on_run,
+                                     .stop = on_stop};
+
+/* ---- building --------------------------------------------------------------------------- */
+
+weir_stream wi_reduce(weir_stream in, weir_key key, const weir_order *order, const wi_reducer *how,
+                      void *arg, const weir_type *out)
+{
+    if (how->select)
+        wi_same_rows(in.scope, how->name, in.type, out);
+    else
+        wi_reduce_gives(in, how->name, &key, NULL, out);
+    wi_reduce_call *call = WI_NEW(wi_reduce_call);
+    *call = (wi_reduce_call){*how, arg, wi_arrange(in, key, order), out};
+    return wi_end(wi_begin(call->in->tokens, WEIR_LOCAL, &reduce, call, how->name, NULL), out);
+}
+
+weir_stream weir_reduce_with(weir_stream in, weir_key key, const weir_reduce_kernel *kernel,
+                             void *arg)
+{
+    wi_reducer how = {.name = "reduce", .kernel = kernel};
+    wi_takes(in, reduce.name, kernel->name, kernel->in);
+    return wi_reduce(in, key, NULL, &how, arg, kernel->out);
+}

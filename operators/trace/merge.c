@@ -1,0 +1,379 @@
+/* Merging two runs, in steps. Times are advanced to `since` as they are copied: the two tables
+ * are advanced and united first, and then each row's time is a lookup. Advancing can bring
+ * times of a row together, so what is compared and added up are groups: all updates of one row
+ * in both runs. Where neither run has a column of times, a group is one or two updates, and
+ * the loop is compiled for the usual widths. Stretches of one run between two rows of the
+ * other are copied as a whole. */
+#include <stdlib.h>
+
+#include "../../base/alloc.h"
+#include "../../base/assert.h"
+#include "run_build.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+struct wi_merge {
+    wi_run *a, *b, *out;
+    uint32_t at_a, at_b, count;
+    uint32_t *map_a, *map_b; /* from their tables to that of `out` */
+};
+
+/* ---- times ------------------------------------------------------------------------------ */
+
+static int time_order(const void *a, const void *b)
+{
+    return weir_time_compare(a, b);
+}
+
+static uint32_t *map_table(const wi_run *run, const weir_antichain *since, const weir_time *table,
+                           uint32_t count)
+{
+    uint32_t *map = wi_alloc((run->time_count + 1) * sizeof *map);
+    for (uint32_t i = 0; i < run->time_count; i++) {
+        weir_time time = wi_advance(&run->table[i], since);
+        const weir_time *found = bsearch(&time, table, count, sizeof time, time_order);
+        map[i] = (uint32_t)(found - table);
+    }
+    return map;
+}
+
+static uint32_t advance_all(const wi_run *run, const weir_antichain *since, weir_time *to)
+{
+    for (uint32_t i = 0; i < run->time_count; i++)
+        to[i] = wi_advance(&run->table[i], since);
+    return run->time_count;
+}
+
+static uint32_t sort_times(weir_time *times, uint32_t count)
+{
+    uint32_t kept = 0;
+    if (count > 1)
+        qsort(times, count, sizeof *times, time_order);
+    for (uint32_t i = 0; i < count; i++)
+        if (i == 0 || !weir_time_eq(&times[i], &times[i - 1]))
+            times[kept++] = times[i];
+    return kept;
+}
+
+/* ---- begin and end ---------------------------------------------------------------------- */
+
+wi_merge *wi_merge_begin(wi_run *a, wi_run *b, const weir_antichain *since)
+{
+    wi_merge *merge = WI_NEW(wi_merge);
+    weir_time few[8], *table = few;
+    if (a->time_count + b->time_count > 8)
+        table = wi_alloc((a->time_count + b->time_count) * sizeof *table);
+    uint32_t times = advance_all(a, since, table);
+    times += advance_all(b, since, table + times);
+    times = sort_times(table, times);
+    wi_assert((uint64_t)a->count + b->count <= UINT32_MAX, "a run has fewer than 2^32 rows");
+    merge->out = wi_run_new(a->layout, a->count + b->count, times > 1,
+                            a->diffs || b->diffs || a->diff != b->diff, table, times);
+    merge->out->diff = a->diff;
+    merge->a = wi_run_retain(a);
+    merge->b = wi_run_retain(b);
+    if (times > 1 || a->times || b->times) {
+        merge->map_a = map_table(a, since, table, times);
+        merge->map_b = map_table(b, since, table, times);
+    }
+    if (table != few)
+        wi_free(table);
+    return merge;
+}
+
+static void release(wi_merge *merge)
+{
+    wi_run_drop(merge->a);
+    wi_run_drop(merge->b);
+    wi_free(merge->map_a);
+    wi_free(merge->map_b);
+    wi_free(merge);
+}
+
+wi_run *wi_merge_end(wi_merge *merge)
+{
+    wi_run *out = merge->out;
+    out->first_seq = merge->a->first_seq;
+    out->last_seq = merge->b->last_seq;
+    wi_run_finish(out, merge->count);
+    release(merge);
+    return out;
+}
+
+void wi_merge_drop(wi_merge *merge)
+{
+    wi_run_drop(merge->out);
+    release(merge);
+}
+
+/* ---- without columns of times ----------------------------------------------------------- */
+
+INLINE int order_of(const wi_layout *layout, const uint64_t *a, const uint64_t *b, uint32_t words,
+                    bool texts)
+{
+    if (texts)
+        return wi_words_compare_texts(layout, a, b, 0, words);
+    for (uint32_t i = 0; i < words; i++)
+        if (a[i] != b[i])
+            return a[i] < b[i] ? -1 : 1;
+    return 0;
+}
+
+static void copy_stretch(wi_merge *merge, const wi_run *from, uint32_t begin, uint32_t end)
+{
+    wi_run *out = merge->out;
+    uint32_t words = out->layout->words, count = end - begin;
+    memcpy(out->rows + (size_t)merge->count * words, wi_run_row(from, begin),
+           (size_t)count * words * sizeof(uint64_t));
+    for (uint32_t i = 0; out->diffs && i < count; i++)
+        out->diffs[merge->count + i] = wi_run_diff(from, begin + i);
+    merge->count += count;
+}
+
+/* The first row of `run` at or after `from` that is not below `row`. */
+INLINE uint32_t seek_row(const wi_run *run, uint32_t from, uint32_t end, const uint64_t *row,
+                         uint32_t words, bool texts)
+{
+    uint32_t step = 1, low = from, high;
+    for (;;) {
+        high = low + step < end ? low + step : end;
+        if (high == end || order_of(run->layout, wi_run_row(run, high), row, words, texts) >= 0)
+            break;
+        low = high;
+        step *= 2;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (order_of(run->layout, wi_run_row(run, middle), row, words, texts) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+INLINE void merge_plain(wi_merge *merge, int64_t *fuel, uint32_t words, bool texts)
+{
+    const wi_run *a = merge->a, *b = merge->b;
+    wi_run *out = merge->out;
+    uint32_t i = merge->at_a, j = merge->at_b, count = merge->count;
+    /* at most this many from either, so that the bounds hold without looking */
+    while (i < a->count && j < b->count && *fuel > 0) {
+        uint32_t first = count, run_a = 0, run_b = 0;
+        uint64_t steps = (uint64_t)(*fuel < 4096 ? *fuel : 4096);
+        for (; steps > 0 && i < a->count && j < b->count; steps--) {
+            const uint64_t *x = a->rows + (size_t)i * words, *y = b->rows + (size_t)j * words;
+            int order = order_of(out->layout, x, y, words, texts);
+            int64_t diff = order <= 0 ? wi_run_diff(a, i) : wi_run_diff(b, j);
+            if (order == 0)
+                diff += wi_run_diff(b, j);
+            const uint64_t *from = order <= 0 ? x : y;
+            uint64_t *to = out->rows + (size_t)count * words;
+            for (uint32_t w = 0; w < words; w++)
+                to[w] = from[w];
+            i += order <= 0;
+            j += order >= 0;
+            if (WEIR_LIKELY(diff != 0)) {
+                if (out->diffs || WEIR_UNLIKELY(diff != out->diff))
+                    wi_run_put_diff(out, count, diff);
+                count++;
+            }
+            run_a = order < 0 ? run_a + 1 : 0;
+            run_b = order > 0 ? run_b + 1 : 0;
+            if (WEIR_UNLIKELY(run_a + run_b >= 16) && i < a->count && j < b->count)
+                break;
+        }
+        *fuel -= (int64_t)(count - first) + 1;
+        if (run_a + run_b >= 16 && i < a->count && j < b->count) {
+            const wi_run *longer = run_a ? a : b;
+            uint32_t begin = run_a ? i : j;
+            uint64_t most = begin + (uint64_t)(*fuel > 0 ? *fuel : 0) + 1;
+            uint32_t limit = most < longer->count ? (uint32_t)most : longer->count;
+            const uint64_t *row = run_a ? b->rows + (size_t)j * words : a->rows + (size_t)i * words;
+            uint32_t end = seek_row(longer, begin, limit, row, words, texts);
+            merge->count = count;
+            copy_stretch(merge, longer, begin, end);
+            count = merge->count;
+            *fuel -= end - begin;
+            if (run_a)
+                i = end;
+            else
+                j = end;
+        }
+    }
+    merge->at_a = i;
+    merge->at_b = j;
+    merge->count = count;
+}
+
+/* What is left of one run once the other is at its end. */
+static void copy_rest(wi_merge *merge, const wi_run *from, uint32_t *at, int64_t *fuel)
+{
+    uint32_t rest = from->count - *at;
+    uint32_t part = rest > *fuel ? (uint32_t)*fuel : rest;
+    copy_stretch(merge, from, *at, *at + part);
+    *at += part;
+    *fuel -= part;
+}
+
+static void merge_tails(wi_merge *merge, int64_t *fuel)
+{
+    if (merge->at_b == merge->b->count && *fuel > 0)
+        copy_rest(merge, merge->a, &merge->at_a, fuel);
+    if (merge->at_a == merge->a->count && *fuel > 0)
+        copy_rest(merge, merge->b, &merge->at_b, fuel);
+}
+
+static void merge_untimed(wi_merge *merge, int64_t *fuel)
+{
+    const wi_layout *layout = merge->out->layout;
+    if (layout->texts)
+        merge_plain(merge, fuel, layout->words, true);
+    else if (layout->words == 1)
+        merge_plain(merge, fuel, 1, false);
+    else if (layout->words == 2)
+        merge_plain(merge, fuel, 2, false);
+    else if (layout->words == 3)
+        merge_plain(merge, fuel, 3, false);
+    else
+        merge_plain(merge, fuel, layout->words, false);
+    merge_tails(merge, fuel);
+}
+
+/* ---- with columns of times -------------------------------------------------------------- */
+
+/* One update of the group at hand. */
+typedef struct update {
+    uint32_t time;
+    int64_t diff;
+} update;
+
+static inline uint32_t mapped(const wi_run *run, const uint32_t *map, uint32_t index)
+{
+    return map[run->times ? run->times[index] : 0];
+}
+
+/* Where the group of updates of row `begin` ends. */
+INLINE uint32_t group_end(const wi_run *run, uint32_t begin, uint32_t words, bool texts)
+{
+    const uint64_t *row = run->rows + (size_t)begin * words;
+    uint32_t end = begin + 1;
+    while (run->times && end < run->count &&
+           order_of(run->layout, run->rows + (size_t)end * words, row, words, texts) == 0)
+        end++;
+    return end;
+}
+
+static void put(wi_merge *merge, const uint64_t *row, uint32_t words, uint32_t time, int64_t diff)
+{
+    wi_run *out = merge->out;
+    uint64_t *to = out->rows + (size_t)merge->count * words;
+    for (uint32_t w = 0; w < words; w++)
+        to[w] = row[w];
+    if (out->times)
+        out->times[merge->count] = time;
+    if (out->diffs || diff != out->diff)
+        wi_run_put_diff(out, merge->count, diff);
+    merge->count++;
+}
+
+static int update_order(const void *a, const void *b)
+{
+    const update *x = a, *y = b;
+    return x->time < y->time ? -1 : x->time > y->time;
+}
+
+/* Adds up and writes the updates of one row. */
+static void put_group(wi_merge *merge, const uint64_t *row, uint32_t words, update *all,
+                      uint32_t count)
+{
+    bool sorted = true;
+    for (uint32_t i = 1; i < count; i++)
+        sorted &= all[i - 1].time <= all[i].time;
+    if (!sorted && count <= 16) {
+        for (uint32_t i = 1; i < count; i++) {
+            update held = all[i];
+            uint32_t at = i;
+            for (; at > 0 && all[at - 1].time > held.time; at--)
+                all[at] = all[at - 1];
+            all[at] = held;
+        }
+    } else if (!sorted) {
+        qsort(all, count, sizeof *all, update_order);
+    }
+    for (uint32_t i = 0; i < count;) {
+        uint32_t time = all[i].time;
+        int64_t sum = 0;
+        for (; i < count && all[i].time == time; i++)
+            sum += all[i].diff;
+        if (sum)
+            put(merge, row, words, time, sum);
+    }
+}
+
+INLINE void merge_groups(wi_merge *merge, int64_t *fuel, uint32_t words, bool texts)
+{
+    const wi_run *a = merge->a, *b = merge->b;
+    update few[32], *group = few;
+    uint32_t room = 32;
+    while (*fuel > 0 && (merge->at_a < a->count || merge->at_b < b->count)) {
+        uint32_t i = merge->at_a, j = merge->at_b;
+        const uint64_t *x = a->rows + (size_t)i * words, *y = b->rows + (size_t)j * words;
+        int order = i == a->count   ? 1
+                    : j == b->count ? -1
+                                    : order_of(a->layout, x, y, words, texts);
+        uint32_t end_a = order <= 0 ? group_end(a, i, words, texts) : i;
+        uint32_t end_b = order >= 0 ? group_end(b, j, words, texts) : j;
+        uint32_t size = end_a - i + (end_b - j);
+        *fuel -= size;
+        merge->at_a = end_a;
+        merge->at_b = end_b;
+        if (size == 1) {
+            if (order < 0)
+                put(merge, x, words, mapped(a, merge->map_a, i), wi_run_diff(a, i));
+            else
+                put(merge, y, words, mapped(b, merge->map_b, j), wi_run_diff(b, j));
+            continue;
+        }
+        if (size > room) {
+            if (group != few)
+                wi_free(group);
+            room = size;
+            group = wi_alloc(room * sizeof *group);
+        }
+        uint32_t count = 0;
+        for (; i < end_a; i++)
+            group[count++] = (update){mapped(a, merge->map_a, i), wi_run_diff(a, i)};
+        for (; j < end_b; j++)
+            group[count++] = (update){mapped(b, merge->map_b, j), wi_run_diff(b, j)};
+        put_group(merge, order <= 0 ? x : y, words, group, count);
+    }
+    if (group != few)
+        wi_free(group);
+}
+
+static void merge_timed(wi_merge *merge, int64_t *fuel)
+{
+    const wi_layout *layout = merge->out->layout;
+    if (layout->texts)
+        merge_groups(merge, fuel, layout->words, true);
+    else if (layout->words == 1)
+        merge_groups(merge, fuel, 1, false);
+    else if (layout->words == 2)
+        merge_groups(merge, fuel, 2, false);
+    else
+        merge_groups(merge, fuel, layout->words, false);
+}
+
+bool wi_merge_work(wi_merge *merge, int64_t *fuel)
+{
+    uint32_t before = merge->count;
+    if (merge->map_a)
+        merge_timed(merge, fuel);
+    else
+        merge_untimed(merge, fuel);
+    const wi_layout *layout = merge->out->layout;
+    wi_layout_own(layout, merge->out->rows + (size_t)before * layout->words, layout->words,
+                  merge->count - before, &merge->out->heap);
+    return merge->at_a == merge->a->count && merge->at_b == merge->b->count;
+}

@@ -1,0 +1,231 @@
+/* A radix sort from the most significant end that fits its digits to the data: each bucket
+ * looks for the range of its current word, skips words in which all records agree, and deals
+ * the records by the highest bits in which they differ. Ids of a small range, hashes and keys
+ * with a common prefix are all dealt evenly in one or two passes; buckets of a few records are
+ * finished by insertion, in cache. Skew costs further passes over the skewed part only.
+ *
+ * Two buffers take turns: a bucket's records are in `from`, and are to end in `from` or in
+ * `other`, at the same place. The body is compiled for the usual record shapes; the others,
+ * and records with texts, are sorted by merging. */
+#include "sort.h"
+
+#include "../../base/assert.h"
+
+#define DIGIT_BITS_MAX 11
+#define FEW 24 /* records that insertion sorts */
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* What is known about the records; sizes are given apart, as constants. */
+typedef struct sorting {
+    const wi_layout *layout;
+    uint32_t stride, words; /* words that count */
+} sorting;
+
+INLINE void copy_record(uint64_t *to, const uint64_t *from, uint32_t stride)
+{
+    for (uint32_t i = 0; i < stride; i++)
+        to[i] = from[i];
+}
+
+INLINE bool less(const uint64_t *a, const uint64_t *b, uint32_t word, uint32_t words)
+{
+    for (uint32_t i = word; i < words; i++)
+        if (a[i] != b[i])
+            return a[i] < b[i];
+    return false;
+}
+
+/* ---- a few ------------------------------------------------------------------------------ */
+
+/* Inserts one record after the other into `to`, which may be `from`. */
+INLINE void insert_all(const uint64_t *from, uint64_t *to, size_t count, uint32_t word,
+                       uint32_t stride, uint32_t words)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t held[8];
+        copy_record(held, from + i * stride, stride);
+        size_t at = i;
+        while (at > 0 && less(held, to + (at - 1) * stride, word, words)) {
+            copy_record(to + at * stride, to + (at - 1) * stride, stride);
+            at--;
+        }
+        copy_record(to + at * stride, held, stride);
+    }
+}
+
+INLINE bool is_sorted(const uint64_t *records, size_t count, uint32_t word, uint32_t stride,
+                      uint32_t words)
+{
+    for (size_t i = 1; i < count; i++)
+        if (less(records + i * stride, records + (i - 1) * stride, word, words))
+            return false;
+    return true;
+}
+
+/* ---- many ------------------------------------------------------------------------------- */
+
+typedef void deal_fn(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
+                     const sorting *how);
+
+/* The first word from `word` on in which records differ, with its least and greatest value;
+ * `words` if there is none. */
+INLINE uint32_t differing_word(const uint64_t *from, size_t count, uint32_t word, uint32_t stride,
+                               uint32_t words, uint64_t *least_out, uint64_t *most_out)
+{
+    for (; word < words; word++) {
+        uint64_t least = from[word], most = least;
+        for (size_t i = 1; i < count; i++) {
+            uint64_t value = from[i * stride + word];
+            least = value < least ? value : least;
+            most = value > most ? value : most;
+        }
+        if (least != most) {
+            *least_out = least;
+            *most_out = most;
+            break;
+        }
+    }
+    return word;
+}
+
+static uint32_t digit_bits(size_t count)
+{
+    uint32_t bits = 63 - (uint32_t)__builtin_clzll(count);
+    bits = bits > 4 ? bits - 3 : 2;
+    return bits < DIGIT_BITS_MAX ? bits : DIGIT_BITS_MAX;
+}
+
+/* Sorts by words [word, words); `over`: the result goes to `other`. */
+INLINE void deal_body(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
+                      uint32_t stride, uint32_t words, const sorting *how, deal_fn *again)
+{
+    if (count <= FEW) {
+        insert_all(from, over ? other : from, count, word, stride, words);
+        return;
+    }
+    uint64_t least = 0, most = 0;
+    word = differing_word(from, count, word, stride, words, &least, &most);
+    if (word == words || is_sorted(from, count, word, stride, words)) {
+        if (over)
+            memcpy(other, from, count * stride * sizeof *from);
+        return;
+    }
+    uint32_t range = 64 - (uint32_t)__builtin_clzll(most - least), digit = digit_bits(count);
+    uint32_t shift = range > digit ? range - digit : 0;
+    size_t buckets = (size_t)((most - least) >> shift) + 1;
+    uint32_t ends[((size_t)1 << DIGIT_BITS_MAX) + 1];
+    memset(ends, 0, (buckets + 1) * sizeof *ends);
+    for (size_t i = 0; i < count; i++)
+        ends[((from[i * stride + word] - least) >> shift) + 1]++;
+    for (size_t b = 1; b < buckets; b++)
+        ends[b + 1] += ends[b];
+    /* ends[b] is where bucket b goes on; in the end, where it ends */
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *record = from + i * stride;
+        copy_record(other + (size_t)ends[(record[word] - least) >> shift]++ * stride, record,
+                    stride);
+    }
+    size_t begin = 0;
+    for (size_t b = 0; b < buckets; b++) {
+        size_t size = ends[b] - begin, at = begin * stride;
+        if (size == 1 && !over)
+            copy_record(from + at, other + at, stride);
+        else if (size > 1 || (size == 1 && !over))
+            again(other + at, from + at, size, word + (shift == 0), !over, how);
+        begin = ends[b];
+    }
+}
+
+#define SHAPE(stride, words)                                                                   \
+    static void deal_##stride##_##words(uint64_t *from, uint64_t *other, size_t count,         \
+                                        uint32_t word, bool over, const sorting *how)          \
+    {                                                                                          \
+        deal_body(from, other, count, word, over, stride, words, how,                          \
+                  deal_##stride##_##words);                                                    \
+    }
+SHAPE(1, 1)
+SHAPE(2, 1)
+SHAPE(2, 2)
+SHAPE(3, 1)
+SHAPE(3, 2)
+SHAPE(3, 3)
+SHAPE(4, 2)
+SHAPE(4, 3)
+SHAPE(4, 4)
+SHAPE(5, 3)
+SHAPE(5, 4)
+
+/* ---- any shape, and texts --------------------------------------------------------------- */
+
+static bool record_less(const uint64_t *a, const uint64_t *b, const sorting *how)
+{
+    int order = wi_row_compare(how->layout, a, b);
+    return order < 0 || (order == 0 && less(a, b, how->layout->words, how->words));
+}
+
+static void insert_any(uint64_t *records, uint64_t *held, size_t count, const sorting *how)
+{
+    size_t bytes = how->stride * sizeof *records;
+    for (size_t i = 1; i < count; i++) {
+        size_t at = i;
+        while (at > 0 && record_less(records + i * how->stride, records + (at - 1) * how->stride,
+                                     how))
+            at--;
+        if (at == i)
+            continue;
+        memcpy(held, records + i * how->stride, bytes);
+        memmove(records + (at + 1) * how->stride, records + at * how->stride, (i - at) * bytes);
+        memcpy(records + at * how->stride, held, bytes);
+    }
+}
+
+/* Merge sort, the result in `from`. `other` has room for as many. */
+static void merge_sort(uint64_t *from, uint64_t *other, size_t count, const sorting *how)
+{
+    if (count <= 12) {
+        insert_any(from, other, count, how);
+        return;
+    }
+    size_t half = count / 2, bytes = how->stride * sizeof *from;
+    uint64_t *right = from + half * how->stride;
+    merge_sort(from, other, half, how);
+    merge_sort(right, other, count - half, how);
+    if (!record_less(right, right - how->stride, how))
+        return;
+    memcpy(other, from, half * bytes);
+    const uint64_t *a = other, *a_end = other + half * how->stride;
+    const uint64_t *b = right, *b_end = from + count * how->stride;
+    while (a < a_end) {
+        bool take_b = b < b_end && record_less(b, a, how);
+        memmove(from, take_b ? b : a, bytes);
+        from += how->stride;
+        a += take_b ? 0 : how->stride;
+        b += take_b ? how->stride : 0;
+    }
+}
+
+static deal_fn *shape(uint32_t stride, uint32_t words)
+{
+    static deal_fn *const shapes[6][5] = {
+        [1] = {[1] = deal_1_1},
+        [2] = {[1] = deal_2_1, [2] = deal_2_2},
+        [3] = {[1] = deal_3_1, [2] = deal_3_2, [3] = deal_3_3},
+        [4] = {[2] = deal_4_2, [3] = deal_4_3, [4] = deal_4_4},
+        [5] = {[3] = deal_5_3, [4] = deal_5_4},
+    };
+    return stride < 6 && words < 5 ? shapes[stride][words] : NULL;
+}
+
+void wi_sort(const wi_layout *layout, uint64_t *records, uint64_t *scratch, size_t count,
+             uint32_t stride, uint32_t more)
+{
+    sorting how = {layout, stride, layout->words + more};
+    wi_dassert(how.words <= stride, "what is sorted by is part of the record");
+    deal_fn *deal = layout->texts ? NULL : shape(stride, how.words);
+    wi_assert(count <= UINT32_MAX, "records are counted by 32 bits");
+    if (deal)
+        deal(records, scratch, count, 0, false, &how);
+    else
+        merge_sort(records, scratch, count, &how);
+}

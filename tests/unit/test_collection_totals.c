@@ -1,0 +1,437 @@
+/* Totals of collections: counts, sums, means, thresholds and latest rows by key, compared with
+ * naive evaluation at every time; totally ordered times.
+ *
+ *     unit_test_collection_totals [SEED] */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/streams.h"
+
+#define SALE(F) F(u8, shop) F(weir_text, item) F(i64, price) F(u32, weight)
+#define TALLY(F) F(weir_text, item) F(i64, count)
+#define SUMS(F) F(weir_text, item) F(u8, shop) F(i64, price) F(i64, weight)
+#define MEANS(F) F(u8, shop) F(f64, weight) F(f64, price)
+#define ALL(F) F(i64, count)
+#define NUM(F) F(u64, value)
+#define NUMS(F) F(u64, value) F(i64, count)
+#define REAL(F) F(u64, key) F(f64, value)
+#define WIDE(F) \
+    F(u64, a) F(u8, b) F(u64, c) F(u16, d) F(u64, e) F(u64, f) F(u64, g) F(u64, h) F(i8, i, 3)
+WEIR_ROW(sale, SALE)
+WEIR_ROW(tally, TALLY)
+WEIR_ROW(sums, SUMS)
+WEIR_ROW(means, MEANS)
+WEIR_ROW(all, ALL)
+WEIR_ROW(num, NUM)
+WEIR_ROW(nums, NUMS)
+WEIR_ROW(real, REAL)
+WEIR_ROW(wide, WIDE)
+
+static uint64_t seed;
+
+static uint64_t draw(uint64_t below)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % below;
+}
+
+/* ---- random sales ----------------------------------------------------------------------- */
+
+enum { SALES_MAX = 600 };
+
+static const char *const items[] = {"",
+                                    "tea",
+                                    "a kettle of copper",
+                                    "a kettle of coppex",
+                                    "twelve bytes",
+                                    "salt!",
+                                    "thirteen byte",
+                                    "oil",
+                                    "a kettle of copper, old"};
+static sale rows[SALES_MAX];
+static uint64_t epochs[SALES_MAX];
+static int64_t diffs[SALES_MAX];
+
+/* Some rows are taken away later, so that groups become empty. */
+static uint32_t draw_sales(void)
+{
+    uint32_t count = 1 + (uint32_t)draw(SALES_MAX), kinds = 1 + (uint32_t)draw(9);
+    uint64_t epoch = 0, gap = 1 + draw(40);
+    for (uint32_t i = 0; i < count; i++) {
+        epoch += draw(gap) == 0 ? 1 + draw(3) : 0;
+        epochs[i] = epoch;
+        if (i && draw(3) == 0) {
+            uint32_t again = (uint32_t)draw(i);
+            rows[i] = rows[again];
+            diffs[i] = -diffs[again];
+            continue;
+        }
+        rows[i] = (sale){.shop = (uint8_t)draw(3),
+                         .item = weir_text_c(items[draw(kinds)]),
+                         .price = (int64_t)draw(7) - 3,
+                         .weight = (uint32_t)draw(3) * 2000000000u};
+        diffs[i] = (int64_t)draw(5) - 1;
+    }
+    return count;
+}
+
+/* ---- naive totals ----------------------------------------------------------------------- */
+
+/* What a group has at a time, from all rows at or before it. */
+typedef struct group {
+    int64_t count, price, weight;
+} group;
+
+static group group_at(uint64_t epoch, uint32_t count, const sale *like, bool item, bool shop,
+                      bool price)
+{
+    group total = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        if (epochs[i] > epoch || (item && !weir_text_equal(&rows[i].item, &like->item)) ||
+            (shop && rows[i].shop != like->shop) ||
+            (price && (rows[i].price != like->price || rows[i].weight != like->weight)))
+            continue;
+        total.count += diffs[i];
+        total.price += rows[i].price * diffs[i];
+        total.weight += rows[i].weight * diffs[i];
+    }
+    return total;
+}
+
+/* Whether row `at` is the first of its group that changes at its epoch. */
+static bool first_of_group(uint32_t at, bool item, bool shop, bool price)
+{
+    for (uint32_t i = 0; i < at; i++)
+        if (epochs[i] == epochs[at] && (!item || weir_text_equal(&rows[i].item, &rows[at].item)) &&
+            (!shop || rows[i].shop == rows[at].shop) &&
+            (!price || (rows[i].price == rows[at].price && rows[i].weight == rows[at].weight)))
+            return false;
+    return true;
+}
+
+typedef void tell_fn(test_list *to, const sale *like, const group *has, const weir_time *time,
+                     int64_t sign);
+
+/* The changes of what `tell` says of groups. */
+static char *naive(uint32_t count, tell_fn *tell, bool item, bool shop, bool price)
+{
+    test_list list;
+    test_list_init(&list, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!first_of_group(i, item, shop, price))
+            continue;
+        group now = group_at(epochs[i], count, &rows[i], item, shop, price);
+        tell(&list, &rows[i], &now, &WEIR_EPOCH(epochs[i]), 1);
+        if (!epochs[i])
+            continue;
+        group before = group_at(epochs[i] - 1, count, &rows[i], item, shop, price);
+        tell(&list, &rows[i], &before, &WEIR_EPOCH(epochs[i]), -1);
+    }
+    char *text = test_list_text(&list);
+    test_list_fini(&list);
+    return text;
+}
+
+static void tell_count(test_list *to, const sale *like, const group *has, const weir_time *time,
+                       int64_t sign)
+{
+    if (has->count)
+        test_list_add(to, &tally_type, &(tally){like->item, has->count}, time, sign);
+}
+
+static void tell_sums(test_list *to, const sale *like, const group *has, const weir_time *time,
+                      int64_t sign)
+{
+    if (has->count)
+        test_list_add(to, &sums_type, &(sums){like->item, like->shop, has->price, has->weight},
+                      time, sign);
+}
+
+static void tell_means(test_list *to, const sale *like, const group *has, const weir_time *time,
+                       int64_t sign)
+{
+    if (has->count)
+        test_list_add(to, &means_type,
+                      &(means){like->shop, (double)has->weight / (double)has->count,
+                               (double)has->price / (double)has->count},
+                      time, sign);
+}
+
+static void tell_distinct(test_list *to, const sale *like, const group *has, const weir_time *time,
+                          int64_t sign)
+{
+    if (has->count > 0)
+        test_list_add(to, &sale_type, like, time, sign);
+}
+
+static void tell_threshold(test_list *to, const sale *like, const group *has, const weir_time *time,
+                           int64_t sign)
+{
+    if (has->count)
+        test_list_add(to, &sale_type, like, time, sign * (has->count / 2 - 1));
+}
+
+static void tell_all(test_list *to, const sale *like, const group *has, const weir_time *time,
+                     int64_t sign)
+{
+    (void)like;
+    if (has->count)
+        test_list_add(to, &all_type, &(all){has->count}, time, sign);
+}
+
+static int64_t half_less_one(int64_t count, void *arg)
+{
+    (void)arg;
+    return count / 2 - 1;
+}
+
+static void build_totals(weir_dataflow *flow, weir_stream in, test_flow *test)
+{
+    (void)flow;
+    test_watch(weir_group_count(in, WEIR_BY(sale, item), &tally_type), &test->out[0]);
+    test_watch(
+        weir_group_sum(in, WEIR_BY(sale, item, shop), WEIR_BY(sale, price, weight), &sums_type),
+        &test->out[1]);
+    test_watch(weir_group_avg(in, WEIR_BY(sale, shop), WEIR_BY(sale, weight, price), &means_type),
+               &test->out[2]);
+    test_watch(weir_distinct(in), &test->out[3]);
+}
+
+static void build_thresholds(weir_dataflow *flow, weir_stream in, test_flow *test)
+{
+    (void)flow;
+    test_watch(weir_threshold(in, half_less_one, NULL), &test->out[0]);
+    test_watch(weir_group_count(in, WEIR_BY_NOTHING(sale), &all_type), &test->out[1]);
+    test_watch(weir_consolidate(in), &test->out[2]);
+}
+
+static void tell_change(test_list *to, const sale *like, const group *has, const weir_time *time,
+                        int64_t sign)
+{
+    test_list_add(to, &sale_type, like, time, sign * has->count);
+}
+
+static void expect_random(uint32_t count, bool columns, uint32_t flush)
+{
+    test_flow test = {.type = &sale_type,
+                      .rows = rows,
+                      .epochs = epochs,
+                      .diffs = diffs,
+                      .count = count,
+                      .columns = columns,
+                      .flush_every = flush,
+                      .build = build_totals};
+    char *totals[] = {naive(count, tell_count, true, false, false),
+                      naive(count, tell_sums, true, true, false),
+                      naive(count, tell_means, false, true, false),
+                      naive(count, tell_distinct, true, true, true)};
+    test_flow_expect(&test, (const char *const *)totals, 4);
+    char *thresholds[] = {naive(count, tell_threshold, true, true, true),
+                          naive(count, tell_all, false, false, false),
+                          naive(count, tell_change, true, true, true)};
+    test.build = build_thresholds;
+    test_flow_expect(&test, (const char *const *)thresholds, 3);
+    for (int i = 0; i < 4; i++)
+        free(totals[i]);
+    for (int i = 0; i < 3; i++)
+        free(thresholds[i]);
+}
+
+START_TEST(totals_are_those_of_naive_evaluation)
+{
+    for (int i = 0; i < 12; i++) {
+        printf("seed %llu\n", (unsigned long long)seed);
+        expect_random(draw_sales(), i % 2, draw(2) ? 0 : 1 + (uint32_t)draw(50));
+    }
+}
+END_TEST
+
+/* ---- latest rows ------------------------------------------------------------------------ */
+
+static bool same_sale(const sale *a, const sale *b)
+{
+    return weir_row_equal(&sale_type, a, b);
+}
+
+/* By price, downwards, and then by the other fields. */
+static bool sale_is_later(const sale *a, const sale *b)
+{
+    if (a->price != b->price)
+        return a->price < b->price;
+    return a->shop != b->shop ? a->shop > b->shop : a->weight > b->weight;
+}
+
+/* The row that rows [begin, end), of one epoch, say for an item, with its diff; or NULL. */
+static const sale *said(uint32_t begin, uint32_t end, const weir_text *item, int64_t *diff_out)
+{
+    const sale *last = NULL;
+    for (uint32_t i = begin; i < end; i++) {
+        int64_t diff = 0;
+        if (!weir_text_equal(&rows[i].item, item))
+            continue;
+        for (uint32_t j = begin; j < end; j++)
+            diff += same_sale(&rows[i], &rows[j]) ? diffs[j] : 0;
+        if (diff && (!last || sale_is_later(&rows[i], last))) {
+            last = &rows[i];
+            *diff_out = diff;
+        }
+    }
+    return last;
+}
+
+static char *naive_upsert(uint32_t count)
+{
+    enum { ITEMS = sizeof items / sizeof *items };
+    const sale *now[ITEMS] = {0};
+    test_list list;
+    test_list_init(&list, 1);
+    for (uint32_t begin = 0, end; begin < count; begin = end) {
+        for (end = begin; end < count && epochs[end] == epochs[begin];)
+            end++;
+        for (int k = 0; k < ITEMS; k++) {
+            weir_text item = weir_text_c(items[k]);
+            int64_t diff = 0;
+            const sale *row = said(begin, end, &item, &diff);
+            if (!row)
+                continue;
+            if (now[k])
+                test_list_add(&list, &sale_type, now[k], &WEIR_EPOCH(epochs[begin]), -1);
+            now[k] = diff > 0 ? row : NULL;
+            if (now[k])
+                test_list_add(&list, &sale_type, now[k], &WEIR_EPOCH(epochs[begin]), 1);
+        }
+    }
+    char *text = test_list_text(&list);
+    test_list_fini(&list);
+    return text;
+}
+
+static void build_upsert(weir_dataflow *flow, weir_stream in, test_flow *test)
+{
+    (void)flow;
+    weir_stream latest = weir_upsert(in, WEIR_BY(sale, item), WEIR_DESCENDING(sale, price));
+    test_watch(latest, &test->out[0]);
+    test_watch(weir_group_count(latest, WEIR_BY(sale, item), &tally_type), &test->out[1]);
+}
+
+START_TEST(upserts_keep_the_latest_row)
+{
+    for (int i = 0; i < 12; i++) {
+        printf("seed %llu\n", (unsigned long long)seed);
+        uint32_t count = draw_sales();
+        char *expected = naive_upsert(count);
+        test_flow test = {.type = &sale_type,
+                          .rows = rows,
+                          .epochs = epochs,
+                          .diffs = diffs,
+                          .count = count,
+                          .columns = i % 2,
+                          .build = build_upsert};
+        test_flow_expect(&test, (const char *const[]){expected}, 1);
+        free(expected);
+    }
+}
+END_TEST
+
+/* ---- many groups ------------------------------------------------------------------------ */
+
+enum { KEYS = 30000 };
+
+static void build_nums(weir_dataflow *flow, weir_stream in, test_flow *test)
+{
+    (void)flow;
+    test_watch(weir_group_count(in, WEIR_BY(num, value), &nums_type), &test->out[0]);
+}
+
+/* Loads many groups, takes away nearly all, and brings as many others: the tables grow, shrink
+ * and are merged in both proportions. */
+START_TEST(groups_come_and_go)
+{
+    uint32_t count = 0, capacity = 6 * KEYS;
+    num *values = calloc(capacity, sizeof *values);
+    uint64_t *times = calloc(capacity, sizeof *times);
+    int64_t *signs = calloc(capacity, sizeof *signs);
+    test_list list;
+    test_list_init(&list, 1);
+    for (uint64_t t = 0; t < 6; t++)
+        for (uint64_t k = 0; k < KEYS; k++) {
+            bool comes = t == 0 || (t == 3 && k % 3 == 0) || t == 5, goes = t == 1 && k % 1000;
+            uint64_t key = t == 5 ? k + KEYS : k;
+            int64_t had = t == 0 || t == 5 ? 0 : t == 1 ? 1 : k % 1000 == 0;
+            if (!comes && !goes)
+                continue;
+            values[count].value = key;
+            times[count] = t;
+            signs[count++] = comes ? 1 : -1;
+            if (had)
+                test_list_add(&list, &nums_type, &(nums){key, had}, &WEIR_EPOCH(t), -1);
+            if (comes)
+                test_list_add(&list, &nums_type, &(nums){key, had + 1}, &WEIR_EPOCH(t), 1);
+        }
+    char *text = test_list_text(&list);
+    test_flow test = {.type = &num_type,
+                      .rows = values,
+                      .epochs = times,
+                      .diffs = signs,
+                      .count = count,
+                      .build = build_nums};
+    test_flow_expect(&test, (const char *const[]){text}, 1);
+    test.columns = true;
+    test_flow_expect(&test, (const char *const[]){text}, 1);
+    free(text);
+    test_list_fini(&list);
+    free(values);
+    free(times);
+    free(signs);
+}
+END_TEST
+
+static void build_wide(weir_dataflow *flow, weir_stream in, test_flow *test)
+{
+    (void)flow;
+    test_watch(weir_distinct(in), &test->out[0]);
+    test_watch(weir_consolidate(in), &test->out[1]);
+}
+
+/* Rows of nine fields, with padding, that differ only in the last one. */
+START_TEST(rows_may_have_more_fields_than_a_key)
+{
+    wide values[4] = {{.a = 1, .i = {1, 2, 3}},
+                      {.a = 1, .i = {1, 2, 4}},
+                      {.a = 1, .i = {1, 2, 3}},
+                      {.a = 1, .i = {1, 2, 4}}};
+    static const uint64_t times[] = {0, 0, 0, 1};
+    static const int64_t signs[] = {1, 1, 1, -1};
+    test_flow test = {.type = &wide_type,
+                      .rows = values,
+                      .epochs = times,
+                      .diffs = signs,
+                      .count = 4,
+                      .build = build_wide};
+    static const char *const expected[] = {
+        "0 +1 1\t0\t0\t0\t0\t0\t0\t0\t[1,2,3]\n0 +1 1\t0\t0\t0\t0\t0\t0\t0\t[1,2,4]\n"
+        "1 -1 1\t0\t0\t0\t0\t0\t0\t0\t[1,2,4]\n",
+        "0 +2 1\t0\t0\t0\t0\t0\t0\t0\t[1,2,3]\n0 +1 1\t0\t0\t0\t0\t0\t0\t0\t[1,2,4]\n"
+        "1 -1 1\t0\t0\t0\t0\t0\t0\t0\t[1,2,4]\n"};
+    test_flow_expect(&test, expected, 2);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+    TCase *cases = tcase_create("totals");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, totals_are_those_of_naive_evaluation);
+    tcase_add_test(cases, upserts_keep_the_latest_row);
+    tcase_add_test(cases, groups_come_and_go);
+    tcase_add_test(cases, rows_may_have_more_fields_than_a_key);
+    Suite *suite = suite_create("collection totals");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
