@@ -232,10 +232,12 @@ static void send_run(weir_op *op, const wi_run *run, const weir_time *time)
 static void on_flatten(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
     const flattening *state = weir_op_state(op);
+    const wi_trace *trace = state->reader->trace;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = wi_token_at(batch, i)->seq;
-        const wi_run *run = wi_trace_run(state->reader->trace, seq);
-        send_run(op, run, weir_batch_time(batch, i));
+        for (uint32_t r = wi_reader_runs(state->reader);
+             r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
+            send_run(op, trace->runs[r], weir_batch_time(batch, i));
         wi_reader_ack(state->reader, seq);
     }
 }

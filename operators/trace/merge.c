@@ -1,9 +1,10 @@
 /* Merging two runs, in steps. Times are advanced to `since` as they are copied: the two tables
- * are advanced and united first, and then each row's time is a lookup. Advancing can bring
- * times of a row together, so what is compared and added up are groups: all updates of one row
- * in both runs. Where neither run has a column of times, a group is one or two updates, and
- * the loop is compiled for the usual widths. Stretches of one run between two rows of the
- * other are copied as a whole. */
+ * are advanced and united first, and then each row's time is a lookup.
+ *
+ * As long as advancing keeps the order of each run's times and lets no two become one, both
+ * runs stay sorted by row and time, and merging is the usual loop, compiled for the usual
+ * widths; stretches of one run between two rows of the other are copied as a whole. Otherwise
+ * all updates of one row in both runs are taken together, sorted by time and added up. */
 #include <stdlib.h>
 
 #include "../../base/alloc.h"
@@ -16,6 +17,7 @@ struct wi_merge {
     wi_run *a, *b, *out;
     uint32_t at_a, at_b, count;
     uint32_t *map_a, *map_b; /* from their tables to that of `out` */
+    bool in_order;           /* both maps rise strictly */
 };
 
 /* ---- times ------------------------------------------------------------------------------ */
@@ -35,6 +37,14 @@ static uint32_t *map_table(const wi_run *run, const weir_antichain *since, const
         map[i] = (uint32_t)(found - table);
     }
     return map;
+}
+
+static bool rises(const uint32_t *map, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        if (map[i] <= map[i - 1])
+            return false;
+    return true;
 }
 
 static uint32_t advance_all(const wi_run *run, const weir_antichain *since, weir_time *to)
@@ -72,10 +82,9 @@ wi_merge *wi_merge_begin(wi_run *a, wi_run *b, const weir_antichain *since)
     merge->out->diff = a->diff;
     merge->a = wi_run_retain(a);
     merge->b = wi_run_retain(b);
-    if (times > 1 || a->times || b->times) {
-        merge->map_a = map_table(a, since, table, times);
-        merge->map_b = map_table(b, since, table, times);
-    }
+    merge->map_a = map_table(a, since, table, times);
+    merge->map_b = map_table(b, since, table, times);
+    merge->in_order = rises(merge->map_a, a->time_count) && rises(merge->map_b, b->time_count);
     if (table != few)
         wi_free(table);
     return merge;
@@ -106,7 +115,7 @@ void wi_merge_drop(wi_merge *merge)
     release(merge);
 }
 
-/* ---- without columns of times ----------------------------------------------------------- */
+/* ---- in order ---------------------------------------------------------------------------- */
 
 INLINE int order_of(const wi_layout *layout, const uint64_t *a, const uint64_t *b, uint32_t words,
                     bool texts)
@@ -119,14 +128,25 @@ INLINE int order_of(const wi_layout *layout, const uint64_t *a, const uint64_t *
     return 0;
 }
 
-static void copy_stretch(wi_merge *merge, const wi_run *from, uint32_t begin, uint32_t end)
+static inline uint32_t mapped(const wi_run *run, const uint32_t *map, uint32_t index)
+{
+    return map[run->times ? run->times[index] : 0];
+}
+
+static void copy_stretch(wi_merge *merge, bool from_a, uint32_t begin, uint32_t end)
 {
     wi_run *out = merge->out;
-    uint32_t words = out->layout->words, count = end - begin;
-    memcpy(out->rows + (size_t)merge->count * words, wi_run_row(from, begin),
+    const wi_run *from = from_a ? merge->a : merge->b;
+    const uint32_t *map = from_a ? merge->map_a : merge->map_b;
+    uint32_t words = out->layout->words, count = end - begin, at = merge->count;
+    memcpy(out->rows + (size_t)at * words, wi_run_row(from, begin),
            (size_t)count * words * sizeof(uint64_t));
+    for (uint32_t i = 0; out->times && i < count; i++)
+        out->times[at + i] = mapped(from, map, begin + i);
+    if (count && !out->diffs && from->diff != out->diff)
+        wi_run_put_diff(out, at, from->diff);
     for (uint32_t i = 0; out->diffs && i < count; i++)
-        out->diffs[merge->count + i] = wi_run_diff(from, begin + i);
+        out->diffs[at + i] = wi_run_diff(from, begin + i);
     merge->count += count;
 }
 
@@ -152,106 +172,118 @@ INLINE uint32_t seek_row(const wi_run *run, uint32_t from, uint32_t end, const u
     return low;
 }
 
-INLINE void merge_plain(wi_merge *merge, int64_t *fuel, uint32_t words, bool texts)
+#define STRETCH 16 /* rows in turn from one run, from which on the rest is looked for */
+
+/* The two rows of a step: their order, by row and then time. */
+INLINE int step_order(const wi_merge *merge, uint32_t i, uint32_t j, uint32_t words, bool texts,
+                      bool times)
+{
+    const wi_run *a = merge->a, *b = merge->b;
+    int order =
+        order_of(a->layout, a->rows + (size_t)i * words, b->rows + (size_t)j * words, words, texts);
+    if (!times || order != 0)
+        return order;
+    uint32_t x = mapped(a, merge->map_a, i), y = mapped(b, merge->map_b, j);
+    return x < y ? -1 : x > y;
+}
+
+/* Merges row by row until `most` rows are written, one run ends, or a stretch is found. */
+INLINE int merge_rows(wi_merge *merge, uint32_t most, uint32_t words, bool texts, bool times)
 {
     const wi_run *a = merge->a, *b = merge->b;
     wi_run *out = merge->out;
-    uint32_t i = merge->at_a, j = merge->at_b, count = merge->count;
-    /* at most this many from either, so that the bounds hold without looking */
-    while (i < a->count && j < b->count && *fuel > 0) {
-        uint32_t first = count, run_a = 0, run_b = 0;
-        uint64_t steps = (uint64_t)(*fuel < 4096 ? *fuel : 4096);
-        for (; steps > 0 && i < a->count && j < b->count; steps--) {
-            const uint64_t *x = a->rows + (size_t)i * words, *y = b->rows + (size_t)j * words;
-            int order = order_of(out->layout, x, y, words, texts);
-            int64_t diff = order <= 0 ? wi_run_diff(a, i) : wi_run_diff(b, j);
-            if (order == 0)
-                diff += wi_run_diff(b, j);
-            const uint64_t *from = order <= 0 ? x : y;
-            uint64_t *to = out->rows + (size_t)count * words;
-            for (uint32_t w = 0; w < words; w++)
-                to[w] = from[w];
-            i += order <= 0;
-            j += order >= 0;
-            if (WEIR_LIKELY(diff != 0)) {
-                if (out->diffs || WEIR_UNLIKELY(diff != out->diff))
-                    wi_run_put_diff(out, count, diff);
-                count++;
-            }
-            run_a = order < 0 ? run_a + 1 : 0;
-            run_b = order > 0 ? run_b + 1 : 0;
-            if (WEIR_UNLIKELY(run_a + run_b >= 16) && i < a->count && j < b->count)
-                break;
+    uint32_t i = merge->at_a, j = merge->at_b, at = merge->count;
+    int lead = 0; /* rows in turn from a (negative) or b */
+    for (; most > 0 && i < a->count && j < b->count && lead > -STRETCH && lead < STRETCH; most--) {
+        int order = step_order(merge, i, j, words, texts, times);
+        const uint64_t *from =
+            order <= 0 ? a->rows + (size_t)i * words : b->rows + (size_t)j * words;
+        int64_t diff = order <= 0 ? wi_run_diff(a, i) : wi_run_diff(b, j);
+        if (order == 0)
+            diff += wi_run_diff(b, j);
+        uint64_t *to = out->rows + (size_t)at * words;
+        for (uint32_t w = 0; w < words; w++)
+            to[w] = from[w];
+        if (times)
+            out->times[at] = order <= 0 ? mapped(a, merge->map_a, i) : mapped(b, merge->map_b, j);
+        i += order <= 0;
+        j += order >= 0;
+        if (WEIR_LIKELY(diff != 0)) {
+            if (out->diffs || WEIR_UNLIKELY(diff != out->diff))
+                wi_run_put_diff(out, at, diff);
+            at++;
         }
-        *fuel -= (int64_t)(count - first) + 1;
-        if (run_a + run_b >= 16 && i < a->count && j < b->count) {
-            const wi_run *longer = run_a ? a : b;
-            uint32_t begin = run_a ? i : j;
-            uint64_t most = begin + (uint64_t)(*fuel > 0 ? *fuel : 0) + 1;
-            uint32_t limit = most < longer->count ? (uint32_t)most : longer->count;
-            const uint64_t *row = run_a ? b->rows + (size_t)j * words : a->rows + (size_t)i * words;
-            uint32_t end = seek_row(longer, begin, limit, row, words, texts);
-            merge->count = count;
-            copy_stretch(merge, longer, begin, end);
-            count = merge->count;
-            *fuel -= end - begin;
-            if (run_a)
-                i = end;
-            else
-                j = end;
-        }
+        lead = order < 0 ? (lead < 0 ? lead - 1 : -1) : order > 0 ? (lead > 0 ? lead + 1 : 1) : 0;
     }
     merge->at_a = i;
     merge->at_b = j;
-    merge->count = count;
+    merge->count = at;
+    return lead;
+}
+
+INLINE void merge_in_order(wi_merge *merge, int64_t *fuel, uint32_t words, bool texts, bool times)
+{
+    const wi_run *a = merge->a, *b = merge->b;
+    while (merge->at_a < a->count && merge->at_b<b->count && * fuel> 0) {
+        uint32_t before = merge->at_a + merge->at_b;
+        int lead = merge_rows(merge, *fuel < 4096 ? (uint32_t)*fuel : 4096, words, texts, times);
+        *fuel -= merge->at_a + merge->at_b - before;
+        if ((lead != -STRETCH && lead != STRETCH) || merge->at_a == a->count ||
+            merge->at_b == b->count || *fuel <= 0)
+            continue;
+        bool from_a = lead < 0;
+        uint32_t *at = from_a ? &merge->at_a : &merge->at_b;
+        uint32_t count = from_a ? a->count : b->count;
+        uint32_t limit = count - *at > *fuel ? *at + (uint32_t)*fuel : count;
+        const uint64_t *row =
+            from_a ? b->rows + (size_t)merge->at_b * words : a->rows + (size_t)merge->at_a * words;
+        uint32_t end = seek_row(from_a ? a : b, *at, limit, row, words, texts);
+        copy_stretch(merge, from_a, *at, end);
+        *fuel -= end - *at;
+        *at = end;
+    }
 }
 
 /* What is left of one run once the other is at its end. */
-static void copy_rest(wi_merge *merge, const wi_run *from, uint32_t *at, int64_t *fuel)
+static void copy_rest(wi_merge *merge, bool from_a, int64_t *fuel)
 {
-    uint32_t rest = from->count - *at;
+    uint32_t *at = from_a ? &merge->at_a : &merge->at_b;
+    uint32_t rest = (from_a ? merge->a->count : merge->b->count) - *at;
     uint32_t part = rest > *fuel ? (uint32_t)*fuel : rest;
-    copy_stretch(merge, from, *at, *at + part);
+    copy_stretch(merge, from_a, *at, *at + part);
     *at += part;
     *fuel -= part;
 }
 
-static void merge_tails(wi_merge *merge, int64_t *fuel)
-{
-    if (merge->at_b == merge->b->count && *fuel > 0)
-        copy_rest(merge, merge->a, &merge->at_a, fuel);
-    if (merge->at_a == merge->a->count && *fuel > 0)
-        copy_rest(merge, merge->b, &merge->at_b, fuel);
-}
-
-static void merge_untimed(wi_merge *merge, int64_t *fuel)
+static void merge_ordered(wi_merge *merge, int64_t *fuel)
 {
     const wi_layout *layout = merge->out->layout;
+    bool times = merge->out->times;
     if (layout->texts)
-        merge_plain(merge, fuel, layout->words, true);
+        merge_in_order(merge, fuel, layout->words, true, times);
+    else if (layout->words == 1 && times)
+        merge_in_order(merge, fuel, 1, false, true);
     else if (layout->words == 1)
-        merge_plain(merge, fuel, 1, false);
+        merge_in_order(merge, fuel, 1, false, false);
+    else if (layout->words == 2 && times)
+        merge_in_order(merge, fuel, 2, false, true);
     else if (layout->words == 2)
-        merge_plain(merge, fuel, 2, false);
-    else if (layout->words == 3)
-        merge_plain(merge, fuel, 3, false);
+        merge_in_order(merge, fuel, 2, false, false);
     else
-        merge_plain(merge, fuel, layout->words, false);
-    merge_tails(merge, fuel);
+        merge_in_order(merge, fuel, layout->words, false, times);
+    if (merge->at_b == merge->b->count && *fuel > 0)
+        copy_rest(merge, true, fuel);
+    if (merge->at_a == merge->a->count && *fuel > 0)
+        copy_rest(merge, false, fuel);
 }
 
-/* ---- with columns of times -------------------------------------------------------------- */
+/* ---- times that meet -------------------------------------------------------------------- */
 
 /* One update of the group at hand. */
 typedef struct update {
     uint32_t time;
     int64_t diff;
 } update;
-
-static inline uint32_t mapped(const wi_run *run, const uint32_t *map, uint32_t index)
-{
-    return map[run->times ? run->times[index] : 0];
-}
 
 /* Where the group of updates of row `begin` ends. */
 INLINE uint32_t group_end(const wi_run *run, uint32_t begin, uint32_t words, bool texts)
@@ -352,7 +384,7 @@ INLINE void merge_groups(wi_merge *merge, int64_t *fuel, uint32_t words, bool te
         wi_free(group);
 }
 
-static void merge_timed(wi_merge *merge, int64_t *fuel)
+static void merge_meeting(wi_merge *merge, int64_t *fuel)
 {
     const wi_layout *layout = merge->out->layout;
     if (layout->texts)
@@ -368,10 +400,10 @@ static void merge_timed(wi_merge *merge, int64_t *fuel)
 bool wi_merge_work(wi_merge *merge, int64_t *fuel)
 {
     uint32_t before = merge->count;
-    if (merge->map_a)
-        merge_timed(merge, fuel);
+    if (merge->in_order)
+        merge_ordered(merge, fuel);
     else
-        merge_untimed(merge, fuel);
+        merge_meeting(merge, fuel);
     const wi_layout *layout = merge->out->layout;
     wi_layout_own(layout, merge->out->rows + (size_t)before * layout->words, layout->words,
                   merge->count - before, &merge->out->heap);

@@ -76,16 +76,15 @@ void wi_run_add_diffs(wi_run *run, uint32_t filled)
         run->diffs[i] = run->diff;
 }
 
-
 void wi_run_finish(wi_run *run, uint32_t count)
 {
-    size_t before = run->capacity, row_bytes = (size_t)count * run->layout->words * sizeof(uint64_t);
+    size_t before = run->capacity,
+           row_bytes = (size_t)count * run->layout->words * sizeof(uint64_t);
     run->count = count;
     if (run->diffs && (run->diffs_apart || !run->in_one_block))
         run->diffs = wi_pages_trim(run->diffs, before * sizeof(int64_t), count * sizeof(int64_t));
     if (run->times && !run->in_one_block)
-        run->times =
-            wi_pages_trim(run->times, before * sizeof(uint32_t), count * sizeof(uint32_t));
+        run->times = wi_pages_trim(run->times, before * sizeof(uint32_t), count * sizeof(uint32_t));
     if (!run->in_one_block) {
         run->rows = wi_pages_trim(run->rows, run->row_bytes, row_bytes);
         run->row_bytes = row_bytes;

@@ -102,16 +102,16 @@ INLINE void deal_piece(const wi_piece *piece, uint32_t stride, dealing *deal, ui
     }
 }
 
-#define BY_STRIDE(stride, call)                                                                \
-    do {                                                                                       \
-        if ((stride) == 1)                                                                     \
-            call(1);                                                                           \
-        else if ((stride) == 2)                                                                \
-            call(2);                                                                           \
-        else if ((stride) == 3)                                                                \
-            call(3);                                                                           \
-        else                                                                                   \
-            call(stride);                                                                      \
+#define BY_STRIDE(stride, call) \
+    do {                        \
+        if ((stride) == 1)      \
+            call(1);            \
+        else if ((stride) == 2) \
+            call(2);            \
+        else if ((stride) == 3) \
+            call(3);            \
+        else                    \
+            call(stride);       \
     } while (0)
 
 /* False if all records agree in their first word. */
@@ -158,8 +158,8 @@ static bool deal_bin(sealing *seal, wi_bin *bin)
     uint64_t *scratch = wi_pages_new(records_bytes(seal, largest));
     begin = 0;
     for (uint32_t b = 0; b < deal.buckets; begin = deal.ends[b++])
-        wi_sort(seal->layout, seal->records + begin * stride, scratch, deal.ends[b] - begin,
-                stride, 0);
+        wi_sort(seal->layout, seal->records + begin * stride, scratch, deal.ends[b] - begin, stride,
+                0);
     wi_pages_free(scratch, records_bytes(seal, largest));
     return true;
 }
@@ -224,8 +224,8 @@ static wi_run *seal_small(sealing *seal, wi_bin *const *bins, uint32_t count,
     seal->records = records;
     gather(seal, bins, count);
     wi_sort(seal->layout, records, scratch, seal->count, seal->stride, seal->times);
-    wi_run *run = wi_run_new(seal->layout, (uint32_t)seal->count, seal->times, seal->diffs, table,
-                             count);
+    wi_run *run =
+        wi_run_new(seal->layout, (uint32_t)seal->count, seal->times, seal->diffs, table, count);
     run->diff = seal->diff;
     wi_run_finish(run, squeeze_any(seal, run));
     return run;

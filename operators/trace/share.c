@@ -174,7 +174,6 @@ static void on_start(weir_op *op)
 {
     const publish_plan *plan = weir_op_arg(op);
     publishing *state = weir_op_state(op);
-    weir_activate(op); /* operators start in no order to be relied on: the trace may be missing */
     pthread_mutex_lock(&plan->shard->lock);
     plan->shard->activator = weir_activator_new(op);
     pthread_mutex_unlock(&plan->shard->lock);
@@ -183,6 +182,7 @@ static void on_start(weir_op *op)
     weir_antichain_copy(&state->upper, &state->reader->trace->upper);
     weir_antichain_copy(&state->limit, &state->upper);
     set_state(plan->shard, WI_SHARD_RUNNING);
+    weir_activate(op); /* there may be views already */
 }
 
 /* The shard's list becomes the trace's. Most of it is the same as before. */
@@ -306,7 +306,5 @@ void weir_arrangement_publish(weir_arrangement *of, const char *name)
     weir_builder *builder = weir_operator_begin(scope, &publish, plan);
     weir_builder_keep(builder, plan);
     weir_operator_end(builder);
-    weir_op *op = scope->flow->ops[scope->flow->op_count - 1];
-    wi_op_rename(op, name);
-    op->always_stop = true;
+    scope->flow->ops[scope->flow->op_count - 1]->always_stop = true;
 }

@@ -137,12 +137,11 @@ INLINE void deal_body(uint64_t *from, uint64_t *other, size_t count, uint32_t wo
     }
 }
 
-#define SHAPE(stride, words)                                                                   \
-    static void deal_##stride##_##words(uint64_t *from, uint64_t *other, size_t count,         \
-                                        uint32_t word, bool over, const sorting *how)          \
-    {                                                                                          \
-        deal_body(from, other, count, word, over, stride, words, how,                          \
-                  deal_##stride##_##words);                                                    \
+#define SHAPE(stride, words)                                                                    \
+    static void deal_##stride##_##words(uint64_t *from, uint64_t *other, size_t count,          \
+                                        uint32_t word, bool over, const sorting *how)           \
+    {                                                                                           \
+        deal_body(from, other, count, word, over, stride, words, how, deal_##stride##_##words); \
     }
 SHAPE(1, 1)
 SHAPE(2, 1)
@@ -169,8 +168,8 @@ static void insert_any(uint64_t *records, uint64_t *held, size_t count, const so
     size_t bytes = how->stride * sizeof *records;
     for (size_t i = 1; i < count; i++) {
         size_t at = i;
-        while (at > 0 && record_less(records + i * how->stride, records + (at - 1) * how->stride,
-                                     how))
+        while (at > 0 &&
+               record_less(records + i * how->stride, records + (at - 1) * how->stride, how))
             at--;
         if (at == i)
             continue;

@@ -18,7 +18,8 @@
  *   T2  sizes fall towards the newest: see spine.c for the bound on their number and on the
  *       work per insertion
  *   T3  since <= every reader's hold
- *   T4  only runs that all readers have acked are merged: the first `admitted` ones
+ *   T4  only runs that all readers have acked are merged: the first `admitted` ones. (A reader
+ *       that came later and has acked nothing yet will see them as one.)
  *
  * Everything here belongs to the worker's thread. */
 #ifndef WEIR_OPERATORS_TRACE_TRACE_H
@@ -67,7 +68,9 @@ void wi_trace_advance(wi_trace *trace, const weir_antichain *upper);
  * the bounds need by themselves. */
 bool wi_trace_work(wi_trace *trace, int64_t fuel);
 
-/* A reader holds everything until it says otherwise. It has acked all runs present. */
+/* A reader holds everything until it says otherwise. It has acked nothing: if there are runs (in
+ * an imported trace), its first token is about all of them, so it looks at seqs, not for a run
+ * of just that seq. */
 wi_reader *wi_reader_new(wi_trace *trace, weir_op *op);
 /* Moves the hold to a later frontier (copied). Once nobody holds any time, runs that all have
  * acked are dropped: here, and at acks. */
