@@ -4,9 +4,15 @@
  * clears it. What is kept is bounded, and the first to go is what was freed first. */
 #include "pages.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "alloc.h"
 
@@ -20,12 +26,21 @@ typedef struct kept {
     size_t bytes;
 } kept;
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all of these */
+
 /* Freed mappings, oldest first. */
 static struct {
-    pthread_mutex_t lock;
     kept list[KEPT_MAX];
     size_t count, bytes;
-} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} cache;
+
+/* What is mapped from files, and how much is not. */
+static struct {
+    char *directory;
+    size_t budget, in_memory;
+    void **mapped;
+    unsigned count, capacity;
+} spill;
 
 /* Rounds up to a multiple of an eighth to a quarter of the size, itself a power of two. */
 static size_t class_of(size_t bytes)
@@ -64,11 +79,11 @@ static kept take_out(size_t index)
 static void *take_kept(size_t bytes)
 {
     void *memory = NULL;
-    pthread_mutex_lock(&cache.lock);
+    pthread_mutex_lock(&lock);
     for (size_t i = cache.count; i > 0 && !memory; i--)
         if (cache.list[i - 1].bytes == bytes)
             memory = take_out(i - 1).memory;
-    pthread_mutex_unlock(&cache.lock);
+    pthread_mutex_unlock(&lock);
     return memory;
 }
 
@@ -76,33 +91,137 @@ static void keep(void *memory, size_t bytes)
 {
     kept gone[KEPT_MAX];
     size_t gone_count = 0;
-    pthread_mutex_lock(&cache.lock);
+    pthread_mutex_lock(&lock);
     while (cache.count && (cache.count == KEPT_MAX || cache.bytes + bytes > KEPT_BYTES_MAX))
         gone[gone_count++] = take_out(0);
     cache.list[cache.count++] = (kept){memory, bytes};
     cache.bytes += bytes;
-    pthread_mutex_unlock(&cache.lock);
+    pthread_mutex_unlock(&lock);
     for (size_t i = 0; i < gone_count; i++)
         munmap(gone[i].memory, gone[i].bytes);
 }
+
+/* ---- beyond the budget ------------------------------------------------------------------ */
+
+/* A file without a name, or -1 and errno. */
+static int nameless(const char *directory)
+{
+    int file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return file;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/weir-XXXXXX", directory);
+    file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0)
+        unlink(path);
+    return file;
+}
+
+static void __attribute__((noreturn, cold)) spill_failed(const char *what)
+{
+    fprintf(stderr,
+            "weir: --memory is used up and %s in %s: %s; the process stops here, since no later "
+            "answer could be trusted. Give it more room there, another directory (--spill) or "
+            "more memory.\n",
+            what, spill.directory, strerror(errno));
+    _exit(70);
+}
+
+static void *map_file(size_t bytes)
+{
+    int file = nameless(spill.directory);
+    if (file < 0)
+        spill_failed("a file could not be made");
+    /* reserved, so that a full disk is noticed here and not by a signal at some store */
+    if ((errno = posix_fallocate(file, 0, (off_t)bytes)) != 0)
+        spill_failed("there is no room");
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (memory == MAP_FAILED)
+        spill_failed("a file could not be mapped");
+    close(file);
+    pthread_mutex_lock(&lock);
+    wi_grow(&spill.mapped, &spill.capacity, spill.count + 1, sizeof *spill.mapped);
+    spill.mapped[spill.count++] = memory;
+    pthread_mutex_unlock(&lock);
+    return memory;
+}
+
+/* Whether that is mapped from a file; if so, perhaps forgets it. */
+static bool is_of_file(const void *memory, bool forget)
+{
+    bool found = false;
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < spill.count && !found; i++) {
+        found = spill.mapped[i] == memory;
+        if (found && forget)
+            spill.mapped[i] = spill.mapped[--spill.count];
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+/* Counts an array in memory; false, and it is not, if it would be too much. */
+static bool admit(size_t bytes)
+{
+    pthread_mutex_lock(&lock);
+    bool fits = !spill.budget || spill.in_memory + bytes <= spill.budget;
+    spill.in_memory += fits ? bytes : 0;
+    pthread_mutex_unlock(&lock);
+    return fits;
+}
+
+static void release(size_t bytes)
+{
+    pthread_mutex_lock(&lock);
+    spill.in_memory -= bytes;
+    pthread_mutex_unlock(&lock);
+}
+
+weir_err *wi_pages_budget(size_t bytes, const char *directory)
+{
+    if (bytes) {
+        int file = nameless(directory);
+        if (file < 0)
+            return weir_err_new("no file can be made in %s, where what --memory has no room for "
+                                "is to go: %s; see --spill",
+                                directory, strerror(errno));
+        close(file);
+    }
+    pthread_mutex_lock(&lock);
+    wi_free(spill.directory);
+    spill.directory = bytes ? wi_strdup(directory) : NULL;
+    spill.budget = bytes;
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* ---- arrays ----------------------------------------------------------------------------- */
 
 void *wi_pages_new(size_t bytes)
 {
     if (bytes < FROM_SYSTEM)
         return wi_alloc(bytes);
     bytes = class_of(bytes);
+    if (!admit(bytes))
+        return map_file(bytes);
     void *memory = take_kept(bytes);
     return memory ? memory : map(bytes);
 }
 
 void wi_pages_free(void *memory, size_t bytes)
 {
-    if (bytes < FROM_SYSTEM)
+    if (bytes < FROM_SYSTEM) {
         wi_free(memory);
-    else if (class_of(bytes) > KEPT_BYTES_MAX)
-        munmap(memory, class_of(bytes));
+        return;
+    }
+    bytes = class_of(bytes);
+    bool of_file = is_of_file(memory, true);
+    if (!of_file)
+        release(bytes);
+    if (of_file || bytes > KEPT_BYTES_MAX)
+        munmap(memory, bytes);
     else
-        keep(memory, class_of(bytes));
+        keep(memory, bytes);
 }
 
 void *wi_pages_trim(void *memory, size_t bytes, size_t fewer)
@@ -113,12 +232,21 @@ void *wi_pages_trim(void *memory, size_t bytes, size_t fewer)
         return wi_realloc(memory, fewer);
     if (fewer < FROM_SYSTEM) {
         void *small = wi_alloc(fewer);
-        __builtin_memcpy(small, memory, fewer);
+        memcpy(small, memory, fewer);
         wi_pages_free(memory, bytes);
         return small;
     }
     size_t old = class_of(bytes), now = class_of(fewer);
-    if (now < old)
+    if (now < old) {
         munmap((char *)memory + now, old - now);
+        if (!is_of_file(memory, false))
+            release(old - now);
+    }
     return memory;
+}
+
+void wi_pages_settle(void *memory, size_t bytes)
+{
+    if (bytes >= FROM_SYSTEM && is_of_file(memory, false))
+        madvise(memory, class_of(bytes), MADV_PAGEOUT);
 }

@@ -1,15 +1,27 @@
 /* Memory for large arrays: whole pages from the system, huge ones where it has them, given
  * back as soon as they are freed. The allocator would keep them, and what a trace drops after
- * a merge is often a good part of all memory. Small sizes come from the allocator. */
+ * a merge is often a good part of all memory. Small sizes come from the allocator.
+ *
+ * With a budget, arrays that would go beyond it are mapped from a file that has no name and
+ * so is gone with the process. The system writes their pages back and drops them as it needs
+ * to; wi_pages_settle asks it to. */
 #ifndef WEIR_BASE_PAGES_H
 #define WEIR_BASE_PAGES_H
 
 #include <stddef.h>
+
+#include <weir/base.h>
 
 /* Uninitialised; at least aligned to 16. Whoever frees or trims says the size again. */
 void *wi_pages_new(size_t bytes) __attribute__((malloc, returns_nonnull));
 void wi_pages_free(void *memory, size_t bytes);
 /* The same memory, perhaps moved, with less room; what is cut off is given back. */
 void *wi_pages_trim(void *memory, size_t bytes, size_t fewer);
+/* It will not be written any more, and may not be read for long. */
+void wi_pages_settle(void *memory, size_t bytes);
+
+/* For the whole process: how many bytes such arrays may have in memory (0: any), and the
+ * directory for what goes beyond. An error if nothing can be written there. */
+weir_err *wi_pages_budget(size_t bytes, const char *directory);
 
 #endif

@@ -17,6 +17,8 @@ typedef enum option_id {
     OPTION_PIN,
     OPTION_DETERMINISTIC,
     OPTION_SEED,
+    OPTION_MEMORY,
+    OPTION_SPILL,
     OPTION_HELP,
     OPTION_VERSION
 } option_id;
@@ -34,6 +36,9 @@ static const builtin builtins[] = {
     {"deterministic", 0, NULL, "one thread steps all workers, in an order drawn from the seed",
      OPTION_DETERMINISTIC},
     {"seed", 0, "S", "seed of random numbers and of deterministic runs (default 0)", OPTION_SEED},
+    {"memory", 0, "SIZE", "what arrangements may have in memory, e.g. 4G (default: all there is)",
+     OPTION_MEMORY},
+    {"spill", 0, "DIR", "where the rest goes (default /var/tmp)", OPTION_SPILL},
     {"help", 'h', NULL, "show this and exit", OPTION_HELP},
     {"version", 0, NULL, "show weir's version and exit", OPTION_VERSION},
 };
@@ -113,6 +118,22 @@ static weir_err *read_number(const char *name, const char *text, uint64_t min, u
     return NULL;
 }
 
+/* A number of bytes, perhaps with K, M, G or T. */
+static weir_err *read_size(const char *name, const char *text, uint64_t *bytes_out)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    bool whole = text[0] >= '0' && text[0] <= '9' && (!*end || (unit && !end[1]));
+    if (!whole || errno || !number || number > UINT64_MAX >> shift)
+        return weir_err_new("--%s takes a size such as 512M or 4G, not `%s`", name, text);
+    *bytes_out = (uint64_t)number << shift;
+    return NULL;
+}
+
 static weir_err *take_builtin(parse *p, int id, const char *value)
 {
     uint64_t number = 0;
@@ -131,6 +152,11 @@ static weir_err *take_builtin(parse *p, int id, const char *value)
         return NULL;
     case OPTION_SEED:
         return read_number("seed", value, 0, UINT64_MAX, &p->config->seed);
+    case OPTION_MEMORY:
+        return read_size("memory", value, &p->config->memory_bytes);
+    case OPTION_SPILL:
+        p->config->spill = value;
+        return NULL;
     case OPTION_HELP:
         show_help(p);
         exit(0);

@@ -19,6 +19,7 @@
 #include "runtime.h"
 
 #include "../base/alloc.h"
+#include "../base/pages.h"
 #include "../base/assert.h"
 #include "fiber.h"
 #include "tsan.h"
@@ -232,6 +233,10 @@ weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg
     if (config->workers > WEIR_WORKERS_MAX)
         return weir_err_new("%u workers were asked for; at most %d are possible in a process",
                             config->workers, WEIR_WORKERS_MAX);
+    weir_err *err =
+        wi_pages_budget(config->memory_bytes, config->spill ? config->spill : "/var/tmp");
+    if (err)
+        return err;
     wi_process process;
     init(&process, config, run, arg);
     if (config->deterministic)

@@ -90,6 +90,9 @@ void wi_run_finish(wi_run *run, uint32_t count)
         run->row_bytes = row_bytes;
     }
     run->capacity = count;
+    wi_pages_settle(run->rows, run->in_one_block ? 0 : row_bytes);
+    wi_pages_settle(run->diffs, run->diffs ? count * sizeof(int64_t) : 0);
+    wi_pages_settle(run->times, run->times ? count * sizeof(uint32_t) : 0);
 }
 
 wi_run *wi_run_retain(wi_run *run)

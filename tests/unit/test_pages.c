@@ -1,0 +1,110 @@
+/* Large arrays: those freed are used again, those beyond the budget go to files. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/pages.h"
+
+#define MB ((size_t)1 << 20)
+
+/* Of the process: resident pages that are not of files, MB. */
+static size_t resident_anonymous(void)
+{
+    char line[256];
+    size_t kb = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "RssAnon: %zu kB", &kb) == 1)
+            break;
+    fclose(file);
+    return kb / 1024;
+}
+
+static void fill(char *array, size_t bytes, unsigned seed)
+{
+    for (size_t i = 0; i < bytes; i += 512)
+        memcpy(array + i, &(size_t){i * seed}, sizeof(size_t));
+}
+
+static bool holds(const char *array, size_t bytes, unsigned seed)
+{
+    for (size_t i = 0; i < bytes; i += 512)
+        if (memcmp(array + i, &(size_t){i * seed}, sizeof(size_t)) != 0)
+            return false;
+    return true;
+}
+
+START_TEST(arrays_of_all_sizes)
+{
+    for (size_t bytes = 1; bytes < 40 * MB; bytes = bytes * 5 / 3 + 1) {
+        char *array = wi_pages_new(bytes);
+        fill(array, bytes & ~(size_t)511, 3);
+        array = wi_pages_trim(array, bytes, bytes / 3 + 1);
+        ck_assert(holds(array, (bytes / 3) & ~(size_t)511, 3));
+        wi_pages_free(array, bytes / 3 + 1);
+    }
+}
+END_TEST
+
+START_TEST(freed_memory_is_bounded)
+{
+    void *arrays[40];
+    for (int i = 0; i < 40; i++)
+        fill(arrays[i] = wi_pages_new((4 + i % 3) * MB), 4 * MB, 1);
+    for (int i = 0; i < 40; i++)
+        wi_pages_free(arrays[i], (4 + i % 3) * MB);
+    ck_assert_uint_lt(resident_anonymous(), 100);
+}
+END_TEST
+
+START_TEST(beyond_the_budget_arrays_go_to_files)
+{
+    weir_err *err = wi_pages_budget(32 * MB, "/var/tmp");
+    ck_assert_ptr_null(err);
+    size_t before = resident_anonymous();
+    char *arrays[20];
+    for (unsigned i = 0; i < 20; i++) {
+        arrays[i] = wi_pages_new(8 * MB);
+        fill(arrays[i], 8 * MB, i);
+        wi_pages_settle(arrays[i], 8 * MB);
+    }
+    ck_assert_uint_le(resident_anonymous(), before + 48);
+    for (unsigned i = 0; i < 20; i++) {
+        ck_assert(holds(arrays[i], 8 * MB, i));
+        arrays[i] = wi_pages_trim(arrays[i], 8 * MB, 3 * MB);
+        ck_assert(holds(arrays[i], 3 * MB, i));
+    }
+    for (unsigned i = 0; i < 20; i++)
+        wi_pages_free(arrays[i], 3 * MB);
+    char *again = wi_pages_new(8 * MB);
+    fill(again, 8 * MB, 5);
+    wi_pages_free(again, 8 * MB);
+    ck_assert_ptr_null(wi_pages_budget(0, NULL));
+}
+END_TEST
+
+START_TEST(a_directory_that_cannot_be_written_is_an_error)
+{
+    weir_err *err = wi_pages_budget(MB, "/nowhere/at/all");
+    ck_assert_ptr_nonnull(err);
+    ck_assert_ptr_nonnull(strstr(weir_err_message(err), "/nowhere/at/all"));
+    weir_err_free(err);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pages");
+    TCase *all = tcase_create("all");
+    tcase_add_test(all, arrays_of_all_sizes);
+    tcase_add_test(all, freed_memory_is_bounded);
+    tcase_add_test(all, beyond_the_budget_arrays_go_to_files);
+    tcase_add_test(all, a_directory_that_cannot_be_written_is_an_error);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
