@@ -18,17 +18,15 @@ void answer_fini(answer *of)
     free(of->changes);
 }
 
-void answer_update(answer *of, const visit *row, int64_t diff)
+void answer_update(answer *of, uint32_t root, uint32_t package, int64_t diff)
 {
-    of->reached[row->node] ^= row->roots;
-    for (uint32_t r = 0; r < of->root_count; r++)
-        if (row->roots >> r & 1)
-            of->counts[r] += diff;
+    of->reached[package] ^= UINT64_C(1) << root;
+    of->counts[root] += diff;
     if (of->change_count == of->change_capacity) {
         of->change_capacity = of->change_capacity ? 2 * of->change_capacity : 256;
         of->changes = realloc(of->changes, of->change_capacity * sizeof *of->changes);
     }
-    of->changes[of->change_count++] = (answer_change){row->node, diff > 0, row->roots};
+    of->changes[of->change_count++] = (answer_change){package, root, diff > 0};
 }
 
 /* Package numbers are in the order of names. */
@@ -39,11 +37,11 @@ static int compare_changes(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static void print_root(const answer *of, uint32_t r, uint32_t txn, const char *how)
+static void print_root(const answer *of, uint32_t r, uint32_t txn)
 {
     uint32_t gained = 0, lost = 0, shown = 0;
     for (uint32_t i = 0; i < of->change_count; i++) {
-        bool ours = of->changes[i].roots >> r & 1;
+        bool ours = of->changes[i].root == r;
         gained += ours && of->changes[i].gained;
         lost += ours && !of->changes[i].gained;
     }
@@ -51,9 +49,9 @@ static void print_root(const answer *of, uint32_t r, uint32_t txn, const char *h
         return;
     printf("%11u  %-16s %6lld", txn, of->of->names[of->roots[r]], (long long)of->counts[r]);
     if (txn) {
-        printf("  +%u -%u  %s ", gained, lost, how);
+        printf("  +%u -%u ", gained, lost);
         for (uint32_t i = 0; i < of->change_count && shown < NAMES_SHOWN; i++)
-            if (of->changes[i].roots >> r & 1 && ++shown)
+            if (of->changes[i].root == r && ++shown)
                 printf(" %c%s", of->changes[i].gained ? '+' : '-',
                        of->of->names[of->changes[i].package]);
         printf("%s", shown < gained + lost ? " ..." : "");
@@ -61,11 +59,11 @@ static void print_root(const answer *of, uint32_t r, uint32_t txn, const char *h
     printf("\n");
 }
 
-void answer_print(answer *of, uint32_t txn, const char *how)
+void answer_print(answer *of, uint32_t txn)
 {
     qsort(of->changes, of->change_count, sizeof *of->changes, compare_changes);
     for (uint32_t r = 0; r < of->root_count; r++)
-        print_root(of, r, txn, how);
+        print_root(of, r, txn);
     of->change_count = 0;
 }
 

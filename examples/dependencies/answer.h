@@ -4,30 +4,30 @@
 #define ANSWER_H
 
 #include "archive.h"
-#include "reach.h"
+
+#define ROOTS_MAX 64
 
 typedef struct answer_change {
-    uint32_t package;
+    uint32_t package, root;
     bool gained; /* or lost */
-    uint64_t roots;
 } answer_change;
 
 typedef struct answer {
     const archive *of;
     uint32_t roots[ROOTS_MAX], root_count; /* the packages asked for */
     int64_t counts[ROOTS_MAX];
-    uint64_t *reached; /* for each package, which roots pull it in */
+    uint64_t *reached; /* for each package, which roots pull it in: a bit each */
     answer_change *changes;
     uint32_t change_count, change_capacity;
 } answer;
 
 void answer_init(answer *out, const archive *of);
 void answer_fini(answer *of);
-/* Takes a row of reach's result. */
-void answer_update(answer *of, const visit *row, int64_t diff);
+/* Root `root` now pulls in the package (diff 1), or does so no longer (-1). */
+void answer_update(answer *of, uint32_t root, uint32_t package, int64_t diff);
 /* Prints a line for each root that the transaction has changed, and forgets the changes.
- * `how` the answer was brought up to date. Transaction 0 is the base. */
-void answer_print(answer *of, uint32_t txn, const char *how);
+ * Transaction 0 is the base. */
+void answer_print(answer *of, uint32_t txn);
 /* Prints every package that every root pulls in. */
 void answer_list(const answer *of);
 

@@ -7,7 +7,7 @@
 #ifndef ARCHIVE_H
 #define ARCHIVE_H
 
-#include <weir/base.h>
+#include "../graph/text_file.h"
 
 typedef struct change {
     uint32_t txn; /* 0: the base */
@@ -21,7 +21,7 @@ typedef struct archive {
     uint32_t txn_count, txn_last;
     const char **names;
     uint32_t name_count;
-    char *text; /* private: the names' bytes */
+    text_file name_file; /* private: the names' bytes */
 } archive;
 
 /* Fills a zeroed archive. Errors name the file and the line. */

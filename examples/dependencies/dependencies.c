@@ -6,35 +6,54 @@
  *     dependencies -w 4 firefox-esr        of another package
  *     dependencies --reverse apt           which packages pull in apt?
  *
- * A transaction is an epoch. If it only adds dependencies, the answer is extended from them;
- * if it removes any, the answer is recomputed in full. Answers go to stdout, times and
- * progress to stderr. */
+ * A transaction is an epoch. The dataflow is a loop that any change of the dependencies
+ * brings up to date, whether they come or go: it looks again only at what the change concerns.
+ * Answers go to stdout, times and progress to stderr. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <weir/weir.h>
 
 #include "answer.h"
 #include "archive.h"
-#include "reach.h"
 
 #define PROGRESS_NS 100000000
 
-/* How long transactions of one kind took. */
-typedef struct latencies {
-    uint64_t *ns;
-    uint32_t count;
-} latencies;
+#define EDGE(F) F(u64, src) F(u64, dst)
+#define VISIT(F) F(u64, node) F(u64, root)
+WEIR_ROW(edge, EDGE)
+WEIR_ROW(visit, VISIT) /* the node is reached from the root */
 
 typedef struct job {
     archive archive;
     const char *folder;
     bool reverse, list, verbose;
     answer answer; /* this and what follows: worker 0 */
-    latencies extended, recomputed;
+    uint64_t *latencies_ns;
+    uint32_t latency_count;
     bool progress;               /* shown, since stderr is a terminal */
     uint64_t start_ns, shown_ns; /* of the transactions, of the last progress line */
 } job;
+
+/* ---- the dataflow ----------------------------------------------------------------------- */
+
+WEIR_JOIN(follow, visit, edge, visit)
+{
+    *out = (visit){b->dst, a->root};
+}
+
+/* What is reached from where: how that changes. */
+static weir_stream reach(weir_stream edges, weir_stream roots)
+{
+    weir_loop *loop = weir_loop_begin(edges.scope, "reach");
+    weir_stream edges_in = weir_enter(loop, edges);
+    weir_stream visits = weir_variable(loop, weir_enter(loop, roots));
+    weir_stream reached = weir_distinct(visits);
+    weir_variable_set(
+        visits, weir_join(reached, WEIR_BY(visit, node), edges_in, WEIR_BY(edge, src), &follow));
+    return weir_consolidate(weir_leave(loop, reached));
+}
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
@@ -54,22 +73,13 @@ static uint64_t push_base(weir_worker *worker, const job *j, weir_input *edges)
     return i;
 }
 
-static void push_roots(const job *j, weir_input *starts)
-{
-    for (uint32_t r = 0; r < j->answer.root_count; r++)
-        visit_push(weir_input_out(starts), (visit){UINT64_C(1) << r, j->answer.roots[r]});
-}
-
 /* The changes of one transaction from `at` on. Returns where the next one's begin. */
-static uint64_t push_txn(const job *j, uint64_t at, weir_input *edges, bool *removes_out)
+static uint64_t push_txn(const job *j, uint64_t at, weir_input *edges)
 {
     const change *changes = j->archive.changes;
     uint32_t txn = changes[at].txn;
-    *removes_out = false;
-    for (; at < j->archive.change_count && changes[at].txn == txn; at++) {
+    for (; at < j->archive.change_count && changes[at].txn == txn; at++)
         push_change(j, weir_input_out(edges), &changes[at]);
-        *removes_out |= changes[at].diff < 0;
-    }
     return at;
 }
 
@@ -96,28 +106,25 @@ static int compare_ns(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static void print_latencies(latencies *of, const char *how)
+static void print_latencies(job *j)
 {
-    if (!of->count)
+    uint64_t *ns = j->latencies_ns, count = j->latency_count;
+    if (!count)
         return;
-    qsort(of->ns, of->count, sizeof *of->ns, compare_ns);
-    fprintf(stderr, "%-10s %5u transactions: p50 %.1f us, p99 %.1f us, max %.1f us\n", how,
-            of->count, (double)of->ns[of->count / 2] / 1e3,
-            (double)of->ns[(uint64_t)of->count * 99 / 100] / 1e3,
-            (double)of->ns[of->count - 1] / 1e3);
+    qsort(ns, count, sizeof *ns, compare_ns);
+    fprintf(stderr, "latencies: p50 %.1f us, p99 %.1f us, max %.1f us\n",
+            (double)ns[count / 2] / 1e3, (double)ns[count * 99 / 100] / 1e3,
+            (double)ns[count - 1] / 1e3);
 }
 
-static void report(job *j, uint32_t txn, bool removes, uint64_t begin_ns, uint64_t end_ns)
+static void report(job *j, uint32_t txn, uint64_t begin_ns, uint64_t end_ns)
 {
-    const char *how = removes ? "recomputed" : "extended";
-    latencies *kind = removes ? &j->recomputed : &j->extended;
-    kind->ns[kind->count++] = end_ns - begin_ns;
+    j->latencies_ns[j->latency_count++] = end_ns - begin_ns;
     if (j->answer.change_count)
         clear_progress(j);
-    answer_print(&j->answer, txn, how);
+    answer_print(&j->answer, txn);
     if (j->verbose)
-        fprintf(stderr, "transaction %u: %s in %.1f us\n", txn, how,
-                (double)(end_ns - begin_ns) / 1e3);
+        fprintf(stderr, "transaction %u: %.1f us\n", txn, (double)(end_ns - begin_ns) / 1e3);
     show_progress(j, txn, end_ns);
 }
 
@@ -128,16 +135,13 @@ static void summarise(job *j, uint64_t end_ns)
     for (uint32_t r = 0; r < j->answer.root_count; r++)
         printf("%s %s %lld", r ? "," : "", j->archive.names[j->answer.roots[r]],
                (long long)j->answer.counts[r]);
-    printf("\n%u only added dependencies: the answer was extended\n"
-           "%u removed some: it was recomputed in full\n",
-           j->extended.count, j->recomputed.count);
+    printf("\n");
     if (j->list)
         answer_list(&j->answer);
     fflush(stdout);
-    fprintf(stderr, "%u transactions in %.3f s\n", j->extended.count + j->recomputed.count,
+    fprintf(stderr, "%u transactions in %.3f s\n", j->latency_count,
             (double)(end_ns - j->start_ns) / 1e9);
-    print_latencies(&j->extended, "extended");
-    print_latencies(&j->recomputed, "recomputed");
+    print_latencies(j);
 }
 
 /* ---- running ---------------------------------------------------------------------------- */
@@ -145,43 +149,44 @@ static void summarise(job *j, uint64_t end_ns)
 WEIR_EACH(take_change, visit)
 {
     job *j = arg;
-    answer_update(&j->answer, in, diff);
+    answer_update(&j->answer, (uint32_t)in->root, (uint32_t)in->node, diff);
 }
 
-typedef struct entrance {
-    weir_input *edges, *starts;
-    const weir_probe *done;
-} entrance;
+static weir_stream roots_of(weir_dataflow *flow, const answer *of)
+{
+    visit roots[ROOTS_MAX];
+    for (uint32_t r = 0; r < of->root_count; r++)
+        roots[r] = (visit){of->roots[r], r};
+    return weir_from_rows(flow, &visit_type, roots, of->root_count);
+}
 
 /* Ends an epoch and waits for its answer. */
-static bool complete(weir_worker *worker, const entrance *to, uint32_t txn)
+static bool complete(weir_worker *worker, weir_input *edges, const weir_probe *done, uint32_t txn)
 {
-    weir_input_advance(to->edges, txn + 1);
-    weir_input_advance(to->starts, txn + 1);
-    return weir_probe_wait(worker, to->done, txn + 1);
+    weir_input_advance(edges, txn + 1);
+    return weir_probe_wait(worker, done, txn + 1);
 }
 
 /* Worker 0: the transactions one after the other, each when the one before is answered. */
-static void follow(weir_worker *worker, job *j, uint64_t at, const entrance *to)
+static void follow_updates(weir_worker *worker, job *j, uint64_t at, weir_input *edges,
+                           const weir_probe *done)
 {
     printf("%llu dependencies, then %u transactions: which packages %s?\n", (unsigned long long)at,
            j->archive.txn_count, j->reverse ? "pull in these" : "do these pull in");
-    push_roots(j, to->starts);
-    if (!complete(worker, to, 0))
+    uint64_t load_ns = weir_now(worker);
+    if (!complete(worker, edges, done, 0))
         return;
     printf("transaction  package           count  change\n");
-    answer_print(&j->answer, 0, "");
+    answer_print(&j->answer, 0);
     j->start_ns = j->shown_ns = weir_now(worker);
+    fprintf(stderr, "loaded in %.3f s\n", (double)(j->start_ns - load_ns) / 1e9);
     while (at < j->archive.change_count) {
         uint32_t txn = j->archive.changes[at].txn;
         uint64_t begin_ns = weir_now(worker);
-        bool removes;
-        at = push_txn(j, at, to->edges, &removes);
-        if (removes)
-            push_roots(j, to->starts);
-        if (!complete(worker, to, txn))
+        at = push_txn(j, at, edges);
+        if (!complete(worker, edges, done, txn))
             return;
-        report(j, txn, removes, begin_ns, weir_now(worker));
+        report(j, txn, begin_ns, weir_now(worker));
     }
     summarise(j, weir_now(worker));
 }
@@ -189,17 +194,16 @@ static void follow(weir_worker *worker, job *j, uint64_t at, const entrance *to)
 static void run(weir_worker *worker, void *arg)
 {
     job *j = arg;
-    entrance to;
+    weir_input *input;
     weir_dataflow *flow = weir_dataflow_begin(worker, "dependencies");
-    weir_stream edges = weir_input_new(flow, &edge_type, &to.edges);
-    weir_stream starts = weir_input_new(flow, &visit_type, &to.starts);
-    weir_stream changes = weir_gather(reach(edges, starts), 0);
-    to.done = weir_probe_new(weir_inspect_with(changes, &take_change, j));
+    weir_stream edges = weir_input_new(flow, &edge_type, &input);
+    weir_stream changes = weir_gather(reach(edges, roots_of(flow, &j->answer)), 0);
+    weir_probe *done = weir_probe_new(weir_inspect_with(changes, &take_change, j));
     if (!weir_dataflow_end_or_stop(flow))
         return;
-    uint64_t at = push_base(worker, j, to.edges);
+    uint64_t at = push_base(worker, j, input);
     if (weir_worker_index(worker) == 0)
-        follow(worker, j, at, &to);
+        follow_updates(worker, j, at, input, done);
 }
 
 /* ---- the command line ------------------------------------------------------------------- */
@@ -217,16 +221,14 @@ static weir_err *answer_all(const weir_config *config, job *j, char **names)
     if (err)
         return err;
     answer_init(&j->answer, &j->archive);
-    j->extended.ns = calloc(j->archive.txn_count + 1, sizeof(uint64_t));
-    j->recomputed.ns = calloc(j->archive.txn_count + 1, sizeof(uint64_t));
+    j->latencies_ns = calloc(j->archive.txn_count + 1, sizeof(uint64_t));
     for (char **name = names; *name && !err; name++)
         err = add_root(j, *name);
     if (!*names && !(err = add_root(j, "apt")))
         err = add_root(j, "gnome");
     if (!err)
         err = weir_execute(config, run, j);
-    free(j->extended.ns);
-    free(j->recomputed.ns);
+    free(j->latencies_ns);
     answer_fini(&j->answer);
     return err;
 }

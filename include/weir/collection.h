@@ -142,7 +142,8 @@ typedef enum weir_half { WEIR_HALF_BEFORE, WEIR_HALF_UP_TO } weir_half;
 /* Each change of `deltas` joined with what the arrangement holds at its time: the building
  * block of delta joins. Later changes of the arrangement give nothing. The time that is
  * compared is the one that a change had where it entered the first half-join: several can be
- * chained, with map, filter and flat_map between them. */
+ * chained, with map, filter and flat_map between them. A change waits until the arrangement
+ * is complete for all times lexicographically before its own. */
 WEIR_API weir_stream weir_half_join_with(weir_stream deltas, weir_key key,
                                          weir_arrangement *with, weir_half half,
                                          const weir_join_kernel *kernel, void *arg);

@@ -21,7 +21,7 @@
 #include "../../runtime/runtime.h"
 #include "../stream/common.h"
 
-#define BLOCK 64 /* rows whose keys are looked up together */
+#define BLOCK WI_FIND_BLOCK /* rows */
 
 typedef struct half_plan {
     wi_trace **trace;
@@ -66,6 +66,7 @@ typedef struct halving {
     int64_t fuel;
     wi_joiner joiner;
     uint64_t *words; /* the keys of the block */
+    const uint64_t *key_of[BLOCK];
     wi_heap heap;
     uint32_t found[BLOCK];
     weir_antichain hold;
@@ -80,6 +81,8 @@ static void on_start(weir_op *op)
     state->reader = wi_reader_new(state->trace, NULL);
     state->keys = wi_layout_of_key(rows);
     state->words = wi_alloc(BLOCK * (state->keys->words + 1u) * sizeof(uint64_t));
+    for (uint32_t r = 0; r < BLOCK; r++)
+        state->key_of[r] = state->words + (size_t)r * state->keys->words;
     wi_joiner_init(&state->joiner, op, plan->kernel, plan->arg, rows, plan->with);
     wi_free(state->joiner.rows[0]);
     state->joiner.rows[0] = wi_alloc((size_t)WI_PAIRS * plan->kernel->a->size + 1);
@@ -159,26 +162,13 @@ static void emit(halving *state, const part *of, const wi_run *run, uint32_t cou
     for (uint32_t k = 0; k < count; k++) {
         memcpy((char *)joiner->rows[0] + k * size, weir_batch_row(batch, i[k]), size);
         emit->times[k] = weir_time_join(weir_batch_time(batch, i[k]), wi_run_time(run, j[k]));
-        emit->diffs[k] = weir_batch_diff(batch, i[k]) * wi_run_diff(run, j[k]);
+        emit->diffs[k] = wi_diff_product(weir_batch_diff(batch, i[k]), wi_run_diff(run, j[k]));
         one_time &= weir_time_eq(&emit->times[k], &emit->times[0]);
         one_diff &= emit->diffs[k] == emit->diffs[0];
     }
     const void *b = wi_emit_gather(run, j, count, joiner->words[1], joiner->rows[1]);
     wi_emit_pairs(emit, joiner->rows[0], size, b, run->layout->type->size, count,
                   one_time ? emit->times : NULL, one_diff ? emit->diffs : NULL);
-}
-
-/* Looks up the keys of a block's rows from `row` on. */
-static void find(halving *state, wi_run *run, uint32_t row, uint32_t rows)
-{
-    uint32_t words = state->keys->words;
-    for (uint32_t r = row; r < rows; r++)
-        wi_run_prefetch(run, state->words + (size_t)r * words);
-    for (uint32_t r = row; r < rows; r++) {
-        state->found[r] = wi_run_find(run, state->words + (size_t)r * words);
-        if (state->found[r] < run->count)
-            __builtin_prefetch(wi_run_row(run, state->found[r]));
-    }
 }
 
 /* The block of `rows` rows that begins at `first` against one run. False: out of fuel. */
@@ -188,11 +178,11 @@ static bool join_run(weir_op *op, halving *state, const part *of, uint32_t first
     progress *now = &state->now;
     wi_run *run = now->runs[now->run];
     const weir_time *initial = &state->joiner.emit.at;
-    uint32_t words = state->keys->words, count = 0;
+    uint32_t count = 0;
     int limit = plan->half == WEIR_HALF_UP_TO ? 1 : 0; /* of comparing: it must be below */
-    find(state, run, now->row, rows);
+    wi_match_find(run, state->key_of + now->row, rows - now->row, state->found + now->row);
     for (; now->row < rows && state->fuel > 0; now->row++, now->at = UINT32_MAX) {
-        const uint64_t *key = state->words + (size_t)now->row * words;
+        const uint64_t *key = state->key_of[now->row];
         if (now->at == UINT32_MAX)
             now->at = state->found[now->row];
         for (; now->at < run->count && state->fuel > 0; now->at++) {
@@ -307,7 +297,10 @@ static void move_hold(weir_op *op, halving *state)
         weir_time below = one_below(&frontier->times[i]);
         weir_antichain_insert(&state->hold, &below);
     }
-    for (uint32_t i = state->head; i < state->count; i++) {
+    uint32_t end = state->count;
+    if (state->head < end && weir_op_input_dims(op, 0) == 1)
+        end = state->head + 1; /* the others are later */
+    for (uint32_t i = state->head; i < end; i++) {
         weir_time below = one_below(&state->queue[i]->time);
         weir_antichain_insert(&state->hold, &below);
     }

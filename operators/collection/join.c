@@ -133,6 +133,8 @@ static void learn(weir_op *op, joining *state, int s, uint64_t seq, const weir_t
                      .mine = mine->runs[r],
                      .others = others->runs,
                      .other_count = other_count};
+        if (mine->runs[r]->count == 1)
+            wi_match_fetch(others->runs, other_count, mine->runs[r]->rows);
         if (state->first || !do_work(state, &todo, false))
             put_off(op, state, &todo);
     }

@@ -17,6 +17,12 @@ typedef struct wi_emit {
     uint32_t kept[WI_PAIRS];
 } wi_emit;
 
+/* Wraps around. */
+static inline int64_t wi_diff_product(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a * (uint64_t)b);
+}
+
 /* Rows [first, first + count) of a run as rows of its type: in place, or decoded to a buffer
  * that has room for them. */
 const void *wi_emit_rows(const wi_run *run, uint32_t first, uint32_t count, void *buffer);

@@ -6,10 +6,9 @@
 #include "../../base/alloc.h"
 
 #define SMALL_GROUP 64 /* pairs */
-#define SEEK_RATIO 8   /* rows of the longer run for one of the other */
-#define FIND_RATIO 32
+#define FIND_RATIO 8   /* rows of the longer run for one of the other */
+#define NEAR 8         /* rows that are looked at one by one */
 #define TIMES_LOOKED_AT 16
-#define AHEAD 8
 
 /* ---- room for blocks -------------------------------------------------------------------- */
 
@@ -51,7 +50,7 @@ static void find_constants(wi_match *m)
 {
     const wi_run *a = m->run[0], *b = m->run[1];
     m->one_diff = !a->diffs && !b->diffs;
-    m->diff = a->diff * b->diff;
+    m->diff = wi_diff_product(a->diff, b->diff);
     m->one_time = true;
     if (!a->times && !b->times)
         m->time = weir_time_join(&a->table[0], &b->table[0]);
@@ -69,18 +68,31 @@ void wi_match_begin(wi_match *m, wi_run *a, wi_run *b)
     m->run[1] = b;
     m->probe = a->count > b->count;
     uint64_t fewer = m->run[m->probe]->count, more = m->run[!m->probe]->count;
-    m->search = more < fewer * SEEK_RATIO || !a->layout->key_words ? WI_SEARCH_SCAN
-                : more < fewer * FIND_RATIO                        ? WI_SEARCH_SEEK
-                                                                   : WI_SEARCH_FIND;
+    if (more >= fewer * FIND_RATIO && a->layout->key_words)
+        m->search = WI_SEARCH_FIND;
+    else
+        m->search = a->layout->key_words == 1 ? WI_SEARCH_SCAN : WI_SEARCH_SEEK;
     m->at[0] = m->at[1] = 0;
     m->end[0] = m->end[1] = 0;
     find_constants(m);
 }
 
+/* wi_run_key_end for groups that are mostly small. */
+static inline uint32_t group_end(const wi_run *run, uint32_t index)
+{
+    if (run->layout->key_words != 1)
+        return wi_run_key_end(run, index);
+    uint64_t key = *wi_run_row(run, index);
+    uint32_t end = index + 1;
+    for (; end < run->count && *wi_run_row(run, end) == key; end++)
+        if (end - index == NEAR)
+            return wi_run_key_end(run, end);
+    return end;
+}
+
 /* ---- small groups ----------------------------------------------------------------------- */
 
-/* Notes the pairs of the group that begins at `at` and is [at, end); gives how many pairs there
- * are now. False: it is a large one. */
+/* Notes the pairs of the group [at, end), and counts them. False: it is a large one. */
 static inline __attribute__((always_inline)) bool note_group(wi_match *m, wi_joiner *joiner,
                                                              const uint32_t at[2],
                                                              const uint32_t end[2], uint32_t *count)
@@ -138,34 +150,18 @@ scan(wi_match *m, wi_joiner *joiner, int64_t *fuel, size_t a_words, size_t b_wor
     return count;
 }
 
-/* Fetches what looking a key up will read: first the directory, then, closer to it, the row. */
-static inline void look_ahead(const wi_run *keys, uint32_t at, const wi_run *in)
-{
-    if (at + 2 * AHEAD < keys->count)
-        wi_run_prefetch(in, wi_run_row(keys, at + 2 * AHEAD));
-    if (at + AHEAD >= keys->count || !in->directory)
-        return;
-    uint64_t key = *wi_run_row(keys, at + AHEAD);
-    uint64_t entry = (key - in->directory_base) >> in->directory_shift;
-    if (key >= in->directory_base && entry < in->directory_entries)
-        __builtin_prefetch(wi_run_row(in, in->directory[entry]));
-}
-
-/* Any keys: those of the probe, one after the other, in the other run. */
-static uint32_t probe(wi_match *m, wi_joiner *joiner, int64_t *fuel)
+/* Any keys, about as many on both sides: those of the shorter run are looked for in the other,
+ * from one to the next. */
+static uint32_t seek(wi_match *m, wi_joiner *joiner, int64_t *fuel)
 {
     const int p = m->probe, q = !p;
-    wi_run *keys = m->run[p], *in = m->run[q];
+    const wi_run *keys = m->run[p], *in = m->run[q];
     uint32_t at[2] = {m->at[0], m->at[1]}, end[2], count = 0;
-    while (at[p] < keys->count && at[q]<in->count && * fuel> 0) {
+    int64_t left = *fuel;
+    while (left > 0 && at[p] < keys->count && at[q] < in->count) {
         const uint64_t *key = wi_run_row(keys, at[p]);
-        if (m->search == WI_SEARCH_FIND) {
-            look_ahead(keys, at[p], in);
-            at[q] = wi_run_find(in, key);
-        } else {
-            at[q] = wi_run_seek(in, at[q], key);
-        }
-        *fuel -= WI_FUEL_OF_LOOKUP;
+        at[q] = wi_run_seek(in, at[q], key);
+        left -= WI_FUEL_OF_LOOKUP;
         end[p] = wi_run_key_end(keys, at[p]);
         if (at[q] < in->count && wi_key_compare(in->layout, key, wi_run_row(in, at[q])) == 0) {
             end[q] = wi_run_key_end(in, at[q]);
@@ -179,6 +175,103 @@ static uint32_t probe(wi_match *m, wi_joiner *joiner, int64_t *fuel)
     }
     m->at[0] = at[0];
     m->at[1] = at[1];
+    *fuel = left;
+    return count;
+}
+
+/* ---- looking up ------------------------------------------------------------------------- */
+
+/* Where the directory of a run says that a key is. */
+static inline uint32_t entry_of(const wi_run *in, uint64_t first_word)
+{
+    if (first_word < in->directory_base)
+        return 0;
+    uint64_t entry = (first_word - in->directory_base) >> in->directory_shift;
+    return entry < in->directory_entries ? (uint32_t)entry : in->directory_entries - 1;
+}
+
+static inline void fetch_rows(const wi_run *in, uint32_t entry)
+{
+    const uint64_t *row = wi_run_row(in, in->directory[entry]);
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + 8);
+}
+
+void wi_match_fetch(wi_run *const *runs, uint32_t count, const uint64_t *key)
+{
+    for (uint32_t r = 0; r < count; r++)
+        wi_run_prefetch(runs[r], key);
+    for (uint32_t r = 0; r < count; r++)
+        if (runs[r]->directory)
+            fetch_rows(runs[r], entry_of(runs[r], key[0]));
+}
+
+/* The first row in [low, high) whose key is not below the key. */
+static inline uint32_t search(const wi_run *in, uint32_t low, uint32_t high, const uint64_t *key,
+                              bool one_word)
+{
+    while (high - low > (one_word ? NEAR : 0)) { /* keys that lie closely */
+        uint32_t middle = low + (high - low) / 2;
+        bool below = one_word ? *wi_run_row(in, middle) < *key
+                              : wi_key_compare(in->layout, wi_run_row(in, middle), key) < 0;
+        low = below ? middle + 1 : low;
+        high = below ? high : middle;
+    }
+    while (low < high && *wi_run_row(in, low) < *key)
+        low++;
+    return low;
+}
+
+void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, uint32_t *found_out)
+{
+    uint32_t entries[WI_FIND_BLOCK];
+    found_out[0] = wi_run_find(in, keys[0]); /* it has a directory then, unless it is small */
+    if (!in->directory) {
+        for (uint32_t k = 1; k < count; k++)
+            found_out[k] = wi_run_find(in, keys[k]);
+        return;
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        entries[k] = entry_of(in, *keys[k]);
+        __builtin_prefetch(&in->directory[entries[k]]);
+    }
+    for (uint32_t k = 0; k < count; k++)
+        fetch_rows(in, entries[k]);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t low = in->directory[entries[k]], high = in->directory[entries[k] + 1];
+        found_out[k] = in->layout->key_words == 1 ? search(in, low, high, keys[k], true)
+                                                  : search(in, low, high, keys[k], false);
+    }
+}
+
+/* Few keys: each is looked up, a block of them at a time. */
+static uint32_t find(wi_match *m, wi_joiner *joiner, int64_t *fuel)
+{
+    const int p = m->probe, q = !p;
+    const wi_run *keys = m->run[p];
+    wi_run *in = m->run[q];
+    const uint64_t *key_of[WI_FIND_BLOCK];
+    uint32_t begins[WI_FIND_BLOCK + 1], found[WI_FIND_BLOCK], n = 0, count = 0, k;
+    begins[0] = m->at[p];
+    for (; n < WI_FIND_BLOCK && begins[n] < keys->count; n++) {
+        key_of[n] = wi_run_row(keys, begins[n]);
+        begins[n + 1] = group_end(keys, begins[n]);
+    }
+    *fuel -= (int64_t)n * WI_FUEL_OF_LOOKUP;
+    wi_match_find(in, key_of, n, found);
+    for (k = 0; k < n && count <= WI_PAIRS - SMALL_GROUP; k++) {
+        uint32_t at[2], end[2];
+        at[p] = begins[k];
+        at[q] = found[k];
+        if (at[q] == in->count || wi_key_compare(in->layout, key_of[k], wi_run_row(in, at[q])) != 0)
+            continue;
+        end[p] = begins[k + 1];
+        end[q] = group_end(in, at[q]);
+        m->at[q] = at[q];
+        if (!note_group(m, joiner, at, end, &count))
+            break;
+    }
+    m->at[p] = begins[k];
     return count;
 }
 
@@ -186,8 +279,10 @@ static uint32_t probe(wi_match *m, wi_joiner *joiner, int64_t *fuel)
 static uint32_t note_pairs(wi_match *m, wi_joiner *joiner, int64_t *fuel)
 {
     const wi_layout *a = m->run[0]->layout, *b = m->run[1]->layout;
-    if (m->search != WI_SEARCH_SCAN || a->key_words != 1)
-        return probe(m, joiner, fuel);
+    if (m->search == WI_SEARCH_FIND)
+        return find(m, joiner, fuel);
+    if (m->search == WI_SEARCH_SEEK)
+        return seek(m, joiner, fuel);
     if (a->words == 2 && b->words == 2)
         return scan(m, joiner, fuel, 2, 2);
     if (a->words == 1 && b->words == 2)
@@ -209,7 +304,7 @@ static void emit_noted(wi_match *m, wi_joiner *joiner, uint32_t count)
             emit->times[k] = weir_time_join(wi_run_time(a, i[k]), wi_run_time(b, j[k]));
     if (!m->one_diff)
         for (uint32_t k = 0; k < count; k++)
-            emit->diffs[k] = wi_run_diff(a, i[k]) * wi_run_diff(b, j[k]);
+            emit->diffs[k] = wi_diff_product(wi_run_diff(a, i[k]), wi_run_diff(b, j[k]));
     wi_emit_pairs(emit, a_rows, a->layout->type->size, b_rows, b->layout->type->size, count,
                   m->one_time ? &m->time : NULL, m->one_diff ? &m->diff : NULL);
 }
@@ -225,14 +320,14 @@ static void emit_product(wi_match *m, wi_joiner *joiner, int of, uint32_t one, u
     const void *row = wi_emit_rows(single, one, 1, joiner->rows[of]);
     const weir_time *single_time = wi_run_time(single, one);
     weir_time time = weir_time_join(single_time, &many->table[0]);
-    int64_t single_diff = wi_run_diff(single, one), diff = single_diff * many->diff;
+    int64_t single_diff = wi_run_diff(single, one), diff = wi_diff_product(single_diff, many->diff);
     bool one_time = !many->times || m->one_time;
     if (m->one_time)
         time = m->time;
     for (uint32_t k = 0; !one_time && k < count; k++)
         emit->times[k] = weir_time_join(single_time, wi_run_time(many, first + k));
     for (uint32_t k = 0; many->diffs && k < count; k++)
-        emit->diffs[k] = single_diff * many->diffs[first + k];
+        emit->diffs[k] = wi_diff_product(single_diff, many->diffs[first + k]);
     size_t step = many->layout->type->size;
     wi_emit_pairs(emit, of == 0 ? row : others, of == 0 ? 0 : step, of == 0 ? others : row,
                   of == 0 ? step : 0, count, one_time ? &time : NULL, many->diffs ? NULL : &diff);

@@ -1,8 +1,8 @@
 /* Which rows of two runs have equal keys: the inner loops of join, in steps of bounded work.
  *
  * How keys are found depends on how many there are on each side: about as many, and both are
- * scanned; some more, and the longer run is galloped through; many more, and each key of the
- * shorter one is looked up in the longer one's directory. */
+ * scanned (keys of one word) or galloped through; many more on one, and each key of the other
+ * is looked up in its directory. */
 #ifndef WEIR_OPERATORS_COLLECTION_JOIN_MATCH_H
 #define WEIR_OPERATORS_COLLECTION_JOIN_MATCH_H
 
@@ -38,6 +38,12 @@ void wi_joiner_init(wi_joiner *joiner, weir_op *op, const weir_join_kernel *kern
 void wi_joiner_fini(wi_joiner *joiner);
 
 void wi_match_begin(wi_match *match, wi_run *a, wi_run *b);
+/* Where each of some keys, at most WI_FIND_BLOCK, is in a run (wi_run_find). They are looked up
+ * together, so that the memory that each needs comes while others are looked at. */
+#define WI_FIND_BLOCK 32
+void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, uint32_t *found_out);
+/* Fetches what looking a key up in some runs will read first. */
+void wi_match_fetch(wi_run *const *runs, uint32_t count, const uint64_t *key);
 /* Joins about *fuel rows and pairs, which is subtracted; may go a little below zero. The
  * output may be opened at `at`. True once all is done. */
 bool wi_match_work(wi_match *match, wi_joiner *joiner, const weir_time *at, int64_t *fuel);

@@ -7,6 +7,8 @@
 
 #include <weir/batch.h>
 
+#include "../../base/hash.h"
+
 typedef struct wi_packed_field {
     uint32_t from;  /* offset in the rows that are packed */
     uint32_t to;    /* offset in the rows that are made of words */
@@ -62,5 +64,24 @@ wi_packed_same(const uint64_t *a, const uint64_t *b, uint32_t words, uint32_t te
 /* Copies the long texts, each to memory of its own; frees such ones. */
 void wi_packed_own(uint64_t *words, uint32_t texts);
 void wi_packed_free(const uint64_t *words, uint32_t texts);
+
+/* Every bit of the words and of long texts reaches every bit of it. */
+static inline __attribute__((always_inline)) uint64_t wi_packed_hash(const uint64_t *key,
+                                                                     uint32_t words, uint32_t texts)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < words; i++) {
+        uint64_t word = key[i];
+        if (i < 2 * texts && i % 2 && WEIR_UNLIKELY(wi_packed_long(key + i - 1)))
+            word = wi_hash_bytes(wi_packed_bytes(key + i - 1), (uint32_t)key[i - 1]);
+        if (i + 1 < words) {
+            hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+            hash ^= hash >> 32;
+        } else {
+            hash = wi_hash_fold(hash, word);
+        }
+    }
+    return hash;
+}
 
 #endif

@@ -57,6 +57,8 @@ static void on_start(weir_op *op)
         r->out_reader = wi_reader_new(r->out, NULL);
     }
     wi_pending_init(&r->deferred, r->key_layout);
+    if (call->how.total && !r->total_order && !r->key_layout->texts)
+        r->pending = WI_NEWS(uint32_t, 1u << WI_PENDING_LOG);
     weir_antichain_init(&r->upper);
     weir_antichain_init(&r->bases);
     weir_antichain_init(&r->later);
@@ -90,13 +92,14 @@ static void on_stop(weir_op *op)
         wi_free(r->slots.at[s].local);
         wi_free(r->slots.at[s].stamp);
     }
-    void *vectors[] = {r->tokens.at,      r->held.at,         r->slots.at,       r->ready.at,
-                       r->chosen.at,      r->times.at,        r->said_times.at,  r->said.at,
-                       r->group_words.at, r->counts.at,       r->ends.at,        r->result_words.at,
-                       r->results.at,     r->result_diffs.at, r->result_ends.at, r->kernel_ends.at,
-                       r->changes.at,     r->change_space.at, r->used.at,        r->key_times.at,
-                       r->seen.at,        r->seed.at,         r->rank.at,        r->sums.at,
-                       r->rows.at,        r->moments.at,      r->cursors.at,     r->agenda.at};
+    void *vectors[] = {r->pending,        r->old_sums.at,     r->tokens.at,      r->held.at,
+                       r->slots.at,       r->ready.at,        r->chosen.at,      r->times.at,
+                       r->said_times.at,  r->said.at,         r->group_words.at, r->counts.at,
+                       r->ends.at,        r->result_words.at, r->results.at,     r->result_diffs.at,
+                       r->result_ends.at, r->kernel_ends.at,  r->changes.at,     r->change_space.at,
+                       r->used.at,        r->key_times.at,    r->seen.at,        r->seed.at,
+                       r->rank.at,        r->sums.at,         r->rows.at,        r->moments.at,
+                       r->cursors.at,     r->agenda.at};
     for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++)
         wi_free(vectors[v]);
     wi_layout_drop(r->in_layout);
@@ -118,6 +121,8 @@ static void add_ready(wi_reduction *r)
             WI_PUSH(&r->held, r->ready.at[b]->capability);
             wi_bin_free(r->key_layout, r->ready.at[b]);
         }
+        for (uint32_t i = 0; i < run->count && r->pending; i++)
+            *wi_reduce_pending(r, wi_run_row(run, i)) -= (uint32_t)wi_run_diff(run, i);
         r->rows_left += run->count;
         wi_reduce_add_slot(r, run, WI_ROLE_DEFERRED);
     }

@@ -7,6 +7,7 @@
 
 /* A run with this many times the keys that are left is looked up by its directory. */
 #define SPARSE 16
+#define FEW_KEYS 16
 
 void wi_reduce_add_slot(wi_reduction *r, wi_run *run, wi_role role)
 {
@@ -201,10 +202,47 @@ static inline __attribute__((always_inline)) void gallop_words(wi_reduction *r, 
     slot->active = any;
 }
 
+static bool is_sparse(const wi_reduction *r, const wi_run *run)
+{
+    return run->count / SPARSE > r->rows_left + r->keys;
+}
+
+/* Fetches what the directory says that a key's row is, its time and its diff. */
+static void fetch_row(const wi_run *run, const uint64_t *key)
+{
+    if (!run->directory || key[0] < run->directory_base)
+        return;
+    uint64_t entry = (key[0] - run->directory_base) >> run->directory_shift;
+    if (entry >= run->directory_entries)
+        return;
+    uint32_t row = run->directory[entry];
+    __builtin_prefetch(wi_run_row(run, row));
+    if (run->times)
+        __builtin_prefetch(&run->times[row]);
+    if (run->diffs)
+        __builtin_prefetch(&run->diffs[row]);
+}
+
+/* A few keys in many large runs: what is waited for is memory, so all of it is fetched at once,
+ * the directories and then what they point to. */
+static void fetch_few(const wi_reduction *r)
+{
+    for (int step = 0; step < 2; step++)
+        for (uint32_t s = r->sources; s < r->slots.count; s++) {
+            const wi_run *run = r->slots.at[s].run;
+            bool skipped = r->pending && r->slots.at[s].role == WI_ROLE_OUT;
+            for (uint32_t k = 0; k < r->keys && !skipped && is_sparse(r, run); k++)
+                if (step == 0)
+                    wi_run_prefetch(run, r->key[k]);
+                else
+                    fetch_row(run, r->key[k]);
+        }
+}
+
 static void look_up(wi_reduction *r, wi_slot *slot)
 {
     wi_run *run = slot->run;
-    for (uint32_t k = 0; k < r->keys; k++)
+    for (uint32_t k = 0; k < r->keys && r->keys > FEW_KEYS; k++)
         wi_run_prefetch(run, r->key[k]);
     for (uint32_t k = 0; k < r->keys; k++) {
         uint32_t at = slot->begin[k] = slot->end[k] = wi_run_find(run, r->key[k]);
@@ -221,7 +259,7 @@ static void locate(wi_reduction *r, wi_slot *slot)
     slot->active = false;
     if (run->count - slot->at == 0)
         return;
-    if (run->count / SPARSE > r->rows_left + r->keys) {
+    if (is_sparse(r, run)) {
         look_up(r, slot);
         return;
     }
@@ -242,16 +280,35 @@ static void locate(wi_reduction *r, wi_slot *slot)
     }
 }
 
+void wi_reduce_look_up_said(wi_reduction *r, uint32_t k)
+{
+    const uint64_t *key = r->key[k];
+    for (uint32_t s = r->sources; s < r->slots.count; s++) {
+        wi_slot *slot = &r->slots.at[s];
+        if (slot->role != WI_ROLE_OUT)
+            continue;
+        uint32_t at = slot->begin[k] = slot->end[k] = wi_run_find(slot->run, key);
+        if (at < slot->run->count && same_key(r, wi_run_row(slot->run, at), key)) {
+            slot->end[k] = end_of_key(r, slot->run, at);
+            slot->active = true;
+        }
+    }
+}
+
 bool wi_reduce_next_block(wi_reduction *r, uint64_t *rows_out)
 {
     r->keys = r->sources == 1 ? keys_of_one(r, &r->slots.at[0]) : keys_of_several(r);
     if (r->keys == 0)
         return false;
     uint64_t rows = r->keys;
+    if (r->keys <= FEW_KEYS)
+        fetch_few(r);
     for (uint32_t s = 0; s < r->slots.count; s++) {
         wi_slot *slot = &r->slots.at[s];
         if (s < r->sources)
             slot->active = true;
+        else if (r->pending && slot->role == WI_ROLE_OUT)
+            slot->active = false;
         else
             locate(r, slot);
         for (uint32_t k = 0; slot->active && k < r->keys; k++)

@@ -241,31 +241,49 @@ static void add_said(wi_reduction *r, const wi_said *said, uint32_t time)
 }
 
 /* What is said at a time and was not so at the one before. */
-static void chain(wi_reduction *r, const wi_plan *plan)
+static void chain(wi_reduction *r, const wi_plan *plan, uint32_t k)
 {
     const wi_said *said = r->said.at + plan->first_said, *end = said + plan->said_count;
-    list before = {0};
-    for (uint32_t t = 0; t < plan->choices; t++) {
+    uint32_t choice = plan->first_choice, times = plan->choices >> plan->derived;
+    list before = {0}, old_before = {0};
+    for (uint32_t t = 0; t < times; t++) {
         uint32_t first = r->changes.count;
-        list now = results_of(r, plan->first_choice + t);
+        list now = results_of(r, choice++);
         add_list(r, now, 1, t);
         add_list(r, before, -1, t);
         before = now;
+        if (plan->derived) {
+            list old = results_of(r, choice++);
+            add_list(r, old, -1, t);
+            add_list(r, old_before, 1, t);
+            old_before = old;
+        }
         for (; said < end && said->time == t; said++)
             add_said(r, said, t);
         SETTLE(r, &r->changes, first);
         if (r->total_order && t == 0)
             r->changes.count = 0;
+        if (t < plan->complete || r->changes.count == first)
+            continue;
+        r->changes.count = first; /* wrong, but not to be said yet */
+        wi_reduce_defer(r, k, &r->times.at[plan->first_time + t]);
+        return;
     }
 }
 
-static void general(wi_reduction *r, const wi_plan *plan)
+static void general(wi_reduction *r, const wi_plan *plan, uint32_t k)
 {
     const wi_said *said = r->said.at + plan->first_said;
     const weir_time *times = r->times.at + plan->first_time;
-    for (uint32_t t = 0; t < plan->choices; t++) {
+    uint32_t choice = plan->first_choice, count = plan->choices >> plan->derived;
+    weir_antichain_clear(&r->later);
+    for (uint32_t t = 0; t < count; t++, choice += 1 + plan->derived) {
         uint32_t first = r->changes.count;
-        add_list(r, results_of(r, plan->first_choice + t), 1, t);
+        if (weir_antichain_le(&r->later, &times[t]))
+            continue;
+        add_list(r, results_of(r, choice), 1, t);
+        if (plan->derived)
+            add_list(r, results_of(r, choice + 1), -1, t);
         for (uint32_t i = 0; i < plan->said_count; i++)
             if (weir_time_le(&r->said_times.at[said[i].time], &times[t]))
                 add_said(r, &said[i], t);
@@ -275,7 +293,13 @@ static void general(wi_reduction *r, const wi_plan *plan)
                 WI_PUSH(&r->changes, (wi_change){made.value, -made.diff, t});
         }
         SETTLE(r, &r->changes, first);
+        if (r->changes.count == first || !weir_antichain_le(&r->upper, &times[t]))
+            continue;
+        r->changes.count = first; /* wrong, but not to be said yet */
+        weir_antichain_insert(&r->later, &times[t]);
     }
+    for (uint32_t i = 0; i < r->later.count; i++)
+        wi_reduce_defer(r, k, &r->later.times[i]);
 }
 
 void wi_reduce_differences(wi_reduction *r)
@@ -288,9 +312,9 @@ void wi_reduce_differences(wi_reduction *r)
         }
         r->changes.count = 0;
         if (plan->kind == WI_PLAN_CHAIN)
-            chain(r, plan);
+            chain(r, plan, k);
         else
-            general(r, plan);
+            general(r, plan, k);
         WI_ROOM(&r->change_space, r->changes.count);
         sort_changes(r, r->changes.at, r->changes.count, r->change_space.at);
         for (uint32_t i = 0; i < r->changes.count; i++) {

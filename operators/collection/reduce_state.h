@@ -71,6 +71,8 @@ typedef struct wi_plan {
     const weir_time *time;
     uint32_t first_choice, choices;
     uint32_t first_time;
+    bool derived;                    /* two choices for each time: the group now, and before */
+    uint32_t complete;               /* chain: so many first choices are at complete times */
     uint32_t first_said, said_count; /* what the output trace has */
 } wi_plan;
 
@@ -147,6 +149,7 @@ typedef struct wi_reduction {
     uint32_t key_words, words, out_words, value_words;
     wi_tie tie;
     bool total_order;
+    uint32_t *pending;               /* NULL, or, by hash of key, how often it is deferred */
     wi_pending deferred;             /* (key, time) */
     WI_VECTOR(wi_held_token) tokens; /* not worked on, or being worked on */
     uint64_t token_seq;              /* of the last that has come */
@@ -200,6 +203,7 @@ typedef struct wi_reduction {
     WI_VECTOR(uint8_t) seen, seed;  /* by key time */
     WI_VECTOR(uint32_t) rank;
     WI_VECTOR(int64_t) sums;
+    WI_VECTOR(int64_t) old_sums;
     WI_VECTOR(wi_held_row) rows;
     WI_VECTOR(wi_moment) moments;
     WI_VECTOR(wi_cursor) cursors;
@@ -219,10 +223,22 @@ static inline int wi_value_compare(const wi_reduction *r, const uint64_t *a, con
     return 0;
 }
 
+/* The key's entry of r->pending. Keys that share one are taken for each other. */
+#define WI_PENDING_LOG 12
+static inline uint32_t *wi_reduce_pending(const wi_reduction *r, const uint64_t *key)
+{
+    uint64_t hash = 0;
+    for (uint32_t w = 0; w < r->key_words; w++)
+        hash = (hash ^ key[w]) * 0x9e3779b97f4a7c15u;
+    return &r->pending[hash >> (64 - WI_PENDING_LOG)];
+}
+
 /* reduce_block.c. The next block of keys and where they are; false if there is none. Gives how
  * many rows there are of them. */
 bool wi_reduce_next_block(wi_reduction *r, uint64_t *rows_out);
 void wi_reduce_add_slot(wi_reduction *r, wi_run *run, wi_role role);
+/* Where one key is in the output trace; its slots are active then. */
+void wi_reduce_look_up_said(wi_reduction *r, uint32_t k);
 
 /* reduce_groups.c. Plans for the block's keys, and their groups. */
 void wi_reduce_plan(wi_reduction *r);
@@ -239,8 +255,10 @@ void wi_reduce_group(wi_reduction *r, uint32_t choice, const uint8_t *seen);
 /* The same for a reducer of totals. */
 void wi_reduce_total(wi_reduction *r, int64_t total);
 
-/* reduce_times.c. Plans a key with several times; defers what is not complete. */
+/* reduce_times.c. Plans a key with several times. */
 void wi_reduce_plan_times(wi_reduction *r, uint32_t k);
+/* The key is looked at again when the time is complete. */
+void wi_reduce_defer(wi_reduction *r, uint32_t k, const weir_time *time);
 
 /* reduce_results.c */
 void wi_reduce_results(wi_reduction *r);

@@ -8,10 +8,15 @@
  * The result may be wrong where a new or deferred time, joined with any of the key's times, is.
  * Where the key's times form a chain these joins are the times themselves. Otherwise they are
  * worked out: an agenda of times, in lexicographic order, to which each time that is taken off
- * adds its joins. A time that is not complete is deferred instead, and its joins with it: they
- * will be found again from it. So of the times to come only the minimal ones are kept, one for
- * a chain.
+ * adds its joins.
  *
+ * A time that is not complete is looked at, too, but nothing is said about it: only if the
+ * result there is wrong as of now, it is deferred (reduce_results.c), and later ones with it.
+ * What may still come will bring its own times. Only a few times are looked at so early; after
+ * these the next ones are deferred unseen.
+ *
+ * What was said so far is looked up in the output trace. For totals of a key that is not
+ * deferred it is derived from the sums without the new updates: nothing is wrong then (D1).
  * Where times are totally ordered the output trace is not needed: what was said before is what
  * the rows before give, as time 0 of the key ("past"). */
 #include "reduce_state.h"
@@ -20,6 +25,7 @@
 
 #define INPUTS (1u << WI_ROLE_NEW | 1u << WI_ROLE_OLD)
 #define FEW_TIMES 24
+#define EARLY_TIMES 8 /* looked at although they are not complete */
 
 /* ---- the key's times -------------------------------------------------------------------- */
 
@@ -116,6 +122,8 @@ static void number_times(wi_reduction *r)
     WI_ROOM(&r->seed, count);
     WI_ROOM(&r->seen, count);
     WI_ROOM(&r->sums, count);
+    WI_ROOM(&r->old_sums, count);
+    memset(r->old_sums.at, 0, count * sizeof *r->old_sums.at);
     memset(r->seed.at, 0, count);
     memset(r->seen.at, 0, count);
     memset(r->sums.at, 0, count * sizeof *r->sums.at);
@@ -135,8 +143,12 @@ static void gather_totals(wi_reduction *r, uint32_t k)
         const wi_slot *slot = &r->slots.at[s];
         if (!slot->active || !(INPUTS >> slot->role & 1))
             continue;
-        for (uint32_t i = slot->begin[k]; i < slot->end[k]; i++)
-            r->sums.at[slot->local[wi_slot_time(slot, i)]] += wi_run_diff(slot->run, i);
+        for (uint32_t i = slot->begin[k]; i < slot->end[k]; i++) {
+            uint32_t time = slot->local[wi_slot_time(slot, i)];
+            r->sums.at[time] += wi_run_diff(slot->run, i);
+            if (slot->role == WI_ROLE_OLD)
+                r->old_sums.at[time] += wi_run_diff(slot->run, i);
+        }
     }
     for (uint32_t t = 0; t < r->key_times.count; t++)
         r->seen.at[t] = r->sums.at[t] != 0;
@@ -186,6 +198,7 @@ static void drop_times(wi_reduction *r, uint32_t first_said)
         r->key_times.at[kept] = r->key_times.at[t];
         r->seed.at[kept] = r->seed.at[t];
         r->sums.at[kept] = r->sums.at[t];
+        r->old_sums.at[kept] = r->old_sums.at[t];
         kept++;
     }
     if (kept == r->key_times.count)
@@ -199,11 +212,13 @@ static void drop_times(wi_reduction *r, uint32_t first_said)
 
 /* ---- when it is evaluated --------------------------------------------------------------- */
 
-static void defer(wi_reduction *r, uint32_t k, const weir_time *time)
+void wi_reduce_defer(wi_reduction *r, uint32_t k, const weir_time *time)
 {
     wi_bin *bin = wi_pending_bin(&r->deferred, time);
     if (!bin->capability)
         bin->capability = weir_retain(r->op, 0, time);
+    if (r->pending)
+        ++*wi_reduce_pending(r, r->key[k]);
     wi_bin_row(r->key_layout, bin, r->key[k], 1);
 }
 
@@ -226,16 +241,20 @@ static void chain(wi_reduction *r, uint32_t k, wi_plan *plan)
     uint32_t count = r->key_times.count, complete = r->total_order ? count : 0;
     while (complete < count && !weir_antichain_le(&r->upper, &r->key_times.at[complete]))
         complete++;
-    if (complete < count)
-        defer(r, k, &r->key_times.at[complete]);
+    uint32_t looked_at = count - complete > EARLY_TIMES ? complete + EARLY_TIMES : count;
+    if (looked_at < count)
+        wi_reduce_defer(r, k, &r->key_times.at[looked_at]);
     plan->kind = WI_PLAN_CHAIN;
-    int64_t total = 0;
-    for (uint32_t t = 0; t < complete; t++) {
+    plan->complete = complete;
+    int64_t total = 0, old = 0;
+    for (uint32_t t = 0; t < looked_at; t++) {
         WI_PUSH(&r->times, r->key_times.at[t]);
         if (r->call->how.total)
             wi_reduce_total(r, total += r->sums.at[t]);
         else
             wi_reduce_group(r, t, NULL);
+        if (plan->derived)
+            wi_reduce_total(r, old += r->old_sums.at[t]);
     }
     uint32_t said = r->said.count - plan->first_said;
     if (said > 1 && count > 1)
@@ -257,15 +276,18 @@ static uint32_t agenda_find(const wi_reduction *r, uint32_t from, const weir_tim
 }
 
 /* The agenda from `done` on is still to come. */
-static void agenda_add(wi_reduction *r, uint32_t done, const weir_time *time)
+static void agenda_add(wi_reduction *r, uint32_t done, uint32_t *early, const weir_time *time)
 {
-    if (weir_antichain_le(&r->upper, time)) {
-        weir_antichain_insert(&r->later, time);
-        return;
-    }
     uint32_t at = agenda_find(r, done, time);
     if (at < r->agenda.count && weir_time_eq(&r->agenda.at[at], time))
         return;
+    if (weir_antichain_le(&r->upper, time)) {
+        if (*early == 0)
+            weir_antichain_insert(&r->later, time);
+        if (*early == 0 || weir_antichain_le(&r->later, time))
+            return;
+        --*early;
+    }
     WI_ROOM(&r->agenda, 1);
     memmove(r->agenda.at + at + 1, r->agenda.at + at,
             (r->agenda.count - at) * sizeof *r->agenda.at);
@@ -273,45 +295,58 @@ static void agenda_add(wi_reduction *r, uint32_t done, const weir_time *time)
     r->agenda.count++;
 }
 
-static void group_at(wi_reduction *r, const weir_time *time)
+static void group_at(wi_reduction *r, const weir_time *time, bool derived)
 {
-    int64_t total = 0;
+    int64_t total = 0, old = 0;
     for (uint32_t t = 0; t < r->key_times.count; t++) {
         r->seen.at[t] = weir_time_le(&r->key_times.at[t], time);
         total += r->seen.at[t] ? r->sums.at[t] : 0;
+        old += r->seen.at[t] ? r->old_sums.at[t] : 0;
     }
     if (r->call->how.total)
         wi_reduce_total(r, total);
     else
         wi_reduce_group(r, 0, r->seen.at);
+    if (derived)
+        wi_reduce_total(r, old);
 }
 
 static void general(wi_reduction *r, uint32_t k, wi_plan *plan)
 {
     plan->kind = WI_PLAN_GENERAL;
+    uint32_t early = EARLY_TIMES;
     r->agenda.count = 0;
     weir_antichain_clear(&r->later);
     for (uint32_t t = 0; t < r->key_times.count; t++)
         if (r->seed.at[t])
-            agenda_add(r, 0, &r->key_times.at[t]);
+            agenda_add(r, 0, &early, &r->key_times.at[t]);
     for (uint32_t done = 0; done < r->agenda.count;) {
         weir_time time = r->agenda.at[done++];
         for (uint32_t t = 0; t < r->key_times.count; t++) {
             weir_time join = weir_time_join(&time, &r->key_times.at[t]);
             if (!weir_time_eq(&join, &time))
-                agenda_add(r, done, &join);
+                agenda_add(r, done, &early, &join);
         }
         WI_PUSH(&r->times, time);
-        group_at(r, &time);
+        group_at(r, &time, plan->derived);
     }
     for (uint32_t i = 0; i < r->later.count; i++)
-        defer(r, k, &r->later.times[i]);
+        wi_reduce_defer(r, k, &r->later.times[i]);
     uint32_t first = r->said_times.count;
     WI_ROOM(&r->said_times, r->key_times.count);
     memcpy(r->said_times.at + first, r->key_times.at, r->key_times.count * sizeof(weir_time));
     r->said_times.count += r->key_times.count;
     for (uint32_t i = plan->first_said; i < r->said.count; i++)
         r->said.at[i].time += first;
+}
+
+static bool is_deferred(const wi_reduction *r, uint32_t k)
+{
+    for (uint32_t s = 0; s < r->sources; s++)
+        if (r->slots.at[s].role == WI_ROLE_DEFERRED &&
+            r->slots.at[s].begin[k] != r->slots.at[s].end[k])
+            return true;
+    return false;
 }
 
 static void next_stamp(wi_reduction *r)
@@ -327,6 +362,9 @@ static void next_stamp(wi_reduction *r)
 void wi_reduce_plan_times(wi_reduction *r, uint32_t k)
 {
     wi_plan *plan = &r->plans[k];
+    plan->derived = r->pending && !*wi_reduce_pending(r, r->key[k]) && !is_deferred(r, k);
+    if (r->pending && !plan->derived)
+        wi_reduce_look_up_said(r, k);
     next_stamp(r);
     weir_time meet = meet_of_new(r, k);
     list_times(r, k, &meet);
@@ -342,4 +380,7 @@ void wi_reduce_plan_times(wi_reduction *r, uint32_t k)
         chain(r, k, plan);
     else
         general(r, k, plan);
+    for (uint32_t s = r->sources; s < r->slots.count && r->pending && !plan->derived; s++)
+        if (r->slots.at[s].role == WI_ROLE_OUT)
+            r->slots.at[s].active = false; /* they are where this key is */
 }

@@ -10,7 +10,6 @@
 #include "tally.h"
 
 #include "../../base/alloc.h"
-#include "../../base/hash.h"
 #include "../../base/pages.h"
 #include "pack.h"
 
@@ -24,23 +23,6 @@ wi_tally_form wi_tally_form_of(uint32_t key_words, uint32_t texts, uint32_t sums
 }
 
 /* ---- keys ------------------------------------------------------------------------------- */
-
-static ALWAYS_INLINE uint64_t hash_key(const uint64_t *key, uint32_t words, uint32_t texts)
-{
-    uint64_t hash = 0;
-    for (uint32_t i = 0; i < words; i++) {
-        uint64_t word = key[i];
-        if (i < 2 * texts && i % 2 && WEIR_UNLIKELY(wi_packed_long(key + i - 1)))
-            word = wi_hash_bytes(wi_packed_bytes(key + i - 1), (uint32_t)key[i - 1]);
-        if (i + 1 < words) {
-            hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-            hash ^= hash >> 32;
-        } else {
-            hash = wi_hash_fold(hash, word);
-        }
-    }
-    return hash;
-}
 
 static ALWAYS_INLINE uint64_t place_of(const wi_tally *tally, uint64_t hash)
 {
@@ -68,9 +50,11 @@ static ALWAYS_INLINE void find(const wi_tally_form *form, wi_tally *tally, const
     uint32_t step = form->step;
     uint64_t places[WI_TALLY_BLOCK];
     for (uint32_t i = 0; i < count; i++)
-        places[i] = place_of(tally, hash_key(keys + (size_t)i * words, words, texts));
+        places[i] = place_of(tally, wi_packed_hash(keys + (size_t)i * words, words, texts));
     for (uint32_t i = 0; i < count && count > 1; i++)
         __builtin_prefetch(tally->slots + places[i] * step, 1);
+    for (uint32_t i = 0; i < count && count > 1 && step > 2; i++) /* may lie on two lines */
+        __builtin_prefetch(tally->slots + places[i] * step + step - 1, 1);
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t *key = keys + (size_t)i * words;
         uint64_t *slot = probe(tally, places[i], key, words, texts, step);
@@ -156,7 +140,7 @@ static void rebuild(const wi_tally_form *form, wi_tally *tally, uint32_t bits, b
             wi_packed_free(from, form->texts);
             continue;
         }
-        uint64_t place = place_of(tally, hash_key(from, form->key_words, form->texts));
+        uint64_t place = place_of(tally, wi_packed_hash(from, form->key_words, form->texts));
         while (tally->slots[place * form->step + form->key_words])
             place = (place + 1) & mask;
         memcpy(tally->slots + place * form->step, from, form->step * sizeof *from);
@@ -233,7 +217,7 @@ void wi_tally_remove(const wi_tally_form *form, wi_tally *tally, uint64_t *slot)
         uint64_t *next = tally->slots + at * step;
         if (!next[form->key_words])
             break;
-        uint64_t place = place_of(tally, hash_key(next, form->key_words, form->texts));
+        uint64_t place = place_of(tally, wi_packed_hash(next, form->key_words, form->texts));
         if (((at - place) & mask) < ((at - gap) & mask))
             continue;
         memcpy(tally->slots + gap * step, next, step * sizeof *next);

@@ -1,7 +1,10 @@
 /* Totals of groups where times are partially ordered, and sums of floating-point numbers
  * anywhere: as reduces. Adding floating-point numbers up one way and taking them away another
  * leaves what was never there, so those are added up anew, in the order of the group's rows. */
+#include <stdio.h>
+
 #include "../../base/alloc.h"
+#include "../../base/assert.h"
 #include "../../base/type.h"
 #include "reduce.h"
 #include "totals.h"
@@ -117,6 +120,49 @@ static void sum_groups(const wi_groups *in, const wi_layout *out, uint64_t *valu
     wi_free(rows);
 }
 
+/* ---- rows cut down ---------------------------------------------------------------------- */
+
+static weir_field_spec spec_of(const weir_field *field, const char *name)
+{
+    weir_field_spec spec = {.name = name, .kind = field->kind};
+    if (field->elements != 1) {
+        spec.rows = field->elements / field->columns;
+        spec.columns = field->columns > 1 ? field->columns : 0;
+    }
+    return spec;
+}
+
+/* Rows of the key and what is added up alone, so that the arrangement holds nothing else;
+ * `total` is about those then. The type is to be kept with the result; NULL: `in` as it is. */
+static weir_type *cut_down(weir_stream *in, wi_total *total)
+{
+    weir_field_spec specs[2 * WEIR_KEY_FIELDS_MAX];
+    char names[2 * WEIR_KEY_FIELDS_MAX][8];
+    weir_key of = {.type = in->type, .count = total->field_count};
+    uint32_t keys = total->key.count, count = keys + of.count;
+    if (total->kind == WI_TOTAL_THRESHOLD || !count || count >= in->type->field_count)
+        return NULL;
+    for (uint32_t f = 0; f < of.count; f++) {
+        of.offsets[f] = total->fields[f].from;
+        of.bytes[f] = total->fields[f].bytes;
+    }
+    for (uint32_t f = 0; f < count; f++) {
+        snprintf(names[f], sizeof names[f], "f%u", f);
+        specs[f] = spec_of(f < keys ? wi_key_field(in->type, &total->key, f)
+                                    : wi_key_field(in->type, &of, f - keys),
+                           names[f]);
+    }
+    weir_err *err = NULL;
+    weir_type *type = weir_type_new(total->name, specs, count, &err);
+    wi_assert(type, "fields of a type make a type");
+    *in = wi_project(*in, total->name, &total->key, of.count ? &of : NULL, type);
+    total->in = type;
+    total->key = wi_key_of_first(type, keys);
+    for (uint32_t f = 0; f < of.count; f++)
+        total->fields[f].from = weir_type_fields(type)[keys + f].offset;
+    return type;
+}
+
 /* ---- building --------------------------------------------------------------------------- */
 
 weir_stream wi_total_reduced(weir_stream in, const wi_total *total)
@@ -133,7 +179,10 @@ weir_stream wi_total_reduced(weir_stream in, const wi_total *total)
                                                                            : &thresholds;
     wi_total *kept = wi_alloc(sizeof *kept);
     *kept = *total;
-    weir_stream out = wi_reduce(in, total->key, NULL, how, kept, total->out);
+    weir_type *type = cut_down(&in, kept);
+    weir_stream out = wi_reduce(in, kept->key, NULL, how, kept, kept->out);
     wi_reduce_keep(out, kept);
+    if (type)
+        wi_reduce_keep(out, type);
     return out;
 }

@@ -29,7 +29,7 @@ typedef struct upsert_state {
     uint32_t ready_capacity;
     wi_tally rows;
     /* room for a block */
-    uint64_t *keys, *values;
+    uint64_t *words, *keys, *values;
     char *block;
 } upsert_state;
 
@@ -40,6 +40,7 @@ static void on_start(weir_op *op)
     state->layout =
         wi_layout_new(call->type, &call->key, call->order.by.type ? &call->order : NULL);
     wi_pending_init(&state->pending, state->layout);
+    state->words = WI_NEWS(uint64_t, (size_t)WI_TALLY_BLOCK * state->layout->words);
     state->keys = WI_NEWS(uint64_t, (size_t)WI_TALLY_BLOCK * call->fields.words);
     state->values = WI_NEWS(uint64_t, (size_t)WI_TALLY_BLOCK * call->others.words);
     state->block = wi_alloc(WI_TALLY_BLOCK * (size_t)call->type->size);
@@ -93,12 +94,13 @@ static void erase(const upsert_call *call, wi_emit *emit, uint64_t *slot)
     slot[call->form.key_words] = WI_TALLY_BIAS;
 }
 
-/* Rows of state->block, each the last of its key. */
+/* Rows of state->words, each the last of its key. */
 static void apply_block(const upsert_call *call, upsert_state *state, wi_emit *emit,
                         const bool *stays, uint32_t count)
 {
     uint64_t *slots[WI_TALLY_BLOCK];
     size_t key_words = call->form.key_words;
+    wi_layout_decode(state->layout, state->words, state->layout->words, count, state->block);
     wi_pack(&call->fields, state->block, call->type->size, count, state->keys);
     wi_pack(&call->others, state->block, call->type->size, count, state->values);
     wi_tally_reserve(&call->form, &state->rows, count);
@@ -132,8 +134,7 @@ static void apply_run(weir_op *op, const wi_run *run)
         const uint64_t *row = wi_run_row(run, i);
         if (i + 1 < run->count && wi_key_compare(layout, row, row + layout->words) == 0)
             continue;
-        wi_layout_decode(layout, row, layout->words, 1,
-                         state->block + (size_t)count * call->type->size);
+        memcpy(state->words + (size_t)count * layout->words, row, layout->words * sizeof *row);
         stays[count++] = wi_run_diff(run, i) > 0;
         if (count == WI_TALLY_BLOCK) {
             apply_block(call, state, &emit, stays, count);
@@ -182,6 +183,7 @@ static void on_stop(weir_op *op)
     wi_pending_fini(&state->pending);
     wi_layout_drop(state->layout);
     wi_free(state->ready);
+    wi_free(state->words);
     wi_free(state->keys);
     wi_free(state->values);
     wi_free(state->block);

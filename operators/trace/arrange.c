@@ -98,6 +98,8 @@ static const weir_operator arrange = {.name = "arrange",
 
 /* ---- building --------------------------------------------------------------------------- */
 
+static const weir_operator flatten;
+
 static bool same_fields(const weir_key *a, const weir_key *b)
 {
     if (a->count != b->count)
@@ -156,6 +158,11 @@ weir_arrangement *wi_arrange(weir_stream in, weir_key key, const weir_order *ord
         (order->by.type && !wi_takes(in, arrange.name, NULL, order->by.type)))
         key = (weir_key){.type = in.type}, order = &none; /* the dataflow has failed */
     const weir_op *from = in.scope->flow->ops[in.op];
+    if (from->logic == &flatten) {
+        weir_arrangement *of = from->arg;
+        if (same_fields(&of->key, &key) && same_order(&of->order, order))
+            return of;
+    }
     if (from->kind == WI_NODE_ENTER) {
         const wi_input_port *outer = from->inputs[0];
         weir_stream outside = {from->boundary->parent, in.type, outer->from_op, outer->from_port};

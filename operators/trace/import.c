@@ -27,8 +27,10 @@ static void follow_upper(importing *state)
     wi_grow(&state->next, &state->next_capacity, upper->count, sizeof(weir_capability *));
     for (uint32_t u = 0; u < upper->count; u++) {
         uint32_t h = 0;
-        while (!weir_time_le(weir_capability_time(state->held[h]), &upper->times[u]))
-            wi_assert(++h < state->held_count, "frontiers only advance");
+        while (h < state->held_count &&
+               !weir_time_le(weir_capability_time(state->held[h]), &upper->times[u]))
+            h++;
+        wi_assert(h < state->held_count, "frontiers only advance");
         state->next[u] = weir_capability_delay(state->held[h], &upper->times[u]);
     }
     for (uint32_t h = 0; h < state->held_count; h++)
@@ -103,20 +105,24 @@ static const wi_shard *find(weir_dataflow *flow, const char *name)
     const wi_share *share = wi_share_of(worker, name);
     const wi_shard *shard = share ? &share->shards[worker->index] : NULL;
     if (flow->parent)
-        weir_scope_fail(flow, "import: `%s` is imported in loop `%s`; import it in the dataflow and "
-                              "bring it in by weir_arrangement_enter",
+        weir_scope_fail(flow,
+                        "import: `%s` is imported in loop `%s`; import it in the dataflow and "
+                        "bring it in by weir_arrangement_enter",
                         name, flow->name);
     else if (!share)
-        weir_scope_fail(flow, "import: no arrangement is published as `%s` on worker %u (any more); "
-                              "publish it in a dataflow that is built before this one",
+        weir_scope_fail(flow,
+                        "import: no arrangement is published as `%s` on worker %u (any more); "
+                        "publish it in a dataflow that is built before this one",
                         name, worker->index);
     else if (!shard->trace)
-        weir_scope_fail(flow, "import: dataflow `%s`, which publishes `%s`, has not been finished "
-                              "by weir_dataflow_end",
+        weir_scope_fail(flow,
+                        "import: dataflow `%s`, which publishes `%s`, has not been finished by "
+                        "weir_dataflow_end",
                         share->by, name);
     else if (share->dims != flow->dims)
-        weir_scope_fail(flow, "import: times of `%s` have %d dimension%s, those of this dataflow %d; "
-                              "see weir_dataflow_dims",
+        weir_scope_fail(flow,
+                        "import: times of `%s` have %d dimension%s, those of this dataflow %d; "
+                        "see weir_dataflow_dims",
                         name, share->dims, share->dims == 1 ? "" : "s", flow->dims);
     else
         return shard;

@@ -196,6 +196,7 @@ wi_layout *wi_layout_new(const weir_type *type, const weir_key *key, const weir_
 wi_layout *wi_layout_of_key(const wi_layout *of)
 {
     wi_layout *layout = WI_NEW(wi_layout);
+    atomic_init(&layout->references, 1);
     layout->type = of->type;
     layout->key = of->key;
     layout->key_words = layout->words = of->key_words;

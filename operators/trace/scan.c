@@ -35,8 +35,7 @@ static void sift(weir_scan *scan, uint32_t at)
         uint32_t child = 2 * at + 1;
         if (child >= scan->count)
             break;
-        if (child + 1 < scan->count &&
-            is_before(scan, &scan->heap[child + 1], &scan->heap[child]))
+        if (child + 1 < scan->count && is_before(scan, &scan->heap[child + 1], &scan->heap[child]))
             child++;
         if (!is_before(scan, &scan->heap[child], &moved))
             break;
@@ -141,9 +140,9 @@ static int64_t take_row(weir_scan *scan, const uint64_t *row)
             *first = scan->heap[--scan->count];
         if (scan->count)
             sift(scan, 0);
-    } while (scan->count && wi_row_compare(scan->layout,
-                                           wi_run_row(scan->heap[0].run, scan->heap[0].at),
-                                           row) == 0);
+    } while (scan->count &&
+             wi_row_compare(scan->layout, wi_run_row(scan->heap[0].run, scan->heap[0].at), row) ==
+                 0);
     return total;
 }
 

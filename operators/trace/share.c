@@ -99,8 +99,7 @@ wi_share *wi_share_of(const weir_worker *worker, const char *name)
     wi_process *process = worker->process;
     pthread_mutex_lock(&process->lock);
     wi_share *share = process->shares;
-    while (share &&
-           (strcmp(share->name, name) != 0 || !is_current(&share->shards[worker->index])))
+    while (share && (strcmp(share->name, name) != 0 || !is_current(&share->shards[worker->index])))
         share = share->next;
     pthread_mutex_unlock(&process->lock);
     return share;
@@ -126,8 +125,7 @@ static wi_share *join_share(weir_worker *worker, const weir_arrangement *of, con
     pthread_mutex_lock(&process->lock);
     wi_share *mine = NULL;
     for (wi_share *share = process->shares; share; share = share->next)
-        if (strcmp(share->name, name) == 0 &&
-            share->shards[worker->index].state == WI_SHARD_NEW)
+        if (strcmp(share->name, name) == 0 && share->shards[worker->index].state == WI_SHARD_NEW)
             mine = share;
     if (!mine) {
         mine = share_new(worker, of, name);
@@ -229,15 +227,15 @@ static void on_run(weir_op *op)
     }
     weir_antichain_copy(&state->wanted, &state->limit);
     pthread_mutex_lock(&shard->lock);
-    bool viewed = shard->views > 0;
-    if (viewed)
-        list_runs(shard, trace, &state->reader->hold);
-    for (uint32_t i = 0; viewed && i < shard->hold.count; i++)
+    for (uint32_t i = 0; shard->views && i < shard->hold.count; i++)
         weir_antichain_insert(&state->wanted, &shard->hold.times[i]);
-    pthread_mutex_unlock(&shard->lock);
     move_hold(state, &state->wanted);
+    bool shown = shard->views || !trace->upper.count; /* the worker may soon step no more */
+    if (shown)
+        list_runs(shard, trace, &state->reader->hold);
+    pthread_mutex_unlock(&shard->lock);
     wi_reader_ack(state->reader, trace->seq);
-    if (viewed && trace->merge_count) /* not to keep what is merged for longer than need be */
+    if (shown && trace->merge_count) /* not to keep what is merged for longer than need be */
         weir_activate(op);
 }
 
@@ -284,8 +282,9 @@ void weir_arrangement_publish(weir_arrangement *of, const char *name)
     weir_scope *scope = of->tokens.scope;
     weir_worker *worker = scope->flow->worker;
     if (scope->parent) {
-        weir_scope_fail(scope, "publish: the arrangement `%s` is in loop `%s`; publish one that is "
-                               "outside of loops",
+        weir_scope_fail(scope,
+                        "publish: the arrangement `%s` is in loop `%s`; publish one that is "
+                        "outside of loops",
                         name, scope->name);
         return;
     }

@@ -10,8 +10,8 @@
  * never held with any of them.
  *
  * Invariants
- *   S1  the runs of a shard are those before `upper`, compacted at most to `since`, which is at
- *       or before the holds of all views
+ *   S1  the runs of a shard are those before `upper`. `since` is the worker's hold, so they are
+ *       compacted at most to it, and a view that has seen it can rely on it until it advances
  *   S2  a shard goes through its states in their order; only its worker changes them (and the
  *       end of the process, when there are no workers any more) */
 #ifndef WEIR_OPERATORS_TRACE_SHARE_H
@@ -34,10 +34,10 @@ typedef enum wi_shard_state {
 typedef struct wi_shard {
     _Alignas(64) pthread_mutex_t lock;
     pthread_cond_t moved;
-    wi_shard_state state; /* its own worker may read it without the lock */
-    wi_trace *trace;      /* its worker's; NULL unless running */
-    weir_key key;         /* its worker's */
-    weir_order order;     /* its worker's */
+    wi_shard_state state;    /* its own worker may read it without the lock */
+    wi_trace *trace;         /* its worker's; NULL unless running */
+    weir_key key;            /* its worker's */
+    weir_order order;        /* its worker's */
     const wi_layout *layout; /* of its runs; constant once there is a run */
     weir_activator *activator;
     bool listed; /* upper, since and runs say what is */
@@ -50,8 +50,8 @@ typedef struct wi_shard {
 
 typedef struct wi_share wi_share;
 struct wi_share {
-    wi_share *next; /* of the process's, newest first; under process->lock */
-    uint32_t ended; /* shards; under process->lock */
+    wi_share *next;  /* of the process's, newest first; under process->lock */
+    uint32_t ended;  /* shards; under process->lock */
     char *name, *by; /* constant, as are the next five; by: the dataflow */
     const weir_type *type;
     wi_layout *layout, *key_layout;

@@ -3,38 +3,38 @@
  * Level k has room for C(k) = 8^(k+1) rows. It has a resident run, or none, and at times a
  * newer run that is being merged into it; older runs are at higher levels. A run of x rows is
  * admitted at the first level with x <= 3/4 C(k), after what is at lower levels has been merged
- * into it at once. A resident that is full (more than 7/8 C(k)) moves to the next level: as its
- * resident, or to be merged into that. Merges at the first three levels, of some hundred rows,
- * are done at once. Others take steps: each admitted row pays for 32 rows of every merge.
+ * into it at once. A resident that is full (more than 7/8 C(k)) moves up: it becomes the next
+ * level's resident or is merged into that. Merges at the first two levels are done at once.
+ * Others take steps, for which each admitted row pays up to 38 rows' merging: as much as it
+ * takes for the merge to be complete when 1/2 C(k - 1) rows were admitted since it began.
  *
- * Why a level has no third run. Say a run moves up to level k, or is admitted there, while a
- * merge goes on. Since that began, so many rows were admitted that it has been paid for:
- *   M(k), the most rows of a run that comes to level k + 1: a resident that was not full, and
- *     what was merged into it. B(k), the most rows in levels below k: the sum of M(j), j < k.
- *     With M(j) <= 2 C(j): B(k) <= 2/7 C(k), a run that is admitted has at most (3/4 + 2/7) C(k)
- *     rows with what it absorbs, and so M(k) <= (7/8 + 3/4 + 2/7) C(k) < 2 C(k), as claimed.
- *   A merge at level k costs at most 2 C(k) = 16 C(k - 1).
- *   A run came from level k - 1 at the earliest when 7/8 C(k - 1) rows had gathered there that
- *     were not at or above that level when the merge began: all but B(k - 1) <= 2/7 C(k - 1) of
- *     them were admitted since, more than 1/2 C(k - 1): paid for 16 C(k - 1) of the merge's rows.
- *   A run that is admitted at level k has more than 3/4 C(k - 1) rows: as much.
- * What an admission itself begins and then meets, it has to pay for once more (make_way).
- * (Rows that cancel only make runs smaller.) So there are at most two runs for each of
- * 1 + log8(n) levels; a row is admitted with the work of 32 rows per level and about a thousand
- * at most, x rows with that of x times (64 per level + 3); and as each row that rises to a level
- * costs the merging of at most 16, the total work is at most 16 log8(n) a row; about a third of
- * that is usual, since the resident is smaller.
+ * Why a level never has three runs. M(k) is the most rows at level k, B(k) the most rows at
+ * levels below k. If M(j) <= 2 C(j) for j < k, B(k) <= 2/7 C(k); a run that is admitted has at
+ * most (3/4 + 2/7) C(k) rows with those that it absorbs, one that moves up has at most 1/4 C(k);
+ * so M(k) <= (7/8 + 3/4 + 2/7) C(k) < 2 C(k). When a merge begins at level k > 0, the level below
+ * is empty. The next run comes to level k
+ *   - from below, with more than 7/8 C(k - 1) rows, of which only B(k - 1) <= 2/7 C(k - 1) were
+ *     there when the merge began; or
+ *   - by being admitted, with more than 3/4 C(k - 1) rows.
+ * Either way more than 1/2 C(k - 1) rows were admitted since (those of the admission in which
+ * it began, too, pay for it): the merge is complete. Rows that cancel only help.
+ *
+ * So, if a trace has had n rows at most,
+ *   - there are at most two runs for each of its 2 + log8(n) levels;
+ *   - admitting x rows merges at most x times (76 per level + 11) rows, and 64 per level and some
+ *     hundred. But the updates of one row, its history, are merged in one go;
+ *   - each row that rises to a level costs the merging of at most 16, about 5 on average: in
+ *     all O(log n) for each row.
  *
  * Residents move up early if at least half as large as the next, which costs 3 rows for each
  * that rises, and down to an empty level that they would fill by half: thus sizes fall towards
- * the newest also after most rows have cancelled.
- *
- * In idle time they move up if at least an eighth as large (9 rows for each that rises): then the
- * trace has few rows more than would be left if all was merged.
+ * the newest also after most rows have cancelled. In idle time they move up if an eighth as
+ * large (9 rows for each): then the trace is not much larger than all in one run would be.
  *
  * A merge brings times up to `since`. A run that is long not merged may keep a history that
- * nobody can tell apart any more; from time to time it is looked at (stale), and rewritten if
- * that would help: a merge with nothing, which gives way to any other. */
+ * nobody can tell apart any more. So runs are looked at now and then, paid for by rows that were
+ * admitted or idle time, and rewritten if that would help: merged with nothing. A rewrite gives
+ * way to any other merge. */
 #include "spine.h"
 
 #include "../../base/alloc.h"
@@ -42,19 +42,22 @@
 #include "run_build.h"
 
 #define LEVELS 11        /* the last has room for more than 2^32 rows */
-#define LEVELS_AT_ONCE 3 /* merged without steps */
-#define FUEL 32          /* rows of each merge that an admitted row pays for */
+#define LEVELS_AT_ONCE 2 /* merged without steps */
+#define PART 64          /* rows merged in one go, or more */
 #define EARLY_SHARE 2    /* of the next level's rows: reason to move up */
 #define IDLE_SHARE 8
 #define STALE_SAMPLE 64    /* rows looked at for what a rewrite would save */
 #define STALE_SHARE 8      /* it is worth while if one in so many rows may go */
 #define IDLE_PRICE 1024    /* a look costs so much idle work, and as much as a rewrite */
+#define CHECKED_ROWS 4096  /* of runs that debug builds check as they are made */
 #define CREDIT_MAX 1000000 /* idle rows that are enough for a look at any run */
 
 typedef struct level {
     wi_run *resident;
     wi_run *incoming; /* newer; being merged into it */
     wi_merge *merge;  /* of both; without incoming: a rewrite */
+    int64_t rate;     /* rows of the merge that an admitted row pays for */
+    int64_t paid;     /* rows, and not merged yet */
     uint64_t look_at; /* by the clock: whether the resident is stale */
     bool looked;      /* since `since` moved */
 } level;
@@ -144,6 +147,10 @@ static wi_run *put_result(wi_trace *trace, wi_run *older, wi_run *newer, wi_run 
                 (trace->run_count - at) * sizeof(wi_run *));
     wi_run_drop(older);
     wi_run_drop(newer);
+#ifdef WEIR_DEBUG
+    if (result && result->count < CHECKED_ROWS)
+        wi_run_check(result);
+#endif
     return result;
 }
 
@@ -172,6 +179,18 @@ static void set_resident(wi_trace *trace, level *at, wi_run *run)
     at->look_at = run ? trace->spine->clock + run->count / 4 + run->time_count : 0;
 }
 
+/* The run that is being admitted may arrive later: it pays already. Merges need up to an eighth
+ * more fuel than they have rows. */
+static void begin(wi_trace *trace, uint32_t k, wi_run *newer)
+{
+    level *at = &trace->spine->levels[k];
+    uint64_t rows = (uint64_t)at->resident->count + newer->count;
+    at->merge = wi_merge_begin(at->resident, newer, wi_trace_since(trace));
+    at->rate = (int64_t)((rows + rows / 8) * 16 / room_of(k)) + 2;
+    at->paid = at->rate * trace->spine->paying;
+    trace->merge_count++;
+}
+
 static bool merge_step(wi_trace *trace, level *at, int64_t *fuel)
 {
     if (!step(trace, at->merge, fuel))
@@ -189,6 +208,14 @@ static void merge_to_end(wi_trace *trace, level *at)
     int64_t fuel = INT64_MAX;
     while (!merge_step(trace, at, &fuel))
         fuel = INT64_MAX;
+}
+
+/* Pays for the run that is being admitted, and merges if that makes a part of some rows. True if
+ * the merge is complete. */
+static bool pay(wi_trace *trace, level *at)
+{
+    at->paid += at->rate * trace->spine->paying;
+    return at->paid >= PART && merge_step(trace, at, &at->paid);
 }
 
 /* A rewrite gives way to what else happens to its run. */
@@ -211,25 +238,23 @@ static void arrive(wi_trace *trace, uint32_t k, wi_run *run)
         return;
     }
     at->incoming = run;
-    at->merge = wi_merge_begin(at->resident, run, wi_trace_since(trace));
-    trace->merge_count++;
+    begin(trace, k, run);
     if (k < LEVELS_AT_ONCE)
         merge_to_end(trace, at);
 }
 
 /* ---- levels ----------------------------------------------------------------------------- */
 
-static void rise(wi_trace *trace, uint32_t k);
+static bool rise(wi_trace *trace, uint32_t k);
 
-/* A run is about to come to level k. A merge there has been paid for, but if it began in this
- * admission. */
+/* A run is about to come to level k: a merge there has been paid for. */
 static void make_way(wi_trace *trace, uint32_t k)
 {
     level *at = &trace->spine->levels[k];
-    int64_t fuel = (int64_t)trace->spine->paying * FUEL;
     if (!at->incoming)
         return;
-    if (!merge_step(trace, at, &fuel)) {
+    at->paid += PART;
+    if (!merge_step(trace, at, &at->paid)) {
         trace->spine->forced++;
         merge_to_end(trace, at);
     }
@@ -255,34 +280,41 @@ static bool is_near(const level *at, uint32_t share)
 }
 
 /* Moves the resident of level k up if it is full, or not much smaller than the next. */
-static void rise(wi_trace *trace, uint32_t k)
+static bool rise(wi_trace *trace, uint32_t k)
 {
     const level *at = &trace->spine->levels[k];
     const wi_run *run = at->resident;
     if (!run || at->incoming || k + 1 == LEVELS)
-        return;
-    if (is_full(k, run) || is_near(at, EARLY_SHARE))
-        move_up(trace, k);
+        return false;
+    if (!is_full(k, run) && !is_near(at, EARLY_SHARE))
+        return false;
+    move_up(trace, k);
+    return true;
 }
 
-static void sink(wi_trace *trace, uint32_t k)
+/* Moves the resident of level k down to an empty level that it fills by half at most. */
+static bool sink(wi_trace *trace, uint32_t k)
 {
     level *at = &trace->spine->levels[k], *below = at - 1;
     if (!at->resident || at->merge || below->resident ||
         at->resident->count > room_of(k - 1) / 16 * 7)
-        return;
+        return false;
     set_resident(trace, below, at->resident);
     at->resident = NULL;
+    return true;
 }
 
 /* Lets residents rise and sink until they are where they belong. */
 static void settle(wi_trace *trace)
 {
-    for (uint32_t k = 0; k < LEVELS; k++)
-        rise(trace, k);
-    for (uint32_t k = 1; k < LEVELS; k++)
-        for (uint32_t down = k; down > 0; down--)
-            sink(trace, down);
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (uint32_t k = 0; k < LEVELS; k++)
+            moved |= rise(trace, k);
+        for (uint32_t k = 1; k < LEVELS; k++)
+            for (uint32_t down = k; down > 0 && sink(trace, down); down--)
+                moved = true;
+    }
 }
 
 /* Everything below level k as one run with the newest one; NULL if nothing is left. */
@@ -301,7 +333,7 @@ static wi_run *absorb(wi_trace *trace, uint32_t k, wi_run *newest)
     return all ? merge_now(trace, all, newest) : newest;
 }
 
-static void look_at_times(wi_trace *trace, level *at);
+static void look_at_times(wi_trace *trace, uint32_t k);
 
 void wi_spine_admit(wi_trace *trace)
 {
@@ -314,11 +346,10 @@ void wi_spine_admit(wi_trace *trace)
     /* higher levels first, so that what moves up finds room */
     for (uint32_t j = LEVELS; j-- > LEVELS_AT_ONCE;) {
         level *at = &spine->levels[j];
-        int64_t fuel = (int64_t)run->count * FUEL;
-        if (at->merge && j >= k && merge_step(trace, at, &fuel))
+        if (at->merge && j >= k && pay(trace, at))
             settle(trace);
         else if (!at->merge && at->resident && spine->clock >= at->look_at)
-            look_at_times(trace, at);
+            look_at_times(trace, j);
     }
     run = absorb(trace, k, run);
     if (run) {
@@ -326,13 +357,32 @@ void wi_spine_admit(wi_trace *trace)
         arrive(trace, k, run);
     }
     settle(trace);
-    spine->paying = 0;
+    spine->paying = 0; /* what began in this admission */
+    for (uint32_t j = LEVELS_AT_ONCE; j < LEVELS && trace->merge_count; j++)
+        if (spine->levels[j].merge && pay(trace, &spine->levels[j]))
+            settle(trace);
 }
 
 /* ---- rewriting -------------------------------------------------------------------------- */
 
+#define FEW_TIMES 8
+
+static uint32_t few_times_left(const wi_run *run, const weir_antichain *since)
+{
+    weir_time seen[FEW_TIMES];
+    uint32_t left = 0;
+    for (uint32_t t = 0; t < run->time_count; t++) {
+        uint32_t at = 0;
+        seen[left] = wi_advance(&run->table[t], since);
+        while (!weir_time_eq(&seen[at], &seen[left]))
+            at++;
+        left += at == left;
+    }
+    return left;
+}
+
 /* About how many times of the table are left when advanced, by a sketch of their hashes. */
-static uint32_t times_left(const wi_run *run, const weir_antichain *since)
+static uint32_t many_times_left(const wi_run *run, const weir_antichain *since)
 {
     uint32_t bits = 64, left = 0;
     while (bits < 4 * run->time_count && bits < 1u << 30)
@@ -372,29 +422,30 @@ static bool is_stale(const wi_run *run, const weir_antichain *since)
     bool large_table = run->time_count > run->count / STALE_SHARE;
     if (!large_table && !has_history(run))
         return false;
-    uint32_t left = times_left(run, since);
-    return run->time_count <= 8 ? left < run->time_count : left <= run->time_count / 2;
+    if (run->time_count <= FEW_TIMES)
+        return few_times_left(run, since) < run->time_count;
+    return many_times_left(run, since) <= run->time_count / 2;
 }
 
-static void rewrite(wi_trace *trace, level *at)
+static void rewrite(wi_trace *trace, uint32_t k)
 {
-    wi_run *run = at->resident;
+    const wi_run *run = trace->spine->levels[k].resident;
     wi_run *nothing = wi_run_new(run->layout, 0, false, false, NULL, 0);
     nothing->diff = run->diff;
     nothing->first_seq = nothing->last_seq = run->last_seq;
-    at->merge = wi_merge_begin(run, nothing, wi_trace_since(trace));
-    trace->merge_count++;
+    begin(trace, k, nothing);
     wi_run_drop(nothing);
 }
 
 /* Of a level without a merge. Each costs less than the rows that were admitted since the last. */
-static void look_at_times(wi_trace *trace, level *at)
+static void look_at_times(wi_trace *trace, uint32_t k)
 {
+    level *at = &trace->spine->levels[k];
     const wi_run *run = at->resident;
     at->looked = true;
     at->look_at = trace->spine->clock + run->count / 4 + run->time_count;
     if (is_stale(run, wi_trace_since(trace)))
-        rewrite(trace, at);
+        rewrite(trace, k);
 }
 
 /* ---- idle time -------------------------------------------------------------------------- */
@@ -429,7 +480,7 @@ static bool tidy(wi_trace *trace)
                    k >= LEVELS_AT_ONCE) {
             more = true;
             if (afford(spine, (int64_t)at->resident->count + at->resident->time_count + IDLE_PRICE))
-                look_at_times(trace, at);
+                look_at_times(trace, k);
         }
     }
     settle(trace);
@@ -446,7 +497,7 @@ bool wi_spine_work(wi_trace *trace, int64_t fuel)
     }
     if (fuel > 0)
         spine->credit += spine->credit < CREDIT_MAX ? fuel : 0;
-    bool more = fuel > 0 && tidy(trace);
+    bool more = fuel <= 0 || tidy(trace);
     return more || trace->merge_count > 0;
 }
 

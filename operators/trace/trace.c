@@ -102,6 +102,9 @@ void wi_trace_insert(wi_trace *trace, wi_run *run)
         wi_grow(&trace->runs, &trace->run_capacity, trace->run_count + 1, sizeof run);
         trace->runs[trace->run_count++] = run;
         trace->changed = true;
+#ifdef WEIR_DEBUG
+        wi_run_check(run);
+#endif
     } else {
         wi_run_drop(run);
     }
@@ -235,9 +238,8 @@ void wi_trace_check(const wi_trace *trace)
                   "T1: runs are in the order of their seqs");
         last = run->last_seq;
         for (const wi_reader *reader = trace->readers; reader; reader = reader->next)
-            wi_assert(reader->acked >= run->last_seq ||
-                          (reader->acked < run->first_seq &&
-                           (!reader->acked || i >= trace->admitted)),
+            wi_assert(reader->acked >= run->last_seq || (reader->acked < run->first_seq &&
+                                                         (!reader->acked || i >= trace->admitted)),
                       "T4: merged runs have been acked by all");
     }
     wi_assert(last <= trace->seq, "T1: the newest seq is the trace's");

@@ -64,8 +64,11 @@ const weir_antichain *wi_trace_since(wi_trace *trace);
 void wi_trace_insert(wi_trace *trace, wi_run *run);
 /* Everything before `upper` is in. Activates readers. */
 void wi_trace_advance(wi_trace *trace, const weir_antichain *upper);
-/* Merges for about `fuel` rows; true if there is more to do. For idle time: insertions do what
- * the bounds need by themselves. */
+/* Merges for about `fuel` rows; true if there is more to do. For idle time: insertions do by
+ * themselves what the bounds need. The arranging operator calls it when activated, and activates
+ * itself again while it gives true; with a fuel of a few hundred rows, a microsecond or two, a
+ * change that comes meanwhile does not wait. Worth calling once holds have moved and some time
+ * has gone by: it gives memory back that histories and deleted rows took. */
 bool wi_trace_work(wi_trace *trace, int64_t fuel);
 
 /* A reader holds everything until it says otherwise. It has acked nothing: if there are runs (in

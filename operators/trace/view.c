@@ -24,7 +24,7 @@ static void tell_holds(wi_share *share, bool wake)
         pthread_mutex_lock(&shard->lock);
         weir_antichain_copy(&shard->hold, &hold);
         shard->views = views;
-        if (!views)
+        if (!views && shard->upper.count) /* what is complete stays for views to come */
             wi_shard_forget_runs(shard);
         if (wake && shard->activator)
             weir_activator_fire(shard->activator);
@@ -42,8 +42,8 @@ weir_err *weir_view_open(weir_worker *worker, const char *name, const weir_type 
         return weir_err_new("view: no arrangement is published as `%s`", name);
     if (!weir_type_fits(type, share->type)) {
         char *wants = weir_type_text(type), *has = weir_type_text(share->type);
-        weir_err *err = weir_err_new("view: reads rows of %s, but arrangement `%s` has %s", wants,
-                                     name, has);
+        weir_err *err =
+            weir_err_new("view: reads rows of %s, but arrangement `%s` has %s", wants, name, has);
         free(wants);
         free(has);
         wi_share_drop(share);
@@ -169,8 +169,8 @@ static bool take_shard(weir_snapshot *snapshot, uint32_t s)
     wi_shard *shard = &snapshot->share->shards[s];
     uint32_t count = snapshot->begins[s];
     pthread_mutex_lock(&shard->lock);
-    bool has = is_complete(shard, &snapshot->as_of) &&
-               weir_antichain_le(&shard->since, &snapshot->as_of);
+    bool has =
+        is_complete(shard, &snapshot->as_of) && weir_antichain_le(&shard->since, &snapshot->as_of);
     if (has) {
         wi_grow(&snapshot->runs, &snapshot->run_capacity, count + shard->run_count,
                 sizeof(wi_run *));

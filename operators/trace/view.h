@@ -15,7 +15,7 @@ struct weir_view {
 struct weir_snapshot {
     wi_share *share;
     weir_time as_of;
-    wi_run **runs;        /* of shard s: from begins[s] to begins[s + 1] */
+    wi_run **runs; /* of shard s: from begins[s] to begins[s + 1] */
     uint32_t *begins;
     uint32_t run_capacity;
 };

@@ -34,7 +34,7 @@ python3 "$oracle" "$data" "$tmp/known" 100 --reverse
 xz() { python3 -c 'import lzma, sys; sys.stdout.buffer.write(lzma.compress(sys.stdin.buffer.read()))'; }
 refuse 1 'no package `gnom`; like it: .*gnome' dependencies --data "$data" gnom
 refuse 1 'too many packages' dependencies --data "$data" $(yes apt | head -n 65)
-refuse 1 'cannot open .*names.txt.xz.*--data' dependencies --data "$tmp"
+refuse 1 'cannot open .*names.txt.xz' dependencies --data "$tmp"
 bad() { # FILE PATTERN: with the input as that file
     local file=$1 pattern=$2
     mkdir -p "$tmp/data"
@@ -42,12 +42,12 @@ bad() { # FILE PATTERN: with the input as that file
     cat >"$tmp/data/$file"
     refuse 1 "$pattern" dependencies -w 2 --data "$tmp/data"
 }
-printf '1\t2\n3 4\n' | xz | bad base.tsv.xz 'base.tsv.xz:2: expected `src dst`'
+printf '1\t2\n3 x\n' | xz | bad base.tsv.xz 'base.tsv.xz:2: expected `src dst`'
 printf '1\t69126\n' | xz | bad base.tsv.xz 'base.tsv.xz:1: there is no package 69126'
-printf '1\t2\n1\t2\n' | xz | bad base.tsv.xz 'it is there already: 1.2'
-printf '1\t2\t3\t-1\n' | xz | bad updates.tsv.xz 'it is not there: 2.3'
+printf '1\t2\n1\t2\n' | xz | bad base.tsv.xz 'transaction 0: package 1 depends already on 2'
+printf '1\t2\t3\t-1\n' | xz | bad updates.tsv.xz 'transaction 1: package 2 does not depend on 3'
 printf '1\t2\t3\t1\n1\t2\t4\t2\n' | xz | bad updates.tsv.xz 'updates.tsv.xz:2: a diff is'
 printf '2\t2\t3\t1\n1\t2\t4\t1\n' | xz | bad updates.tsv.xz 'updates.tsv.xz:2: transaction 1 comes after 2'
 printf 'b\na\n' | xz | bad names.txt.xz 'names.txt.xz:2: `a` is out of order'
 head -c 1000 "$data/base.tsv.xz" | bad base.tsv.xz 'base.tsv.xz` is damaged or cut short'
-seq 100 | bad base.tsv.xz 'base.tsv.xz` is not an xz file'
+seq 100 | bad base.tsv.xz 'base.tsv.xz` is damaged'

@@ -1,4 +1,4 @@
-"""What connected_components and bfs should print, by plain loops over the same graphs."""
+"""What connected_components and knight_moves should print, by plain loops over the same graphs."""
 import sys
 from collections import Counter
 

@@ -3,6 +3,7 @@
  *
  *     unit_test_collection_totals [SEED] */
 #include <check.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,9 +16,10 @@
 #define ALL(F) F(i64, count)
 #define NUM(F) F(u64, value)
 #define NUMS(F) F(u64, value) F(i64, count)
-#define REAL(F) F(u64, key) F(f64, value)
 #define WIDE(F) \
     F(u64, a) F(u8, b) F(u64, c) F(u16, d) F(u64, e) F(u64, f) F(u64, g) F(u64, h) F(i8, i, 3)
+#define LONG_ROW(F) F(u32, id) F(weir_text, text) F(weir_byte, bytes, 1000)
+#define NOTHING(F)
 WEIR_ROW(sale, SALE)
 WEIR_ROW(tally, TALLY)
 WEIR_ROW(sums, SUMS)
@@ -25,8 +27,9 @@ WEIR_ROW(means, MEANS)
 WEIR_ROW(all, ALL)
 WEIR_ROW(num, NUM)
 WEIR_ROW(nums, NUMS)
-WEIR_ROW(real, REAL)
 WEIR_ROW(wide, WIDE)
+WEIR_ROW(long_row, LONG_ROW)
+WEIR_ROW(nothing, NOTHING)
 
 static uint64_t seed;
 
@@ -418,15 +421,135 @@ START_TEST(rows_may_have_more_fields_than_a_key)
 }
 END_TEST
 
+/* ---- consolidating ---------------------------------------------------------------------- */
+
+enum { LONG_ROWS = 9000 };
+
+static long_row long_rows[LONG_ROWS];
+
+/* Many long rows, of which a batch has few, so that bins are dealt into parts; from so few
+ * different ones that parts are added up as they grow, or from many. */
+static void expect_consolidated(uint32_t different, bool negative)
+{
+    static char texts[LONG_ROWS][40];
+    static int64_t signs[LONG_ROWS];
+    static int64_t sums_of[LONG_ROWS];
+    memset(sums_of, 0, sizeof sums_of);
+    test_list list;
+    test_list_init(&list, 1);
+    for (uint32_t i = 0; i < LONG_ROWS; i++) {
+        uint32_t id = (uint32_t)draw(different);
+        snprintf(texts[i], sizeof texts[i], id % 2 ? "%u" : "row number %u of them all", id);
+        long_rows[i] = (long_row){.id = id % 7, .text = weir_text_c(texts[i])};
+        long_rows[i].bytes[999] = (uint8_t)(id % 3);
+        signs[i] = negative ? (int64_t)draw(3) - 1 : 2;
+        sums_of[id] += signs[i];
+    }
+    for (uint32_t id = 0; id < different; id++) {
+        char text[40];
+        snprintf(text, sizeof text, id % 2 ? "%u" : "row number %u of them all", id);
+        long_row row = {.id = id % 7, .text = weir_text_c(text)};
+        row.bytes[999] = (uint8_t)(id % 3);
+        if (sums_of[id])
+            test_list_add(&list, &long_row_type, &row, &WEIR_EPOCH(0), sums_of[id]);
+    }
+    char *expected = test_list_text(&list);
+    test_list_fini(&list);
+    test_flow test = {.type = &long_row_type,
+                      .rows = long_rows,
+                      .diffs = signs,
+                      .count = LONG_ROWS,
+                      .flush_every = negative ? 7 : 0,
+                      .build = build_wide};
+    test_flow_expect(&test, (const char *const[]){NULL, expected}, 2);
+    free(expected);
+}
+
+START_TEST(many_rows_are_consolidated)
+{
+    expect_consolidated(20, false);
+    expect_consolidated(20, true);
+    expect_consolidated(LONG_ROWS, false);
+    expect_consolidated(LONG_ROWS, true);
+}
+END_TEST
+
+enum { SHORT_ROWS = 700000, SHORT_DIFFERENT = 600000 };
+static _Atomic(int64_t) short_rows, short_diffs, short_weighted;
+
+static void add_up_batch(weir_worker *worker, const weir_batch *batch, void *arg)
+{
+    (void)worker;
+    (void)arg;
+    int64_t diffs_here = 0, weighted = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        diffs_here += weir_batch_diff(batch, i);
+        weighted += weir_batch_diff(batch, i) * (int64_t)num_at(batch, i)->value;
+    }
+    atomic_fetch_add(&short_rows, batch->count);
+    atomic_fetch_add(&short_diffs, diffs_here);
+    atomic_fetch_add(&short_weighted, weighted);
+}
+
+static void build_short(weir_dataflow *flow, weir_stream in, test_flow *test)
+{
+    (void)flow;
+    (void)test;
+    weir_inspect_batch(weir_consolidate(in), add_up_batch, NULL);
+}
+
+/* Enough short rows for a bin to be dealt, of which a sixth come twice. */
+START_TEST(short_rows_are_dealt_by_hash)
+{
+    static const weir_config ways[] = {{.workers = 1}, {.workers = 2}};
+    num *values = calloc(SHORT_ROWS, sizeof *values);
+    int64_t weighted = 0;
+    for (uint32_t i = 0; i < SHORT_ROWS; i++) {
+        values[i].value = i * UINT64_C(7919) % SHORT_DIFFERENT;
+        weighted += (int64_t)values[i].value;
+    }
+    for (int way = 0; way < 2; way++) {
+        test_flow test = {
+            .type = &num_type, .rows = values, .count = SHORT_ROWS, .build = build_short};
+        atomic_store(&short_rows, 0);
+        atomic_store(&short_diffs, 0);
+        atomic_store(&short_weighted, 0);
+        ck_assert_ptr_null(test_flow_run(&test, &ways[way]));
+        test_flow_done(&test);
+        ck_assert_int_eq(atomic_load(&short_rows), SHORT_DIFFERENT);
+        ck_assert_int_eq(atomic_load(&short_diffs), SHORT_ROWS);
+        ck_assert_int_eq(atomic_load(&short_weighted), weighted);
+    }
+    free(values);
+}
+END_TEST
+
+/* Rows without fields are all the same. */
+START_TEST(rows_of_nothing_are_consolidated)
+{
+    enum { COUNT = 200000 };
+    uint64_t *times = calloc(COUNT, sizeof *times);
+    for (uint32_t i = COUNT - 5; i < COUNT; i++)
+        times[i] = 1;
+    test_flow test = {
+        .type = &nothing_type, .rows = times, .epochs = times, .count = COUNT, .build = build_wide};
+    test_flow_expect(&test, (const char *const[]){"0 +1 \n", "0 +199995 \n1 +5 \n"}, 2);
+    free(times);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
     TCase *cases = tcase_create("totals");
-    tcase_set_timeout(cases, 120);
+    tcase_set_timeout(cases, 300);
     tcase_add_test(cases, totals_are_those_of_naive_evaluation);
     tcase_add_test(cases, upserts_keep_the_latest_row);
     tcase_add_test(cases, groups_come_and_go);
     tcase_add_test(cases, rows_may_have_more_fields_than_a_key);
+    tcase_add_test(cases, many_rows_are_consolidated);
+    tcase_add_test(cases, short_rows_are_dealt_by_hash);
+    tcase_add_test(cases, rows_of_nothing_are_consolidated);
     Suite *suite = suite_create("collection totals");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

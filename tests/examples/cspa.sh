@@ -1,0 +1,4 @@
+# cspa finds as many pairs as plain evaluation.
+. "$(dirname "$0")/graph.bash"
+
+agree cspa Assign Dereference

@@ -1,0 +1,4 @@
+# degrees counts what a plain count does.
+. "$(dirname "$0")/graph.bash"
+
+agree degrees edges

@@ -1,0 +1,4 @@
+# scc finds the components that plain searches do.
+. "$(dirname "$0")/graph.bash"
+
+agree scc edges
