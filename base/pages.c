@@ -18,7 +18,8 @@
 
 #define FROM_SYSTEM ((size_t)1 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
-#define KEPT_BYTES_MAX ((size_t)64 << 20)
+#define KEPT_BYTES_MIN ((size_t)64 << 20) /* always; and a share of what is in use */
+#define KEPT_SHARE 8
 #define KEPT_MAX 64
 
 typedef struct kept {
@@ -92,13 +93,19 @@ static void keep(void *memory, size_t bytes)
     kept gone[KEPT_MAX];
     size_t gone_count = 0;
     pthread_mutex_lock(&lock);
-    while (cache.count && (cache.count == KEPT_MAX || cache.bytes + bytes > KEPT_BYTES_MAX))
+    size_t most = KEPT_BYTES_MIN + spill.in_memory / KEPT_SHARE;
+    while (cache.count && (cache.count == KEPT_MAX || cache.bytes + bytes > most))
         gone[gone_count++] = take_out(0);
-    cache.list[cache.count++] = (kept){memory, bytes};
-    cache.bytes += bytes;
+    if (bytes <= most) {
+        cache.list[cache.count++] = (kept){memory, bytes};
+        cache.bytes += bytes;
+        memory = NULL;
+    }
     pthread_mutex_unlock(&lock);
     for (size_t i = 0; i < gone_count; i++)
         munmap(gone[i].memory, gone[i].bytes);
+    if (memory)
+        munmap(memory, bytes);
 }
 
 /* ---- beyond the budget ------------------------------------------------------------------ */
@@ -218,7 +225,7 @@ void wi_pages_free(void *memory, size_t bytes)
     bool of_file = is_of_file(memory, true);
     if (!of_file)
         release(bytes);
-    if (of_file || bytes > KEPT_BYTES_MAX)
+    if (of_file)
         munmap(memory, bytes);
     else
         keep(memory, bytes);

@@ -162,7 +162,8 @@ static void drop_tokens(wi_reduction *r, uint32_t count)
     for (uint32_t t = 0; t < count; t++)
         weir_capability_drop(r->tokens.at[t].capability);
     r->tokens.count -= count;
-    memmove(r->tokens.at, r->tokens.at + count, r->tokens.count * sizeof *r->tokens.at);
+    if (r->tokens.count)
+        memmove(r->tokens.at, r->tokens.at + count, r->tokens.count * sizeof *r->tokens.at);
 }
 
 static void finish(wi_reduction *r)

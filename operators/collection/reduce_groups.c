@@ -191,7 +191,7 @@ static void simple_alone(wi_reduction *r, const wi_cursor *cursor)
             filled(&so_far, row, diff);
         }
     } else {
-        WI_ROOM(&r->group_words, count * r->words);
+        WI_ROOM(&r->group_words, (uint64_t)count * r->words);
         memcpy(r->group_words.at + r->group_words.count, cursor->row,
                (size_t)count * r->words * sizeof *cursor->row);
         r->group_words.count += count * r->words;

@@ -19,7 +19,7 @@ static uint64_t *value_room(wi_reduction *r, uint32_t count)
 {
     const wi_layout *layout = r->out_layout;
     r->result_words.count = 0;
-    WI_ROOM(&r->result_words, count * r->value_words + 1);
+    WI_ROOM(&r->result_words, (uint64_t)count * r->value_words + 1);
     if (layout->column_count == layout->key_column_count)
         memset(r->result_words.at, 0, (size_t)count * r->value_words * sizeof(uint64_t));
     return r->result_words.at;
@@ -152,7 +152,7 @@ static void kernel_results(wi_reduction *r, const wi_groups *groups)
     const weir_batch *batch = run_kernel(r, groups);
     r->result_words.count = 0;
     if (batch) {
-        WI_ROOM(&r->result_words, batch->count * r->out_words);
+        WI_ROOM(&r->result_words, (uint64_t)batch->count * r->out_words);
         wi_layout_encode(r->out_layout, batch->rows, batch->count, r->result_words.at, r->out_words,
                          &r->result_heap);
     }

@@ -21,16 +21,22 @@
 #define WI_BLOCK_KEYS 256
 #define WI_NO_GROUP UINT32_MAX
 
+static inline void wi_vector_grow(void *array, uint32_t *capacity, uint64_t needed, size_t bytes)
+{
+    wi_require(needed <= UINT32_MAX, "groups that are reduced at once have less than 2^32 words");
+    wi_grow(array, capacity, (uint32_t)needed, bytes);
+}
+
 /* An array that grows: WI_VECTOR(int64_t) counts. */
 #define WI_VECTOR(type)           \
     struct {                      \
         type *at;                 \
         uint32_t count, capacity; \
     }
-#define WI_ROOM(vector, more)                                                    \
-    ((vector)->count + (more) > (vector)->capacity                               \
-         ? wi_grow(&(vector)->at, &(vector)->capacity, (vector)->count + (more), \
-                   sizeof *(vector)->at)                                         \
+#define WI_ROOM(vector, more)                                                                     \
+    ((uint64_t)(vector)->count + (more) > (vector)->capacity                                      \
+         ? wi_vector_grow(&(vector)->at, &(vector)->capacity, (uint64_t)(vector)->count + (more), \
+                          sizeof *(vector)->at)                                                   \
          : (void)0)
 #define WI_PUSH(vector, ...) \
     (WI_ROOM(vector, 1), (void)((vector)->at[(vector)->count++] = (__VA_ARGS__)))

@@ -68,7 +68,7 @@ static void on_frontier(weir_op *op)
     }
 }
 
-#define IDLE_FUEL 65536 /* rows merged per activation */
+#define IDLE_FUEL 512 /* rows merged per activation: little, for a tiny epoch waits for it */
 
 static void on_run(weir_op *op)
 {

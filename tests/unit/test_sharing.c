@@ -475,9 +475,10 @@ static void run_views(weir_worker *worker, void *arg)
     pthread_t readers[READERS];
     if (!publishing(worker, s, &input, &probe))
         return;
+    if (weir_worker_index(worker) == 0)
+        s->worker = worker;
     for (int step = 0; step < STEPS; step++) {
         if (step < READERS && weir_worker_index(worker) == 0) {
-            s->worker = worker;
             atomic_fetch_add(&s->reading, 1);
             pthread_create(&readers[step], NULL, read_along, s);
         }

@@ -1,5 +1,5 @@
-/* `weir bench runtime`: runs each figure on weir and, if asked, on its peer, in turns, so
- * that what else the machine does meets both alike; compares the checks; prints medians. */
+/* `weir bench SUITE`: runs each figure on weir and, if asked, on its peer, in turns, so that
+ * what else the machine does meets both alike; compares the checks; prints medians. */
 #include "bench.h"
 #include "command.h"
 
@@ -19,37 +19,50 @@ enum {
     WORKERS_MAX = 1024,
     RUN_TIMEOUT_S = 300,
     TEXT_BYTES = 200000000,
+    QUICK = 100, /* --quick: how many times less work */
+    QUICK_MIN = 1000,
 };
 
 struct plan {
+    const struct bench_suite *suite;
     const struct bench_figure *figures[LIST_MAX];
     unsigned workers[LIST_MAX];
     unsigned figure_count, worker_count, runs;
-    bool peers, json;
+    bool peers, json, quick;
     char *set;          /* more options for both sides, separated by single spaces; or NULL */
     char *text;         /* word_count's file, or NULL if no figure needs it */
     char *peer_program; /* or NULL */
 };
 
-static void print_help(void)
+static void print_suite_help(const struct bench_suite *suite)
 {
-    printf("usage: weir bench runtime [options]\n\n"
-           "Measures weir's runtime, every run a process of its own, and prints medians.\n\n"
+    printf("usage: weir bench %s [options]\n\n"
+           "Measures %s, every run a process of its own, and prints medians.\n\n"
            "  --peers           measure the peer beside it, in turns (needs cargo), and compare\n"
            "                    the results of both\n"
            "  --runs N          runs of each figure and side (default 5)\n"
            "  --figures A,B     only these (default: all)\n"
            "  --workers N,M     numbers of workers (default: 1,2)\n"
+           "  --quick           a hundredth of the work, to see that all figures run\n"
            "  --set NAME=N,...  other amounts of work, for both sides: batch, epochs,\n"
            "                    outstanding, rounds, operators, dataflows, nodes, edges, seconds,\n"
-           "                    file\n"
+           "                    rows, keys, changes, file\n"
            "  --json            one JSON object a line; the machine on stderr\n"
            "  --help\n\n"
-           "figures:\n");
-    for (unsigned i = 0; i < bench_figure_count; i++)
-        printf("  %-19s %s; %s\n", bench_figures[i].name, bench_figures[i].summary,
-               bench_figures[i].unit);
+           "figures:\n",
+           suite->name, suite->summary);
+    for (unsigned i = 0; i < suite->count; i++)
+        printf("  %-19s %s; %s\n", suite->figures[i].name, suite->figures[i].summary,
+               suite->figures[i].unit);
     printf("\nThe status is 1 if a run failed or the two sides' results differ.\n");
+}
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "usage: weir bench SUITE [options]\n\nsuites:\n");
+    for (unsigned i = 0; i < bench_suite_count; i++)
+        fprintf(to, "  %-12s %s\n", bench_suites[i]->name, bench_suites[i]->summary);
+    fprintf(to, "\n`weir bench SUITE --help` says more.\n");
 }
 
 /* ---- the command line ----------------------------------------------------------------- */
@@ -69,10 +82,10 @@ static bool parse_figures(char *list, struct plan *plan)
 {
     plan->figure_count = 0;
     for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
-        const struct bench_figure *figure = bench_figure_find(name);
+        const struct bench_figure *figure = bench_figure_find(plan->suite, name);
         if (!figure || plan->figure_count == LIST_MAX) {
-            fprintf(stderr, "weir bench: no figure '%s'; `weir bench runtime --help` lists them\n",
-                    name);
+            fprintf(stderr, "weir bench: no figure '%s'; `weir bench %s --help` lists them\n",
+                    name, plan->suite->name);
             return false;
         }
         plan->figures[plan->figure_count++] = figure;
@@ -118,7 +131,8 @@ static int parse(int argc, char **argv, struct plan *plan)
         {"peers", no_argument, NULL, 'p'},         {"runs", required_argument, NULL, 'r'},
         {"figures", required_argument, NULL, 'f'}, {"workers", required_argument, NULL, 'w'},
         {"set", required_argument, NULL, 's'},     {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"quick", no_argument, NULL, 'q'},         {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     bool understood = true;
     int option;
@@ -126,13 +140,14 @@ static int parse(int argc, char **argv, struct plan *plan)
         switch (option) {
         case 'p': plan->peers = true; break;
         case 'j': plan->json = true; break;
+        case 'q': plan->quick = true; break;
         case 'r': understood = parse_count("runs", optarg, BENCH_RUNS_MAX, &plan->runs); break;
         case 'f': understood = parse_figures(optarg, plan); break;
         case 'w': understood = parse_workers(optarg, plan); break;
         case 's': understood = parse_set(optarg, plan); break;
-        case 'h': print_help(); return 0;
+        case 'h': print_suite_help(plan->suite); return 0;
         default:
-            fprintf(stderr, "`weir bench runtime --help` lists the options\n");
+            fprintf(stderr, "`weir bench %s --help` lists the options\n", plan->suite->name);
             understood = false;
         }
     }
@@ -145,7 +160,7 @@ static int parse(int argc, char **argv, struct plan *plan)
 
 /* ---- runs ----------------------------------------------------------------------------- */
 
-/* Splits a copy of `options` into words at the end of argv. */
+/* Splits `options` into words at the end of argv. */
 static unsigned append_options(const char **argv, unsigned count, char *options)
 {
     char *rest = options;
@@ -154,6 +169,17 @@ static unsigned append_options(const char **argv, unsigned count, char *options)
             argv[count++] = word;
     argv[count] = NULL;
     return count;
+}
+
+/* Makes large numbers a hundredth of what they are, in place: no number becomes longer. */
+static void scale_down(const char **argv, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        char *rest, *word = (char *)argv[i];
+        unsigned long long number = strtoull(word, &rest, 10);
+        if (*word >= '0' && *word <= '9' && !*rest && number >= QUICK_MIN)
+            snprintf(word, strlen(word) + 1, "%llu", number / QUICK);
+    }
 }
 
 static void show_progress(const struct bench_row *row, unsigned done, unsigned total, bool peer)
@@ -175,7 +201,7 @@ static bool run_once(const struct plan *plan, const struct bench_figure *figure,
                      bool peer, struct bench_result *result_out)
 {
     const char *argv[ARGS_MAX];
-    char workers_text[16], *options = NULL, *output = NULL;
+    char workers_text[16], *options = NULL, *set = NULL, *output = NULL;
     unsigned count = 0;
     snprintf(workers_text, sizeof workers_text, "%u", workers);
     argv[count++] = peer ? plan->peer_program : bench_self();
@@ -188,29 +214,64 @@ static bool run_once(const struct plan *plan, const struct bench_figure *figure,
         argv[count++] = "--file";
         argv[count++] = plan->text;
     }
-    if (asprintf(&options, "%s %s %s", figure->options,
-                 peer && figure->peer_options ? figure->peer_options : "",
-                 plan->set ? plan->set : "") < 0)
+    if (asprintf(&options, "%s %s", figure->options,
+                 peer && figure->peer_options ? figure->peer_options : "") < 0 ||
+        asprintf(&set, "%s", plan->set ? plan->set : "") < 0)
         return false;
-    append_options(argv, count, options);
+    if (figure->shows_memory && !plan->quick)
+        bench_warm_memory();
+    unsigned first = count;
+    count = append_options(argv, count, options);
+    if (plan->quick)
+        scale_down(argv, first, count);
+    append_options(argv, count, set);
 
-    const char *problem = bench_child(argv, NULL, RUN_TIMEOUT_S, &output);
+    double cpu_s = 0;
+    const char *problem = bench_child(argv, NULL, RUN_TIMEOUT_S, &output, &cpu_s);
     if (!problem && !bench_result_parse(output, result_out))
         problem = "it printed no result";
+    result_out->cpu_s = cpu_s;
     if (problem) {
         clear_progress();
         fprintf(stderr, "weir bench: %s, %u workers, %s: %s\n", figure->name, workers,
                 peer ? "peer" : "weir", problem);
     }
     free(options);
+    free(set);
     free(output);
     return !problem;
+}
+
+/* The peer's result of a run: measured, or what was published of the same amount of work. */
+static bool run_peer(const struct plan *plan, struct bench_row *row, struct bench_result *out)
+{
+    const struct bench_figure *figure = row->figure;
+    if (!figure->published)
+        return run_once(plan, figure, row->workers, true, out);
+    *out = (struct bench_result){.value = figure->published_value,
+                                 .peak_kb = figure->published_peak_kb,
+                                 .check = row->weir[0].check};
+    return true;
+}
+
+/* What weir's check must be, and whose it is. */
+static uint64_t expected_check(const struct plan *plan, const struct bench_row *row, unsigned run,
+                               const char **whose_out)
+{
+    *whose_out = "the peer's";
+    if (row->has_peer)
+        return row->peer[run].check;
+    if (plan->quick && !plan->set && row->figure->quick_check)
+        return row->figure->quick_check;
+    *whose_out = "that of its first run";
+    return row->weir[0].check;
 }
 
 /* All runs of one row; false if one failed or the results differ. */
 static bool run_row(const struct plan *plan, struct bench_row *row, unsigned done, unsigned total)
 {
-    row->has_peer = plan->peers;
+    row->has_peer = plan->peers &&
+                    (!row->figure->published || (row->workers == 1 && !plan->quick && !plan->set));
     for (unsigned run = 0; run < plan->runs; run++) {
         struct bench_result *weir = &row->weir[run], *peer = &row->peer[run];
         show_progress(row, done, total, false);
@@ -218,20 +279,19 @@ static bool run_row(const struct plan *plan, struct bench_row *row, unsigned don
         if (!run_once(plan, row->figure, row->workers, false, weir))
             return false;
         weir->line_ns = line_ns;
-        if (plan->peers) {
+        if (row->has_peer) {
             show_progress(row, done, total, true);
-            if (!run_once(plan, row->figure, row->workers, true, peer))
+            if (!run_peer(plan, row, peer))
                 return false;
         }
         row->runs = run + 1;
-        uint64_t expected = plan->peers ? peer->check : row->weir[0].check;
+        const char *whose;
+        uint64_t expected = expected_check(plan, row, run, &whose);
         if (weir->check != expected) {
             clear_progress();
             fprintf(stderr, "weir bench: %s, %u workers: WRONG RESULT: weir's check is %llu, %s "
                             "%llu\n", row->figure->name, row->workers,
-                    (unsigned long long)weir->check,
-                    plan->peers ? "the peer's" : "that of its first run",
-                    (unsigned long long)expected);
+                    (unsigned long long)weir->check, whose, (unsigned long long)expected);
             return false;
         }
     }
@@ -243,7 +303,7 @@ static bool prepare(struct plan *plan)
     bool needs_text = false;
     for (unsigned i = 0; i < plan->figure_count; i++)
         needs_text |= plan->figures[i]->needs_text;
-    if (needs_text && !(plan->text = bench_text_file(TEXT_BYTES)))
+    if (needs_text && !(plan->text = bench_text_file(TEXT_BYTES / (plan->quick ? QUICK : 1))))
         return false;
     return !plan->peers || (plan->peer_program = bench_peers_build());
 }
@@ -293,16 +353,17 @@ static int measure(struct plan *plan)
 int command_bench(int argc, char **argv)
 {
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        print_help();
+        print_help(stdout);
         return 0;
     }
-    if (argc < 2 || strcmp(argv[1], "runtime")) {
-        fprintf(stderr, "usage: weir bench runtime [options]; --help says more\n");
+    struct plan plan = {.runs = 5, .workers = {1, 2}, .worker_count = 2};
+    plan.suite = argc > 1 ? bench_suite_find(argv[1]) : NULL;
+    if (!plan.suite) {
+        print_help(stderr);
         return 2;
     }
-    struct plan plan = {.runs = 5, .workers = {1, 2}, .worker_count = 2};
-    for (unsigned i = 0; i < bench_figure_count; i++)
-        plan.figures[plan.figure_count++] = &bench_figures[i];
+    for (unsigned i = 0; i < plan.suite->count; i++)
+        plan.figures[plan.figure_count++] = &plan.suite->figures[i];
     argv[1] = (char *)"weir bench"; /* as getopt names us */
     int status = parse(argc - 1, argv + 1, &plan);
     if (status < 0)

@@ -18,9 +18,10 @@ struct bench_args {
     unsigned workers;
     uint64_t batch, epochs, outstanding; /* exchange */
     uint64_t rounds, operators, dataflows;
-    uint64_t nodes, edges; /* bfs */
-    uint64_t seconds;      /* idle */
-    const char *file;      /* word_count */
+    uint64_t nodes, edges;        /* graphs */
+    uint64_t seconds;             /* idle */
+    const char *file;             /* word_count, words */
+    uint64_t rows, keys, changes; /* collections; `epochs` of `changes` each follow the load */
 };
 
 /* What one run found. */
@@ -29,9 +30,21 @@ struct bench_result {
     uint64_t check;
     uint64_t peak_kb;
     double line_ns; /* bench_line_ns, just before the run */
+    double cpu_s;   /* processor time of the whole process, its own data made included */
     bool has_spread;
     uint64_t p50_ns, p99_ns, max_ns;
 };
+
+/* What a figure of a collection is. */
+enum bench_measure {
+    BENCH_LOAD_RATE, /* rows a second while loading */
+    BENCH_LOAD_SECONDS,
+    BENCH_LATENCY,       /* of the epochs after it */
+    BENCH_EPOCH_SECONDS, /* that such an epoch takes on average */
+    BENCH_ALL_SECONDS,
+};
+
+struct bench_collection;
 
 struct bench_figure {
     const char *name;
@@ -43,13 +56,33 @@ struct bench_figure {
     const char *options;      /* for both sides, separated by single spaces */
     const char *peer_figure;  /* how the peer calls it */
     const char *peer_options; /* for the peer alone, or NULL */
+    /* How our side runs: a function, or a collection and what of it is measured. */
     void (*run)(const struct bench_args *args, struct bench_result *result_out);
+    const struct bench_collection *collection;
+    enum bench_measure measure;
+    /* The peer's check of a --quick run (closure: that of a naive program), at all numbers of
+     * workers; 0: not known. */
+    uint64_t quick_check;
+    /* The peer is not run: its figure, of one worker and the whole work, is a published one. */
+    const char *published; /* by whom, or NULL */
+    double published_value;
+    uint64_t published_peak_kb;
 };
 
-extern const struct bench_figure bench_figures[];
-extern const unsigned bench_figure_count;
+/* `weir bench SUITE`. Figures' names are unique over all suites. */
+struct bench_suite {
+    const char *name, *summary;
+    const struct bench_figure *figures;
+    unsigned count;
+};
 
-const struct bench_figure *bench_figure_find(const char *name);
+extern const struct bench_suite bench_collections; /* bench_c_figures.c */
+extern const struct bench_suite *const bench_suites[];
+extern const unsigned bench_suite_count;
+
+const struct bench_suite *bench_suite_find(const char *name);
+/* In one suite, or in all of them (NULL). */
+const struct bench_figure *bench_figure_find(const struct bench_suite *suite, const char *name);
 
 /* Our side of the figures. */
 void bench_exchange(const struct bench_args *args, struct bench_result *result_out);
@@ -61,15 +94,19 @@ void bench_event_driven_empty(const struct bench_args *args, struct bench_result
 void bench_word_count(const struct bench_args *args, struct bench_result *result_out);
 void bench_bfs(const struct bench_args *args, struct bench_result *result_out);
 void bench_idle(const struct bench_args *args, struct bench_result *result_out);
+void bench_words(const struct bench_args *args, struct bench_result *result_out);
+void bench_collection_run(const struct bench_figure *figure, const struct bench_args *args,
+                          struct bench_result *result_out);
 
 /* ---- running a process (bench_child.c) ----------------------------------------------- */
 
 /* Runs argv (NULL at its end; argv[0] is looked up in PATH if it has no slash) in `folder`
  * (NULL: here) until it ends, or kills it after timeout_s. What it prints on stdout goes to
  * *output_out (to be freed), or to our stderr if that is NULL. Returns NULL if it ended
- * with status 0, or else the reason, valid until the next call. */
+ * with status 0, or else the reason, valid until the next call. The processor time that it
+ * took goes to *cpu_s_out, unless that is NULL. */
 const char *bench_child(const char *const argv[], const char *folder, unsigned timeout_s,
-                        char **output_out);
+                        char **output_out, double *cpu_s_out);
 /* Reads the JSON object that a run printed; false if there is none. */
 bool bench_result_parse(const char *output, struct bench_result *result_out);
 
@@ -84,6 +121,10 @@ char *bench_text_file(uint64_t bytes);
 char *bench_machine(void);
 /* How long a cache line takes from one core to another and back; 0: not known. */
 double bench_line_ns(void);
+/* Touches memory and gives it back, so that the next process gets pages that are there: on a
+ * virtual machine the host supplies a page at its first touch, which can cost more than all
+ * that is measured, and would hit whichever side is run first. */
+void bench_warm_memory(void);
 /* The executable that is running. */
 const char *bench_self(void);
 
@@ -103,7 +144,7 @@ struct bench_row {
 
 void bench_report_head(void);
 void bench_report_row(const struct bench_row *row);
-/* The p99 and largest of latencies, and peak memory, where a row has them. */
+/* The p99 and largest of latencies, peak memory and processor time, where a row has them. */
 void bench_report_details(const struct bench_row *rows, unsigned count);
 void bench_report_json(const struct bench_row *row);
 

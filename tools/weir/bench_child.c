@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,8 +72,13 @@ static const char *ended(const char *program, int status)
     return reason;
 }
 
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
 const char *bench_child(const char *const argv[], const char *folder, unsigned timeout_s,
-                        char **output_out)
+                        char **output_out, double *cpu_s_out)
 {
     char *text = calloc(1, OUTPUT_BYTES_MAX);
     int ends[2];
@@ -95,8 +101,11 @@ const char *bench_child(const char *const argv[], const char *folder, unsigned t
     if (!in_time)
         kill(pid, SIGKILL);
     int status;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    struct rusage used;
+    while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR)
         ;
+    if (cpu_s_out)
+        *cpu_s_out = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
     if (!in_time) {
         free(text);
         snprintf(reason, sizeof reason, "%s had not ended after %u s and was killed", argv[0],

@@ -55,12 +55,28 @@ void bench_exchange_buffer(unsigned worker, unsigned buffer, uint64_t batch, uin
 /* round: epochs that pass before the clock starts. */
 enum { BENCH_WARM_UP_ROUNDS = 2000 };
 
-/* bfs: the ends of edge i. The search starts at node 0; the check folds the number of nodes
+/* Row i of a collection of pairs. */
+static inline void bench_pair(uint64_t i, uint64_t *a_out, uint64_t *b_out)
+{
+    *a_out = bench_splitmix64(BENCH_SEED + 2 * i);
+    *b_out = bench_splitmix64(BENCH_SEED + 2 * i + 1);
+}
+
+/* What a change of row (a, b) at epoch `time` adds to a collection's check, times its diff. */
+static inline uint64_t bench_change_hash(uint64_t a, uint64_t b, uint64_t time)
+{
+    return bench_splitmix64(a * 0xd6e8feb86659fd93u + b * 0xa0761d6478bd642fu +
+                            time * 0xe7037ed1a0b428dbu);
+}
+
+/* Graphs: the ends of edge i. bfs: the search starts at node 0; the check folds the number of nodes
  * reached and the sum of their levels. */
 static inline void bench_edge(uint64_t i, uint64_t nodes, uint32_t *src_out, uint32_t *dst_out)
 {
-    *src_out = (uint32_t)(bench_splitmix64(BENCH_SEED + 2 * i) % nodes);
-    *dst_out = (uint32_t)(bench_splitmix64(BENCH_SEED + 2 * i + 1) % nodes);
+    uint64_t src, dst;
+    bench_pair(i, &src, &dst);
+    *src_out = (uint32_t)(src % nodes);
+    *dst_out = (uint32_t)(dst % nodes);
 }
 
 /* The part of [0, total) that belongs to one of `workers`. */

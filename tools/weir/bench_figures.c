@@ -1,9 +1,9 @@
-/* The figures of `weir bench runtime`, and how much work each is. */
+/* The figures of `weir bench runtime`, and how much work each is; and the table of suites. */
 #include "bench.h"
 
 #include <string.h>
 
-const struct bench_figure bench_figures[] = {
+static const struct bench_figure runtime_figures[] = {
     {.name = "exchange_64k",
      .summary = "u64 rows exchanged by value, 64k rows a batch",
      .unit = "rows/s",
@@ -104,12 +104,29 @@ const struct bench_figure bench_figures[] = {
      .run = bench_idle},
 };
 
-const unsigned bench_figure_count = sizeof bench_figures / sizeof *bench_figures;
+static const struct bench_suite runtime = {"runtime", "weir's runtime beside timely dataflow",
+                                           runtime_figures,
+                                           sizeof runtime_figures / sizeof *runtime_figures};
 
-const struct bench_figure *bench_figure_find(const char *name)
+const struct bench_suite *const bench_suites[] = {&runtime, &bench_collections};
+
+const unsigned bench_suite_count = sizeof bench_suites / sizeof *bench_suites;
+
+const struct bench_suite *bench_suite_find(const char *name)
 {
-    for (unsigned i = 0; i < bench_figure_count; i++)
-        if (!strcmp(bench_figures[i].name, name))
-            return &bench_figures[i];
+    for (unsigned i = 0; i < bench_suite_count; i++)
+        if (!strcmp(bench_suites[i]->name, name))
+            return bench_suites[i];
+    return NULL;
+}
+
+const struct bench_figure *bench_figure_find(const struct bench_suite *suite, const char *name)
+{
+    for (unsigned s = 0; s < bench_suite_count; s++) {
+        const struct bench_suite *in = bench_suites[s];
+        for (unsigned i = 0; (!suite || suite == in) && i < in->count; i++)
+            if (!strcmp(in->figures[i].name, name))
+                return &in->figures[i];
+    }
     return NULL;
 }

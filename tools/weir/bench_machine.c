@@ -1,5 +1,6 @@
-/* One line about the machine. How long a cache line takes from core to core and back decides
- * most figures of two workers, and on a virtual machine it changes by the hour. */
+/* The machine: its memory made ready, and one line about it. How long a cache line takes from
+ * core to core and back decides most figures of two workers, and on a virtual machine it changes
+ * by the hour. */
 #include "bench.h"
 #include "bench_data.h"
 
@@ -9,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-enum { SAMPLES = 15, TRIPS = 2000 };
+enum { SAMPLES = 15, TRIPS = 2000, WARM_MB_MAX = 2048 };
 
 /* The line that goes back and forth. Even: the measuring thread's turn; odd: the other's.
  * Written by both in turn; each store releases what the other's load acquires. */
@@ -103,6 +106,21 @@ double bench_line_ns(void)
 {
     int cpus[2];
     return usable_cpus(cpus) > 1 ? round_trip_ns(cpus[0], cpus[1]) : 0;
+}
+
+void bench_warm_memory(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t half = (size_t)sysconf(_SC_AVPHYS_PAGES) / 2 * page, bytes = (size_t)WARM_MB_MAX << 20;
+    if (bytes > half)
+        bytes = half;
+    char *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return;
+    madvise(pages, bytes, MADV_HUGEPAGE);
+    for (size_t at = 0; at < bytes; at += page)
+        pages[at] = 1;
+    munmap(pages, bytes);
 }
 
 char *bench_machine(void)

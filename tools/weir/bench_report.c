@@ -12,6 +12,7 @@ static double value_of(const struct bench_result *result) { return result->value
 static double p99_of(const struct bench_result *result) { return (double)result->p99_ns; }
 static double max_of(const struct bench_result *result) { return (double)result->max_ns; }
 static double peak_of(const struct bench_result *result) { return (double)result->peak_kb; }
+static double cpu_of(const struct bench_result *result) { return result->cpu_s; }
 static double line_of(const struct bench_result *result) { return result->line_ns; }
 
 static int compare_doubles(const void *a, const void *b)
@@ -103,7 +104,8 @@ static void report_field(const struct bench_row *row, field_fn field, double div
     printf("%10s", short_number(median(row->weir, row->runs, field, NULL) / divisor, text));
     if (row->has_peer)
         short_number(median(row->peer, row->runs, field, NULL) / divisor, text);
-    printf("%10s", row->has_peer ? text : "-");
+    bool unknown = !row->has_peer || (row->figure->published && field(&row->peer[0]) <= 0);
+    printf("%10s", unknown ? "-" : text);
 }
 
 void bench_report_details(const struct bench_row *rows, unsigned count)
@@ -120,12 +122,18 @@ void bench_report_details(const struct bench_row *rows, unsigned count)
         putchar('\n');
         head = "";
     }
-    head = "\npeak memory, MB     workers       weir      peer\n";
+    for (unsigned i = 0; i < count; i++)
+        if (rows[i].has_peer && rows[i].figure->published)
+            printf("\n%s: the peer's figure was not measured here: it is that of %s.\n",
+                   rows[i].figure->name, rows[i].figure->published);
+    head = "\n                    workers  peak memory, MB    processor time, s\n"
+           "                                weir      peer      weir      peer\n";
     for (unsigned i = 0; i < count; i++) {
         if (!rows[i].figure->shows_memory)
             continue;
         printf("%s%-19s %7u ", head, rows[i].figure->name, rows[i].workers);
         report_field(&rows[i], peak_of, 1024);
+        report_field(&rows[i], cpu_of, 1);
         putchar('\n');
         head = "";
     }
@@ -133,7 +141,8 @@ void bench_report_details(const struct bench_row *rows, unsigned count)
 
 static void json_side(const char *side, const struct bench_result *results, unsigned runs)
 {
-    printf(",\"%s_peak_kb\":%.0f", side, median(results, runs, peak_of, NULL));
+    printf(",\"%s_peak_kb\":%.0f,\"%s_cpu_s\":%.4g", side, median(results, runs, peak_of, NULL),
+           side, median(results, runs, cpu_of, NULL));
     if (results[0].has_spread)
         printf(",\"%s_p99\":%.0f,\"%s_max\":%.0f", side, median(results, runs, p99_of, NULL), side,
                median(results, runs, max_of, NULL));
@@ -148,6 +157,8 @@ void bench_report_json(const struct bench_row *row)
         printf(",\"peer\":%.6g", it.peer);
     else
         printf(",\"peer\":null");
+    if (row->has_peer && row->figure->published)
+        printf(",\"published\":\"%s\"", row->figure->published);
     if (it.has_ratio)
         printf(",\"ratio\":%.4g", it.ratio);
     else

@@ -36,12 +36,7 @@ static void work(weir_worker *worker, void *arg)
 void bench_round(const struct bench_args *args, struct bench_result *result_out)
 {
     struct bench_run *run = bench_run_workers(args, work, NULL);
-    bench_sort_samples(run->samples_ns, args->rounds);
-    result_out->has_spread = true;
-    result_out->p50_ns = bench_percentile(run->samples_ns, args->rounds, 50);
-    result_out->p99_ns = bench_percentile(run->samples_ns, args->rounds, 99);
-    result_out->max_ns = bench_percentile(run->samples_ns, args->rounds, 100);
-    result_out->value = (double)result_out->p50_ns;
+    bench_run_latencies(run, args->rounds, result_out);
     result_out->check = bench_run_rows(run);
     bench_run_free(run);
 }

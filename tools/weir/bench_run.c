@@ -19,7 +19,9 @@ static const struct option options[] = {
     {"rounds", required_argument, NULL, 0},      {"operators", required_argument, NULL, 0},
     {"dataflows", required_argument, NULL, 0},   {"nodes", required_argument, NULL, 0},
     {"edges", required_argument, NULL, 0},       {"seconds", required_argument, NULL, 0},
-    {"file", required_argument, NULL, 'f'},      {NULL, 0, NULL, 0},
+    {"rows", required_argument, NULL, 0},        {"keys", required_argument, NULL, 0},
+    {"changes", required_argument, NULL, 0},     {"file", required_argument, NULL, 'f'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool parse_number(const char *name, const char *text, uint64_t *number_out)
@@ -39,7 +41,8 @@ static bool parse(int argc, char **argv, struct bench_args *args)
     uint64_t *const places[] = {&workers,         &args->batch,     &args->epochs,
                                 &args->outstanding, &args->rounds,  &args->operators,
                                 &args->dataflows, &args->nodes,     &args->edges,
-                                &args->seconds};
+                                &args->seconds,   &args->rows,      &args->keys,
+                                &args->changes};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option == 'f')
@@ -65,13 +68,16 @@ int command_bench_run(int argc, char **argv)
     struct bench_args args = {0};
     if (!parse(argc, argv, &args))
         return 2;
-    const struct bench_figure *figure = bench_figure_find(args.figure);
+    const struct bench_figure *figure = bench_figure_find(NULL, args.figure);
     if (!figure) {
         fprintf(stderr, "weir bench-run: no figure '%s'\n", args.figure);
         return 2;
     }
     struct bench_result result = {0};
-    figure->run(&args, &result);
+    if (figure->collection)
+        bench_collection_run(figure, &args, &result);
+    else
+        figure->run(&args, &result);
     printf("{\"figure\":\"%s\",\"workers\":%u,\"unit\":\"%s\",\"value\":%.17g,\"check\":\"%llu\""
            ",\"peak_kb\":%llu",
            figure->name, args.workers, figure->unit, result.value,

@@ -30,37 +30,44 @@ static void add_batch(weir_op *op, uint32_t input, const weir_batch *batch)
     struct bench_part *part = bench_part_of(weir_op_arg(op), weir_op_worker(op));
     for (uint32_t i = 0; i < batch->count; i++) {
         const tally *it = tally_at(batch, i);
-        part->rows += (uint64_t)it->count;
-        part->sum += bench_fnv1a(weir_text_at(&it->word), it->word.length) * (uint64_t)it->count;
+        uint64_t diff = (uint64_t)weir_batch_diff(batch, i), count = (uint64_t)it->count * diff;
+        part->rows += count;
+        part->sum += bench_fnv1a(weir_text_at(&it->word), it->word.length) * count;
+        part->distinct += diff;
     }
-    part->distinct += batch->count;
 }
 
 static const weir_operator summing = {.name = "sum", .stateless = true, .batch = add_batch};
 
+/* weir_count or weir_group_count. */
+typedef weir_stream count_fn(weir_stream in, weir_key key, const weir_type *out);
+
 static void work(weir_worker *worker, void *arg)
 {
     struct bench_run *run = arg;
+    count_fn *const *count = run->own;
     pthread_barrier_wait(&run->start);
     uint64_t begin = bench_now_ns();
     weir_dataflow *flow = weir_dataflow_begin(worker, "word_count");
     weir_stream lines = weir_map(weir_read_lines(flow, run->args->file), &lower);
     weir_stream words = weir_flat_map(lines, &split);
-    weir_stream counts = weir_count(words, WEIR_BY(word, word), &tally_type);
+    weir_stream counts = (*count)(words, WEIR_BY(word, word), &tally_type);
     weir_sink(counts, WEIR_LOCAL, &summing, run);
     bench_built(worker, flow);
     weir_run(worker);
     bench_part_of(run, worker)->elapsed_ns = bench_now_ns() - begin;
 }
 
-void bench_word_count(const struct bench_args *args, struct bench_result *result_out)
+static void run_with(count_fn *count, const struct bench_args *args,
+                     struct bench_result *result_out)
 {
     struct stat file;
     if (!args->file || stat(args->file, &file) < 0) {
-        fprintf(stderr, "weir bench-run: word_count needs --file FILE, a file that exists\n");
+        fprintf(stderr, "weir bench-run: %s needs --file FILE, a file that exists\n",
+                args->figure);
         exit(2);
     }
-    struct bench_run *run = bench_run_workers(args, work, NULL);
+    struct bench_run *run = bench_run_workers(args, work, &count);
     uint64_t totals[3] = {0};
     for (unsigned i = 0; i < args->workers; i++) {
         totals[0] += run->parts[i].rows;
@@ -70,4 +77,14 @@ void bench_word_count(const struct bench_args *args, struct bench_result *result
     result_out->value = (double)file.st_size / 1e6 / bench_run_seconds(run);
     result_out->check = bench_check_fold(totals, 3);
     bench_run_free(run);
+}
+
+void bench_word_count(const struct bench_args *args, struct bench_result *result_out)
+{
+    run_with(weir_count, args, result_out);
+}
+
+void bench_words(const struct bench_args *args, struct bench_result *result_out)
+{
+    run_with(weir_group_count, args, result_out);
 }

@@ -14,7 +14,7 @@ struct bench_run *bench_run_workers(const struct bench_args *args, weir_worker_f
     run->args = args;
     run->own = own;
     run->parts = wi_alloc_lines(args->workers * sizeof *run->parts);
-    run->samples_ns = WI_NEWS(uint32_t, args->rounds + 1);
+    run->samples_ns = WI_NEWS(uint32_t, args->rounds + args->epochs + 1);
     pthread_barrier_init(&run->start, NULL, args->workers);
     weir_config config = {.workers = args->workers};
     weir_err *err = weir_execute(&config, work, run);
@@ -56,6 +56,17 @@ uint64_t bench_run_rows(const struct bench_run *run)
     for (unsigned i = 0; i < run->args->workers; i++)
         rows += run->parts[i].rows;
     return rows;
+}
+
+void bench_run_latencies(struct bench_run *run, uint64_t samples,
+                         struct bench_result *result_out)
+{
+    bench_sort_samples(run->samples_ns, samples);
+    result_out->has_spread = true;
+    result_out->p50_ns = bench_percentile(run->samples_ns, samples, 50);
+    result_out->p99_ns = bench_percentile(run->samples_ns, samples, 99);
+    result_out->max_ns = bench_percentile(run->samples_ns, samples, 100);
+    result_out->value = (double)result_out->p50_ns;
 }
 
 void bench_built(weir_worker *worker, weir_dataflow *flow)

@@ -12,6 +12,7 @@
 /* What one worker found; written by it alone, read when all have ended. */
 struct bench_part {
     _Alignas(128) uint64_t elapsed_ns;
+    uint64_t loaded_ns; /* collections: the part of it before the first epoch of changes */
     uint64_t rows, sum, distinct;
 };
 
@@ -19,7 +20,7 @@ struct bench_run {
     const struct bench_args *args;
     pthread_barrier_t start; /* of all workers: the clock starts behind it */
     struct bench_part *parts;
-    uint32_t *samples_ns; /* round: worker 0's */
+    uint32_t *samples_ns; /* of each round, of each epoch of changes: worker 0's */
     void *own;            /* what a figure needs besides */
 };
 
@@ -34,6 +35,10 @@ double bench_run_seconds(const struct bench_run *run);
 /* any. All parts' rows and sums as one check. */
 uint64_t bench_run_check(const struct bench_run *run);
 uint64_t bench_run_rows(const struct bench_run *run);
+
+/* any. Sorts the first samples; value, p50, p99 and max of the result come from them. */
+void bench_run_latencies(struct bench_run *run, uint64_t samples,
+                         struct bench_result *result_out);
 
 /* worker. Its own part. */
 static inline struct bench_part *bench_part_of(const struct bench_run *run, weir_worker *worker)

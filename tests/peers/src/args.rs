@@ -21,6 +21,9 @@ const OPTIONS: &[&str] = &[
     "nodes",
     "edges",
     "seconds",
+    "rows",
+    "keys",
+    "changes",
 ];
 
 impl Args {

@@ -17,7 +17,7 @@ use timely::dataflow::operators::vec::ToStream;
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 
 use crate::args::Args;
-use crate::data::{check_fold, splitmix64, SEED};
+use crate::data::{check_fold, edge};
 use crate::report::Report;
 
 const ROOT: u32 = 0;
@@ -38,11 +38,7 @@ pub fn run(args: &Args) -> Report {
         let clock = Instant::now();
         worker.dataflow::<u64, _, _>(move |scope| {
             let graph = (edges * index / peers..edges * (index + 1) / peers)
-                .map(move |i| {
-                    let src = splitmix64(SEED + 2 * i) % nodes;
-                    let dst = splitmix64(SEED + 2 * i + 1) % nodes;
-                    (src as u32, dst as u32)
-                })
+                .map(move |i| edge(i, nodes))
                 .to_stream(scope);
             let root = (index == 0).then_some(ROOT).to_stream(scope);
             let (handle, cycle) = scope.feedback(1);

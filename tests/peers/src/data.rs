@@ -23,6 +23,29 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
     hash
 }
 
+/// Row i of a collection of pairs.
+#[inline]
+pub fn pair(i: u64) -> (u64, u64) {
+    (splitmix64(SEED + 2 * i), splitmix64(SEED + 2 * i + 1))
+}
+
+/// The ends of edge i of a random graph.
+#[inline]
+pub fn edge(i: u64, nodes: u64) -> (u32, u32) {
+    let (src, dst) = pair(i);
+    ((src % nodes) as u32, (dst % nodes) as u32)
+}
+
+/// What a change of row (a, b) at epoch `time` adds to a collection's check, times its diff.
+#[inline]
+pub fn change_hash(a: u64, b: u64, time: u64) -> u64 {
+    splitmix64(
+        a.wrapping_mul(0xd6e8_feb8_6659_fd93)
+            .wrapping_add(b.wrapping_mul(0xa076_1d64_78bd_642f))
+            .wrapping_add(time.wrapping_mul(0xe703_7ed1_a0b4_28db)),
+    )
+}
+
 /// A worker's part of an order-independent check. The weight depends on the worker, so a row
 /// that was counted by the wrong one changes the total.
 pub fn check_part(worker: usize, sum: u64, rows: u64) -> u64 {

@@ -1,25 +1,31 @@
-//! `timely-peer FIGURE --workers N [options]` runs one measured figure on timely dataflow and
-//! prints one JSON object. tools/weir/bench_*.c does the same work on weir, on the same data,
+//! `timely-peer FIGURE --workers N [options]` runs one measured figure on timely dataflow, or, of
+//! collections, on differential dataflow, and prints one JSON object. tools/weir/bench_*.c does the same work on weir, on the same data,
 //! and the two `check` fields must agree. Each figure is defined where it is measured, once
 //! here and once there; bench_data.h on the C side states the data both use.
 
 mod args;
 mod barrier;
 mod bfs;
+mod collections;
 mod data;
 mod event_driven;
 mod exchange;
 mod idle;
+mod lines;
 mod report;
 mod round;
 mod word_count;
 
 use args::Args;
+use collections::Measure;
 
 const USAGE: &str = "\
 usage: timely-peer FIGURE --workers N [options]
 figures: exchange_64k exchange_1k round_1 round_10 round_100 barrier ping_pong
          event_driven event_driven_empty word_count bfs idle
+         arrange consolidate count_load count_epochs join_load join_epochs
+         reach_load reach_epochs bfs_load bfs_epochs scc
+         pagerank_load pagerank_epochs words
 options: --batch ROWS --epochs N --outstanding N   (exchange)
          --by-row                                  (exchange: hand over single rows)
          --rounds N                                (round, barrier, ping_pong, event_driven)
@@ -28,7 +34,10 @@ options: --batch ROWS --epochs N --outstanding N   (exchange)
          --spin                                    (barrier, ping_pong: never park)
          --file PATH                               (word_count)
          --nodes N --edges N                       (bfs)
-         --seconds N                               (idle)";
+         --seconds N                               (idle)
+         --rows N --keys N                         (tables: arrange to join)
+         --nodes N --edges N                       (graphs: reach to pagerank)
+         --changes N --epochs N                    (of collections, after the load)";
 
 fn main() {
     let args = match Args::parse(std::env::args().skip(1)) {
@@ -51,6 +60,20 @@ fn main() {
         "word_count" => word_count::run(&args),
         "bfs" => bfs::run(&args),
         "idle" => idle::run(&args),
+        "arrange" => collections::arrange(&args),
+        "consolidate" => collections::consolidate(&args),
+        "count_load" => collections::count(&args, Measure::LoadRate),
+        "count_epochs" => collections::count(&args, Measure::Latency),
+        "join_load" => collections::join(&args, Measure::LoadRate),
+        "join_epochs" => collections::join(&args, Measure::Latency),
+        "reach_load" => collections::reach(&args, Measure::LoadSeconds),
+        "reach_epochs" => collections::reach(&args, Measure::Latency),
+        "bfs_load" => collections::bfs(&args, Measure::LoadSeconds),
+        "bfs_epochs" => collections::bfs(&args, Measure::Latency),
+        "scc" => collections::scc(&args),
+        "pagerank_load" => collections::pagerank(&args, Measure::LoadSeconds),
+        "pagerank_epochs" => collections::pagerank(&args, Measure::EpochSeconds),
+        "words" => collections::words(&args),
         other => {
             eprintln!("timely-peer: unknown figure '{other}'\n{USAGE}");
             std::process::exit(2);

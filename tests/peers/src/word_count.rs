@@ -5,8 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::rc::Rc;
 use std::sync::Barrier;
 use std::time::Instant;
@@ -20,6 +18,7 @@ use timely::dataflow::InputHandle;
 
 use crate::args::Args;
 use crate::data::{check_fold, fnv1a};
+use crate::lines::{file_of, words_of, Lines};
 use crate::report::Report;
 
 /// How much a worker reads before it lets the dataflow run, and how far the reader may be ahead.
@@ -34,15 +33,7 @@ struct Totals {
 }
 
 pub fn run(args: &Args) -> Report {
-    let path = args.path("file").unwrap_or_else(|| {
-        eprintln!("timely-peer: word_count needs --file");
-        std::process::exit(2);
-    });
-    let path = path.to_string();
-    let bytes = std::fs::metadata(&path).map(|meta| meta.len()).unwrap_or_else(|problem| {
-        eprintln!("timely-peer: {path}: {problem}");
-        std::process::exit(1);
-    });
+    let (path, bytes) = file_of(args);
     let start = Barrier::new(args.workers);
 
     let guards = timely::execute(args.config(), move |worker| {
@@ -75,27 +66,10 @@ pub fn run(args: &Args) -> Report {
 
         start.wait();
         let clock = Instant::now();
-        let (mut at, end) = share(bytes, worker.index() as u64, worker.peers() as u64);
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(&path).expect("file opens"));
-        if at > 0 {
-            // The line that the share's first byte lies in belongs to the share before it, unless
-            // it begins exactly there.
-            reader.seek(SeekFrom::Start(at - 1)).expect("file seeks");
-            let mut skipped = Vec::new();
-            at += reader.read_until(b'\n', &mut skipped).expect("file reads") as u64 - 1;
-        }
+        let mut lines = Lines::open(&path, bytes, worker.index(), worker.peers());
         let mut epoch = 0u64;
-        while at < end {
-            for _ in 0..EPOCH_LINES {
-                let mut line = String::new();
-                let length = reader.read_line(&mut line).expect("file reads");
-                if length == 0 || at >= end {
-                    at = end;
-                    break;
-                }
-                at += length as u64;
-                input.send(line);
-            }
+        while !lines.is_done() {
+            lines.by_ref().take(EPOCH_LINES).for_each(|line| input.send(line));
             epoch += 1;
             input.advance_to(epoch);
             while probe.less_than(&epoch.saturating_sub(EPOCHS_AHEAD)) {
@@ -130,16 +104,4 @@ pub fn run(args: &Args) -> Report {
     }
     let check = check_fold(&[total.tokens, total.distinct, total.sum]);
     Report::new("MB/s", bytes as f64 / 1e6 / total.seconds, check)
-}
-
-fn words_of(mut line: String) -> Vec<String> {
-    line.make_ascii_lowercase();
-    line.split(|c: char| !c.is_ascii_lowercase())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-fn share(bytes: u64, index: u64, peers: u64) -> (u64, u64) {
-    (bytes * index / peers, bytes * (index + 1) / peers)
 }
