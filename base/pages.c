@@ -1,7 +1,9 @@
-/* Large arrays straight from the system: mappings that begin on a huge page's boundary. Sizes
- * are rounded up to four classes an octave, and some of what is freed is kept for the next of
- * its class: a fresh page costs more than what is usually done with it, since the system
- * clears it. What is kept is bounded, and the first to go is what was freed first. */
+/* Large arrays straight from the system: mappings that begin on a huge page's boundary. Some
+ * of what is freed is kept for the next array that it fits: a fresh page costs more than what
+ * is usually done with it, since the system clears it. What is kept is bounded, and the first
+ * to go is what was freed first.
+ *
+ * A mapping may have more room than was asked for, so each is entered in a table. */
 #include "pages.h"
 
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "assert.h"
 
 #define FROM_SYSTEM ((size_t)1 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -22,26 +25,110 @@
 #define KEPT_SHARE 8
 #define KEPT_MAX 64
 
-typedef struct kept {
-    void *memory;
+typedef struct mapping {
+    void *memory; /* NULL: none */
     size_t bytes;
-} kept;
+    bool of_file;
+} mapping;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all of these */
 
 /* Freed mappings, oldest first. */
 static struct {
-    kept list[KEPT_MAX];
+    mapping list[KEPT_MAX];
     size_t count, bytes;
 } cache;
 
-/* What is mapped from files, and how much is not. */
+/* Those in use: open addressing, never more than half full. */
+static struct {
+    mapping *slots;
+    size_t size, count; /* size: a power of two, or 0 */
+    size_t in_memory;   /* bytes of those that are not of files */
+} used;
+
 static struct {
     char *directory;
-    size_t budget, in_memory;
-    void **mapped;
-    unsigned count, capacity;
+    size_t budget;
 } spill;
+
+/* ---- the table (all with the lock) ------------------------------------------------------ */
+
+static size_t home(const void *memory)
+{
+    return (uintptr_t)memory / HUGE_PAGE * 0x9e3779b97f4a7c15u & (used.size - 1);
+}
+
+static mapping *find(const void *memory)
+{
+    size_t at = home(memory);
+    while (used.slots[at].memory != memory) {
+        wi_assert(used.slots[at].memory, "what is freed was given out");
+        at = (at + 1) & (used.size - 1);
+    }
+    return &used.slots[at];
+}
+
+static void put(mapping entry)
+{
+    size_t at = home(entry.memory);
+    while (used.slots[at].memory)
+        at = (at + 1) & (used.size - 1);
+    used.slots[at] = entry;
+}
+
+static void enter(mapping entry)
+{
+    if (2 * used.count >= used.size) {
+        mapping *old = used.slots;
+        size_t old_size = used.size;
+        used.size = old_size ? 2 * old_size : 64;
+        used.slots = WI_NEWS(mapping, used.size);
+        for (size_t i = 0; i < old_size; i++)
+            if (old[i].memory)
+                put(old[i]);
+        wi_free(old);
+    }
+    put(entry);
+    used.count++;
+}
+
+/* Takes it out; what was put behind it because its place was taken moves up. */
+static mapping leave(const void *memory)
+{
+    mapping *slot = find(memory), gone = *slot;
+    slot->memory = NULL;
+    used.count--;
+    for (size_t at = (size_t)(slot - used.slots + 1) & (used.size - 1); used.slots[at].memory;
+         at = (at + 1) & (used.size - 1)) {
+        mapping moved = used.slots[at];
+        used.slots[at].memory = NULL;
+        put(moved);
+    }
+    return gone;
+}
+
+static mapping take_out(size_t index)
+{
+    mapping taken = cache.list[index];
+    cache.bytes -= taken.bytes;
+    cache.count--;
+    for (size_t i = index; i < cache.count; i++)
+        cache.list[i] = cache.list[i + 1];
+    return taken;
+}
+
+/* The smallest that is kept and has room, but not twice as much; no memory: none. */
+static mapping take_kept(size_t bytes)
+{
+    size_t best = cache.count;
+    for (size_t i = 0; i < cache.count; i++)
+        if (cache.list[i].bytes >= bytes && cache.list[i].bytes <= 2 * bytes &&
+            (best == cache.count || cache.list[i].bytes < cache.list[best].bytes))
+            best = i;
+    return best < cache.count ? take_out(best) : (mapping){0};
+}
+
+/* ---- mapping ---------------------------------------------------------------------------- */
 
 /* Rounds up to a multiple of an eighth to a quarter of the size, itself a power of two. */
 static size_t class_of(size_t bytes)
@@ -64,48 +151,6 @@ static void *map(size_t bytes)
     munmap(start + bytes, (size_t)(all + room - (start + bytes)));
     madvise(start, bytes, MADV_HUGEPAGE);
     return start;
-}
-
-static kept take_out(size_t index)
-{
-    kept taken = cache.list[index];
-    cache.bytes -= taken.bytes;
-    cache.count--;
-    for (size_t i = index; i < cache.count; i++)
-        cache.list[i] = cache.list[i + 1];
-    return taken;
-}
-
-/* The one freed last, whose pages are most likely to be in a cache. */
-static void *take_kept(size_t bytes)
-{
-    void *memory = NULL;
-    pthread_mutex_lock(&lock);
-    for (size_t i = cache.count; i > 0 && !memory; i--)
-        if (cache.list[i - 1].bytes == bytes)
-            memory = take_out(i - 1).memory;
-    pthread_mutex_unlock(&lock);
-    return memory;
-}
-
-static void keep(void *memory, size_t bytes)
-{
-    kept gone[KEPT_MAX];
-    size_t gone_count = 0;
-    pthread_mutex_lock(&lock);
-    size_t most = KEPT_BYTES_MIN + spill.in_memory / KEPT_SHARE;
-    while (cache.count && (cache.count == KEPT_MAX || cache.bytes + bytes > most))
-        gone[gone_count++] = take_out(0);
-    if (bytes <= most) {
-        cache.list[cache.count++] = (kept){memory, bytes};
-        cache.bytes += bytes;
-        memory = NULL;
-    }
-    pthread_mutex_unlock(&lock);
-    for (size_t i = 0; i < gone_count; i++)
-        munmap(gone[i].memory, gone[i].bytes);
-    if (memory)
-        munmap(memory, bytes);
 }
 
 /* ---- beyond the budget ------------------------------------------------------------------ */
@@ -146,42 +191,7 @@ static void *map_file(size_t bytes)
     if (memory == MAP_FAILED)
         spill_failed("a file could not be mapped");
     close(file);
-    pthread_mutex_lock(&lock);
-    wi_grow(&spill.mapped, &spill.capacity, spill.count + 1, sizeof *spill.mapped);
-    spill.mapped[spill.count++] = memory;
-    pthread_mutex_unlock(&lock);
     return memory;
-}
-
-/* Whether that is mapped from a file; if so, perhaps forgets it. */
-static bool is_of_file(const void *memory, bool forget)
-{
-    bool found = false;
-    pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < spill.count && !found; i++) {
-        found = spill.mapped[i] == memory;
-        if (found && forget)
-            spill.mapped[i] = spill.mapped[--spill.count];
-    }
-    pthread_mutex_unlock(&lock);
-    return found;
-}
-
-/* Counts an array in memory; false, and it is not, if it would be too much. */
-static bool admit(size_t bytes)
-{
-    pthread_mutex_lock(&lock);
-    bool fits = !spill.budget || spill.in_memory + bytes <= spill.budget;
-    spill.in_memory += fits ? bytes : 0;
-    pthread_mutex_unlock(&lock);
-    return fits;
-}
-
-static void release(size_t bytes)
-{
-    pthread_mutex_lock(&lock);
-    spill.in_memory -= bytes;
-    pthread_mutex_unlock(&lock);
 }
 
 weir_err *wi_pages_budget(size_t bytes, const char *directory)
@@ -209,10 +219,38 @@ void *wi_pages_new(size_t bytes)
     if (bytes < FROM_SYSTEM)
         return wi_alloc(bytes);
     bytes = class_of(bytes);
-    if (!admit(bytes))
-        return map_file(bytes);
-    void *memory = take_kept(bytes);
-    return memory ? memory : map(bytes);
+    pthread_mutex_lock(&lock);
+    mapping entry = take_kept(bytes);
+    if (!entry.memory)
+        entry.bytes = bytes;
+    entry.of_file = spill.budget && used.in_memory + entry.bytes > spill.budget;
+    used.in_memory += entry.of_file ? 0 : entry.bytes;
+    pthread_mutex_unlock(&lock);
+    if (entry.of_file && entry.memory)
+        munmap(entry.memory, entry.bytes);
+    if (entry.of_file)
+        entry.memory = map_file(entry.bytes);
+    else if (!entry.memory)
+        entry.memory = map(entry.bytes);
+    pthread_mutex_lock(&lock);
+    enter(entry);
+    pthread_mutex_unlock(&lock);
+    return entry.memory;
+}
+
+/* Keeps a freed mapping; gives those that have to go for it. */
+static size_t keep(mapping freed, mapping *gone)
+{
+    size_t count = 0, most = KEPT_BYTES_MIN + used.in_memory / KEPT_SHARE;
+    while (cache.count && (cache.count == KEPT_MAX || cache.bytes + freed.bytes > most))
+        gone[count++] = take_out(0);
+    if (freed.bytes > most) {
+        gone[count++] = freed;
+        return count;
+    }
+    cache.list[cache.count++] = freed;
+    cache.bytes += freed.bytes;
+    return count;
 }
 
 void wi_pages_free(void *memory, size_t bytes)
@@ -221,14 +259,19 @@ void wi_pages_free(void *memory, size_t bytes)
         wi_free(memory);
         return;
     }
-    bytes = class_of(bytes);
-    bool of_file = is_of_file(memory, true);
-    if (!of_file)
-        release(bytes);
-    if (of_file)
-        munmap(memory, bytes);
-    else
-        keep(memory, bytes);
+    mapping gone[KEPT_MAX + 1];
+    size_t count = 0;
+    pthread_mutex_lock(&lock);
+    mapping freed = leave(memory);
+    if (freed.of_file) {
+        gone[count++] = freed;
+    } else {
+        used.in_memory -= freed.bytes;
+        count = keep(freed, gone);
+    }
+    pthread_mutex_unlock(&lock);
+    for (size_t i = 0; i < count; i++)
+        munmap(gone[i].memory, gone[i].bytes);
 }
 
 void *wi_pages_trim(void *memory, size_t bytes, size_t fewer)
@@ -243,17 +286,27 @@ void *wi_pages_trim(void *memory, size_t bytes, size_t fewer)
         wi_pages_free(memory, bytes);
         return small;
     }
-    size_t old = class_of(bytes), now = class_of(fewer);
-    if (now < old) {
-        munmap((char *)memory + now, old - now);
-        if (!is_of_file(memory, false))
-            release(old - now);
+    size_t now = class_of(fewer), cut = 0;
+    pthread_mutex_lock(&lock);
+    mapping *entry = find(memory);
+    if (now < entry->bytes) {
+        cut = entry->bytes - now;
+        entry->bytes = now;
+        used.in_memory -= entry->of_file ? 0 : cut;
     }
+    pthread_mutex_unlock(&lock);
+    if (cut)
+        munmap((char *)memory + now, cut);
     return memory;
 }
 
 void wi_pages_settle(void *memory, size_t bytes)
 {
-    if (bytes >= FROM_SYSTEM && is_of_file(memory, false))
-        madvise(memory, class_of(bytes), MADV_PAGEOUT);
+    if (bytes < FROM_SYSTEM)
+        return;
+    pthread_mutex_lock(&lock);
+    mapping entry = *find(memory);
+    pthread_mutex_unlock(&lock);
+    if (entry.of_file)
+        madvise(memory, entry.bytes, MADV_PAGEOUT);
 }

@@ -227,6 +227,16 @@ typedef int64_t weir_threshold_fn(int64_t count, void *arg);
 WEIR_API weir_stream weir_threshold(weir_stream in, weir_threshold_fn *threshold, void *arg);
 /* Every row that is there, once: a threshold of count > 0 ? 1 : 0. */
 WEIR_API weir_stream weir_distinct(weir_stream in);
+/* The same, and group_min and group_max, for what only grows: a row that is there at a time is
+ * there at all later ones. The caller promises that; diffs below zero are not looked at (in a
+ * loop they say that a row came in an earlier round). Only the result is kept, not what it was
+ * made from: recursive queries over relations to which rows are only added take a fraction of
+ * the memory, as in an engine that evaluates rules semi-naively. */
+WEIR_API weir_stream weir_distinct_growing(weir_stream in);
+WEIR_API weir_stream weir_group_min_growing(weir_stream in, weir_key key, weir_key of,
+                                            const weir_type *out);
+WEIR_API weir_stream weir_group_max_growing(weir_stream in, weir_key key, weir_key of,
+                                            const weir_type *out);
 
 /* Groups that are empty, whose diffs add up to zero, give no row; those from which more was
  * taken than given do. `out` has the key's fields and then what is said here. */
@@ -261,7 +271,9 @@ typedef struct weir_order {
 
 typedef enum weir_ties {
     WEIR_TIES_ROW, /* by row number: exactly `limit` rows */
-    WEIR_TIES_RANK /* by rank: also those that are equal, in the order's fields, to the last */
+    /* by rank: also those that are equal, in the order's fields, to the last. A row's rank is
+     * the number of rows strictly before it; those from `offset` to below offset + limit count. */
+    WEIR_TIES_RANK
 } weir_ties;
 
 typedef struct weir_top {
@@ -291,7 +303,9 @@ WEIR_API weir_stream weir_upsert(weir_stream in, weir_key key, weir_order order)
 
 /* A variable of a loop (weir_variable) whose content in each round is exactly `next` of the
  * round before, from its initial content in round 0 on. (weir_variable_set adds `next` to the
- * initial content instead.) Several variables may depend on each other. */
+ * initial content instead.) Several variables may depend on each other. On its way back there
+ * has to be an operator that adds changes up (weir_distinct, weir_consolidate, a reduce), or
+ * changes that cancel may go round for ever; weir_loop_rounds ends them, too. */
 WEIR_API void weir_variable_replace(weir_stream variable, weir_stream next);
 /* Stops after some rounds: nothing is passed on to round `rounds` or later. */
 WEIR_API void weir_loop_rounds(weir_loop *loop, uint64_t rounds);
@@ -322,10 +336,12 @@ WEIR_API weir_stream weir_valid(weir_stream in, const char *dimension,
 WEIR_API void weir_arrangement_publish(weir_arrangement *of, const char *name);
 /* worker, building. The arrangement published under the name by a dataflow that runs: first
  * what it holds, then its changes as they become complete. Both dataflows have the same number
- * of dimensions; the new one's times are the published one's. It is in the dataflow; enter it
- * into loops by weir_arrangement_enter. When the publishing dataflow is complete, or dropped,
- * no more changes come and no more times are held back: what it had not completed by then never
- * was. */
+ * of dimensions; the new one's times are the published one's, and its results are right from
+ * those on that were complete last. It is in the dataflow; enter it into loops by
+ * weir_arrangement_enter. Joins and reduces of it, and of its stream by the same key, share the
+ * one trace; half-joins, which compare times, arrange it anew. When the publishing dataflow is
+ * complete, or dropped, no more changes come and no more times are held back: what it had not
+ * completed by then never was. */
 WEIR_API weir_arrangement *weir_arrangement_import(weir_dataflow *flow, const char *name);
 
 /* From other threads. A view reads a published arrangement, all workers' shards of it, as of

@@ -384,6 +384,7 @@ static bool is_chained(weir_stream deltas)
 weir_stream wi_half_join(const char *name, weir_stream deltas, weir_key key, weir_arrangement *with,
                          weir_half half, bool chained, const weir_join_kernel *kernel, void *arg)
 {
+    with = wi_arrange_own(with);
     if (wi_takes(deltas, name, kernel->name, key.type) &&
         wi_join_keys(deltas.scope, name, &key, &with->key))
         wi_join_takes(deltas.scope, name, kernel, deltas.type, with->layout->type);

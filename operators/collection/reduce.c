@@ -51,10 +51,14 @@ static void on_start(weir_op *op)
     r->in = wi_trace_retain(*call->in->trace);
     r->reader = wi_reader_new(r->in, op);
     r->token_seq = r->reader->acked;
-    r->total_order = weir_op_input_dims(op, 0) == 1;
+    r->total_order = weir_op_input_dims(op, 0) == 1 && !call->how.growing;
     if (!r->total_order) {
         r->out = wi_trace_new(r->out_layout, weir_op_output_dims(op, 0));
         r->out_reader = wi_reader_new(r->out, NULL);
+    }
+    if (call->how.growing) {
+        weir_antichain nothing = {0};
+        wi_reader_hold(r->reader, &nothing);
     }
     wi_pending_init(&r->deferred, r->key_layout);
     if (call->how.total && !r->total_order && !r->key_layout->texts)
@@ -77,6 +81,8 @@ static void on_stop(weir_op *op)
 {
     wi_reduction *r = weir_op_state(op);
     drop_slots(r);
+    for (uint32_t i = 0; i < r->cut.count; i++)
+        wi_run_drop(r->cut.at[i]);
     wi_reader_drop(r->reader);
     wi_reader_drop(r->out_reader);
     wi_trace_drop(r->in);
@@ -92,14 +98,14 @@ static void on_stop(weir_op *op)
         wi_free(r->slots.at[s].local);
         wi_free(r->slots.at[s].stamp);
     }
-    void *vectors[] = {r->pending,        r->old_sums.at,     r->tokens.at,      r->held.at,
-                       r->slots.at,       r->ready.at,        r->chosen.at,      r->times.at,
-                       r->said_times.at,  r->said.at,         r->group_words.at, r->counts.at,
-                       r->ends.at,        r->result_words.at, r->results.at,     r->result_diffs.at,
-                       r->result_ends.at, r->kernel_ends.at,  r->changes.at,     r->change_space.at,
-                       r->used.at,        r->key_times.at,    r->seen.at,        r->seed.at,
-                       r->rank.at,        r->sums.at,         r->rows.at,        r->moments.at,
-                       r->cursors.at,     r->agenda.at};
+    void *vectors[] = {r->cut.at,          r->pending,        r->old_sums.at,     r->tokens.at,
+                       r->held.at,         r->slots.at,       r->ready.at,        r->chosen.at,
+                       r->times.at,        r->said_times.at,  r->said.at,         r->group_words.at,
+                       r->counts.at,       r->ends.at,        r->result_words.at, r->results.at,
+                       r->result_diffs.at, r->result_ends.at, r->kernel_ends.at,  r->changes.at,
+                       r->change_space.at, r->used.at,        r->key_times.at,    r->seen.at,
+                       r->seed.at,         r->rank.at,        r->sums.at,         r->rows.at,
+                       r->moments.at,      r->cursors.at,     r->agenda.at};
     for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++)
         wi_free(vectors[v]);
     wi_layout_drop(r->in_layout);
@@ -146,14 +152,50 @@ static void add_others(wi_reduction *r, uint32_t old_runs)
         r->one_time &= slot[s].role == WI_ROLE_NEW && slot[s].run->time_count == 1 &&
                        weir_time_eq(&slot[s].run->table[0], &r->time);
     r->simple = r->one_time;
+    const wi_trace *old = r->call->how.growing ? r->out : r->in;
     for (uint32_t i = 0; i < old_runs; i++) {
-        bool before = r->one_time && is_before(r, r->in->runs[i]);
-        wi_reduce_add_slot(r, r->in->runs[i], WI_ROLE_OLD);
+        bool before = r->one_time && is_before(r, old->runs[i]);
+        wi_reduce_add_slot(r, old->runs[i], WI_ROLE_OLD);
         r->slots.at[r->slots.count - 1].before = before;
         r->simple &= before;
     }
     for (uint32_t i = 0; !r->total_order && !r->simple && i < r->out->run_count; i++)
         wi_reduce_add_slot(r, r->out->runs[i], WI_ROLE_OUT);
+}
+
+/* The run without the rows that are taken away; itself if there are none. */
+static wi_run *without_negative(wi_reduction *r, wi_run *run)
+{
+    uint32_t words = r->words, kept = 0;
+    for (uint32_t i = 0; i < run->count; i++)
+        kept += wi_run_diff(run, i) > 0;
+    if (kept == run->count)
+        return run;
+    wi_run *cut =
+        wi_run_new(run->layout, kept, run->times, run->diffs, run->table, run->time_count);
+    WI_PUSH(&r->cut, cut);
+    kept = 0;
+    for (uint32_t i = 0; i < run->count; i++) {
+        if (wi_run_diff(run, i) <= 0)
+            continue;
+        memcpy(cut->rows + (size_t)kept * words, wi_run_row(run, i), words * sizeof *cut->rows);
+        if (cut->times)
+            cut->times[kept] = run->times[i];
+        wi_run_put_diff(cut, kept++, wi_run_diff(run, i));
+    }
+    wi_layout_own(run->layout, cut->rows, words, kept, &cut->heap);
+    wi_run_finish(cut, kept);
+    return cut;
+}
+
+static void add_new(wi_reduction *r, wi_run *run)
+{
+    if (r->call->how.growing)
+        run = without_negative(r, run);
+    if (run->count == 0)
+        return;
+    wi_reduce_add_slot(r, run, WI_ROLE_NEW);
+    r->rows_left += run->count;
 }
 
 /* The tokens that the work is about are done with. */
@@ -181,7 +223,11 @@ static void finish(wi_reduction *r)
         wi_reader_hold(r->out_reader, &r->upper);
     }
     wi_made_clear(&r->made);
-    wi_reader_hold(r->reader, &r->upper);
+    for (uint32_t i = 0; i < r->cut.count; i++)
+        wi_run_drop(r->cut.at[i]);
+    r->cut.count = 0;
+    if (!r->call->how.growing)
+        wi_reader_hold(r->reader, &r->upper);
     for (uint32_t c = 0; c < r->held.count; c++)
         weir_capability_drop(r->held.at[c]);
     r->held.count = 0;
@@ -204,15 +250,13 @@ static bool begin(wi_reduction *r)
     r->rows_left = 0;
     for (uint32_t t = 0; t < r->work_tokens; t++)
         weir_antichain_insert(&r->bases, &r->tokens.at[t].time);
-    for (uint32_t i = old_runs; i < r->in->run_count; i++) {
-        wi_reduce_add_slot(r, r->in->runs[i], WI_ROLE_NEW);
-        r->rows_left += r->in->runs[i]->count;
-    }
+    for (uint32_t i = old_runs; i < r->in->run_count; i++)
+        add_new(r, r->in->runs[i]);
     add_ready(r);
     r->sources = r->slots.count;
     r->working = r->sources > 0;
     if (r->working)
-        add_others(r, old_runs);
+        add_others(r, r->call->how.growing ? r->out->run_count : old_runs);
     else
         finish(r);
     return r->working;

@@ -42,6 +42,11 @@ typedef struct wi_reducer {
      * fields of the order. 0: all rows are needed. */
     uint64_t enough;
     uint32_t tie_fields;
+
+    /* select: what the result is of its own rows and the new ones is what it is of all rows,
+     * since rows are only added; negative diffs are not looked at. Nothing is kept but the
+     * result, which takes the place of the input's history (semi-naive evaluation). */
+    bool growing;
 } wi_reducer;
 
 /* Where the first fields of an order end in the words of a row. */

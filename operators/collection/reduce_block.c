@@ -21,6 +21,7 @@ void wi_reduce_add_slot(wi_reduction *r, wi_run *run, wi_role role)
     slot->role = role;
     slot->at = 0;
     slot->before = false;
+    r->now_stamp = 0; /* what is noted of times is of other runs */
     if (!slot->begin) {
         slot->begin = wi_alloc(2 * WI_BLOCK_KEYS * sizeof *slot->begin);
         slot->end = slot->begin + WI_BLOCK_KEYS;

@@ -246,18 +246,18 @@ static void simple_rows(wi_reduction *r, uint32_t k)
 
 /* ---- plans ------------------------------------------------------------------------------ */
 
-/* The time of all new updates of a key; NULL if there are several, or deferred ones. */
-static const weir_time *only_time(const wi_reduction *r, uint32_t k)
+/* The time of all new and deferred updates of a key; NULL if there are several. */
+static const weir_time *only_time(const wi_reduction *r, uint32_t k, bool *deferred_out)
 {
     const weir_time *only = NULL;
+    *deferred_out = false;
     if (r->one_time)
         return &r->time;
     for (uint32_t s = 0; s < r->sources; s++) {
         const wi_slot *slot = &r->slots.at[s];
         if (slot->begin[k] == slot->end[k])
             continue;
-        if (slot->role == WI_ROLE_DEFERRED)
-            return NULL;
+        *deferred_out |= slot->role == WI_ROLE_DEFERRED;
         uint32_t index = wi_slot_time(slot, slot->begin[k]);
         for (uint32_t i = slot->begin[k] + 1; i < slot->end[k]; i++)
             if (wi_slot_time(slot, i) != index)
@@ -286,14 +286,19 @@ void wi_reduce_plan(wi_reduction *r)
 {
     r->chosen.count = r->times.count = r->said_times.count = r->said.count = 0;
     r->group_words.count = r->counts.count = r->ends.count = 0;
+    wi_reduce_learn(r);
     for (uint32_t k = 0; k < r->keys; k++) {
         wi_plan *plan = &r->plans[k];
+        bool deferred;
         *plan = (wi_plan){.kind = WI_PLAN_SIMPLE,
-                          .time = only_time(r, k),
+                          .time = only_time(r, k, &deferred),
                           .first_choice = r->chosen.count,
                           .first_time = r->times.count,
                           .first_said = r->said.count};
-        if (!plan->time || !all_before(r, k, plan->time))
+        bool simple = plan->time && !deferred && all_before(r, k, plan->time);
+        if (!simple && plan->time && r->now_only && !r->total_order)
+            wi_reduce_plan_now(r, k);
+        else if (!simple)
             wi_reduce_plan_times(r, k);
         else if (r->call->how.total)
             simple_totals(r, k);

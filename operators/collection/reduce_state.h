@@ -4,6 +4,7 @@
  *   reduce_block.c    the next keys, and where their rows lie in each run
  *   reduce_groups.c   the groups that have to be evaluated: rows of several runs put together
  *   reduce_times.c    at which times a key has to be evaluated, if they are not one
+ *   reduce_now.c      or only at the first of them, and then again
  *   reduce_results.c  calling the reducer; differences to what was said before
  *   reduce_made.c     the changes made: a run of the output trace, batches that are sent
  *
@@ -168,6 +169,7 @@ typedef struct wi_reduction {
     weir_antichain upper; /* times before it are evaluated now */
     weir_antichain bases; /* at which may be sent */
     WI_VECTOR(weir_capability *) held;
+    WI_VECTOR(wi_run *) cut;  /* new runs without their negative diffs, if it is growing */
     WI_VECTOR(wi_slot) slots; /* the sources first: new, deferred; then old, out */
     uint32_t sources;
     uint64_t rows_left; /* of the sources; about */
@@ -215,6 +217,13 @@ typedef struct wi_reduction {
     WI_VECTOR(wi_cursor) cursors;
     WI_VECTOR(weir_time) agenda;
     weir_antichain later;
+
+    /* and is looked at at one of them */
+    bool now_only;
+    uint32_t looks, looks_wrong; /* keys looked at early; those that were wrong at once */
+    uint32_t blocks_now;
+    weir_time now;
+    uint32_t now_stamp, later_stamp; /* of times at or before it, and others; 0: none yet */
 } wi_reduction;
 
 /* The order of two rows of the output by the words after the key. */
@@ -263,8 +272,20 @@ void wi_reduce_total(wi_reduction *r, int64_t total);
 
 /* reduce_times.c. Plans a key with several times. */
 void wi_reduce_plan_times(wi_reduction *r, uint32_t k);
+/* Room for what is noted of the run's times. */
+void wi_slot_times(wi_slot *slot);
+void wi_reduce_next_stamp(wi_reduction *r);
+/* Before and after gathering what was said. */
+void wi_reduce_begin_said(wi_reduction *r, uint32_t k);
+void wi_reduce_end_said(wi_reduction *r, uint32_t k);
 /* The key is looked at again when the time is complete. */
 void wi_reduce_defer(wi_reduction *r, uint32_t k, const weir_time *time);
+
+/* reduce_now.c. Plans a key whose new and deferred updates all have one time, and defers it to
+ * the next ones. */
+void wi_reduce_plan_now(wi_reduction *r, uint32_t k);
+/* Whether the next block is better planned so. */
+void wi_reduce_learn(wi_reduction *r);
 
 /* reduce_results.c */
 void wi_reduce_results(wi_reduction *r);

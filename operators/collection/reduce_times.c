@@ -64,7 +64,7 @@ static void sort_used(wi_used_time *used, uint32_t count)
     }
 }
 
-static void slot_times(wi_slot *slot)
+void wi_slot_times(wi_slot *slot)
 {
     uint32_t needed = slot->run->time_count, had = slot->times_capacity;
     if (needed <= had)
@@ -84,7 +84,7 @@ static void list_times(wi_reduction *r, uint32_t k, const weir_time *meet)
         wi_slot *slot = &r->slots.at[s];
         if (!slot->active)
             continue;
-        slot_times(slot);
+        wi_slot_times(slot);
         bool past = r->total_order && slot->role == WI_ROLE_OLD;
         for (uint32_t i = slot->begin[k]; i < slot->end[k]; i++) {
             uint32_t index = wi_slot_time(slot, i);
@@ -349,23 +349,38 @@ static bool is_deferred(const wi_reduction *r, uint32_t k)
     return false;
 }
 
-static void next_stamp(wi_reduction *r)
+void wi_reduce_next_stamp(wi_reduction *r)
 {
     if (++r->stamp)
         return;
     r->stamp = 1; /* none has it: it was used 2^32 keys ago */
+    r->now_stamp = 0;
     for (uint32_t s = 0; s < r->slots.capacity; s++)
         if (r->slots.at[s].stamp)
             memset(r->slots.at[s].stamp, 0, r->slots.at[s].times_capacity * sizeof(uint32_t));
 }
 
-void wi_reduce_plan_times(wi_reduction *r, uint32_t k)
+/* Whether what was said is to be derived; else it is looked up. */
+void wi_reduce_begin_said(wi_reduction *r, uint32_t k)
 {
     wi_plan *plan = &r->plans[k];
     plan->derived = r->pending && !*wi_reduce_pending(r, r->key[k]) && !is_deferred(r, k);
     if (r->pending && !plan->derived)
         wi_reduce_look_up_said(r, k);
-    next_stamp(r);
+}
+
+void wi_reduce_end_said(wi_reduction *r, uint32_t k)
+{
+    for (uint32_t s = r->sources; s < r->slots.count && r->pending && !r->plans[k].derived; s++)
+        if (r->slots.at[s].role == WI_ROLE_OUT)
+            r->slots.at[s].active = false; /* they are where this key is */
+}
+
+void wi_reduce_plan_times(wi_reduction *r, uint32_t k)
+{
+    wi_plan *plan = &r->plans[k];
+    wi_reduce_begin_said(r, k);
+    wi_reduce_next_stamp(r);
     weir_time meet = meet_of_new(r, k);
     list_times(r, k, &meet);
     number_times(r);
@@ -380,7 +395,5 @@ void wi_reduce_plan_times(wi_reduction *r, uint32_t k)
         chain(r, k, plan);
     else
         general(r, k, plan);
-    for (uint32_t s = r->sources; s < r->slots.count && r->pending && !plan->derived; s++)
-        if (r->slots.at[s].role == WI_ROLE_OUT)
-            r->slots.at[s].active = false; /* they are where this key is */
+    wi_reduce_end_said(r, k);
 }

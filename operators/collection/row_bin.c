@@ -215,7 +215,7 @@ static uint32_t look_up(const wi_row_bins *bins, const wi_row_part *part, uint32
         __builtin_prefetch(&slots[hashes[i] >> PART_BITS & mask], 1);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = (uint32_t)(hashes[i] >> PART_BITS) & mask;
-        uint32_t tag = (uint32_t)(hashes[i] >> 32 >> PART_BITS) & ~mask, other;
+        uint32_t tag = (uint32_t)(hashes[i] >> 32 >> PART_BITS) & ~mask, other = 0;
         for (; slots[at]; at = (at + 1) & mask) {
             if ((slots[at] & ~mask) != tag)
                 continue;

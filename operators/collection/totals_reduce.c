@@ -137,7 +137,7 @@ static weir_field_spec spec_of(const weir_field *field, const char *name)
 static weir_type *cut_down(weir_stream *in, wi_total *total)
 {
     weir_field_spec specs[2 * WEIR_KEY_FIELDS_MAX];
-    char names[2 * WEIR_KEY_FIELDS_MAX][8];
+    char names[2 * WEIR_KEY_FIELDS_MAX][12];
     weir_key of = {.type = in->type, .count = total->field_count};
     uint32_t keys = total->key.count, count = keys + of.count;
     if (total->kind == WI_TOTAL_THRESHOLD || !count || count >= in->type->field_count)

@@ -203,8 +203,11 @@ weir_arrangement *weir_arrangement_enter(weir_loop *loop, weir_arrangement *outs
 
 /* ---- as a stream ------------------------------------------------------------------------ */
 
+/* Of an imported trace, the first runs' times are sent as of `since` at the start, however far
+ * they have been compacted: all such streams of a dataflow then have the same changes. */
 typedef struct flattening {
     wi_reader *reader;
+    weir_antichain since; /* empty: times are sent as they are */
 } flattening;
 
 static void on_flatten_start(weir_op *op)
@@ -213,11 +216,15 @@ static void on_flatten_start(weir_op *op)
     flattening *state = weir_op_state(op);
     weir_antichain nothing = {0};
     state->reader = wi_reader_new(*arrangement->trace, NULL);
-    wi_reader_hold(state->reader, &nothing);
+    if (state->reader->trace->seq)
+        weir_antichain_copy(&state->since, &state->reader->hold);
+    else
+        wi_reader_hold(state->reader, &nothing);
 }
 
 static void send_run(weir_op *op, const wi_run *run, const weir_time *time)
 {
+    const flattening *state = weir_op_state(op);
     weir_out *out = weir_send_at(op, 0, time);
     const wi_layout *layout = run->layout;
     for (uint32_t i = 0; i < run->count;) {
@@ -225,7 +232,8 @@ static void send_run(weir_op *op, const wi_run *run, const weir_time *time)
         while (same < run->count && (!run->times || run->times[same] == run->times[i]) &&
                wi_run_diff(run, same) == wi_run_diff(run, i))
             same++;
-        weir_out_time(out, wi_run_time(run, i));
+        weir_time at = wi_advance(wi_run_time(run, i), &state->since);
+        weir_out_time(out, &at);
         weir_out_diff(out, wi_run_diff(run, i));
         void *rows = weir_out_room(out, same - i, &room);
         wi_layout_decode(layout, wi_run_row(run, i), layout->words, room, rows);
@@ -238,7 +246,7 @@ static void send_run(weir_op *op, const wi_run *run, const weir_time *time)
 
 static void on_flatten(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
-    const flattening *state = weir_op_state(op);
+    flattening *state = weir_op_state(op);
     const wi_trace *trace = state->reader->trace;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = wi_token_at(batch, i)->seq;
@@ -246,6 +254,10 @@ static void on_flatten(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch
              r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
             send_run(op, trace->runs[r], weir_batch_time(batch, i));
         wi_reader_ack(state->reader, seq);
+        if (state->reader->hold.count) { /* those were the first runs */
+            weir_antichain_clear(&state->since);
+            wi_reader_hold(state->reader, &state->since);
+        }
     }
 }
 
@@ -253,6 +265,7 @@ static void on_flatten_stop(weir_op *op)
 {
     flattening *state = weir_op_state(op);
     wi_reader_drop(state->reader);
+    weir_antichain_fini(&state->since);
 }
 
 static const weir_operator flatten = {.name = "arrangement_stream",
@@ -263,5 +276,18 @@ static const weir_operator flatten = {.name = "arrangement_stream",
 
 weir_stream weir_arrangement_stream(weir_arrangement *of)
 {
+    wi_flow *flow = of->tokens.scope->flow;
+    for (uint32_t i = of->tokens.op; i < flow->op_count; i++)
+        if (flow->ops[i]->logic == &flatten && flow->ops[i]->arg == of)
+            return wi_op_stream(flow->ops[i], 0);
     return weir_unary(of->tokens, WEIR_LOCAL, &flatten, of->layout->type, of);
+}
+
+weir_arrangement *wi_arrange_own(weir_arrangement *of)
+{
+    if (!of->imported)
+        return of;
+    weir_stream changes = weir_arrangement_stream(of);
+    weir_arrangement *found = existing(changes, &of->key, &of->order);
+    return found ? found : arrange_new(changes, of->key, &of->order);
 }

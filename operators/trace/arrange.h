@@ -24,10 +24,14 @@ struct weir_arrangement {
     wi_trace **trace;    /* shared with entered ones */
     weir_key key;
     weir_order order;    /* by.type NULL: none */
+    bool imported;       /* filled by another dataflow */
 };
 
 /* weir_arrange with values in an order. `order` may be NULL. Wrong types fail the dataflow,
  * and give an arrangement that can be used further. */
 weir_arrangement *wi_arrange(weir_stream in, weir_key key, const weir_order *order);
+/* The same, or, of an imported arrangement, one of this dataflow: for operators that compare
+ * the times in it with others. Those of an import's first runs may be compacted or not yet. */
+weir_arrangement *wi_arrange_own(weir_arrangement *of);
 
 #endif

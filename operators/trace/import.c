@@ -134,6 +134,7 @@ weir_arrangement *weir_arrangement_import(weir_dataflow *flow, const char *name)
     const wi_shard *shard = find(flow, name);
     weir_arrangement *arrangement = WI_NEW(weir_arrangement);
     arrangement->trace = WI_NEW(wi_trace *);
+    arrangement->imported = true;
     if (shard) {
         *arrangement->trace = wi_trace_retain(shard->trace);
         arrangement->layout = wi_layout_retain(shard->layout);

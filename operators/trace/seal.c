@@ -2,9 +2,10 @@
  * of the time (if there are several bins), then the diff (if they differ); sorted; and
  * consolidated in place, which leaves the run's rows.
  *
- * A large bin is not gathered and then sorted: its records are dealt from its pieces by the
- * first digit of their first word, each piece being freed once it is dealt, so that no more
- * than one copy of the records exists; then each bucket is sorted in cache. */
+ * A large bin is dealt in place instead, among its own pieces, by the first digit of the first
+ * word; then bucket by bucket is drawn out, sorted in cache and consolidated, and each piece
+ * is freed once it is behind: there is never a second copy of the records, and of the run no
+ * more is touched than it has. */
 #include "seal.h"
 
 #include "../../base/alloc.h"
@@ -16,7 +17,8 @@
 #define INLINE static inline __attribute__((always_inline))
 
 #define DEAL_FROM ((uint64_t)1 << 17) /* records */
-#define DEAL_BITS 10
+#define DEAL_BITS 10                  /* at most 16 */
+#define BLOCK_WORDS 64
 #define SMALL_WORDS 256
 
 /* The records while they are being sealed. */
@@ -69,101 +71,6 @@ static void gather(sealing *seal, wi_bin *const *bins, uint32_t count)
     }
 }
 
-/* ---- dealing a large bin ---------------------------------------------------------------- */
-
-typedef struct dealing {
-    uint64_t least;
-    uint32_t shift, buckets;
-    size_t ends[((size_t)1 << DEAL_BITS) + 1];
-} dealing;
-
-INLINE void look_over(const wi_piece *piece, uint32_t stride, uint64_t *least, uint64_t *most)
-{
-    for (uint32_t i = 0; i < piece->count; i++) {
-        uint64_t value = piece->words[(size_t)i * stride];
-        *least = value < *least ? value : *least;
-        *most = value > *most ? value : *most;
-    }
-}
-
-INLINE void count_piece(const wi_piece *piece, uint32_t stride, dealing *deal)
-{
-    for (uint32_t i = 0; i < piece->count; i++)
-        deal->ends[((piece->words[(size_t)i * stride] - deal->least) >> deal->shift) + 1]++;
-}
-
-INLINE void deal_piece(const wi_piece *piece, uint32_t stride, dealing *deal, uint64_t *records)
-{
-    for (uint32_t i = 0; i < piece->count; i++) {
-        const uint64_t *from = piece->words + (size_t)i * stride;
-        uint64_t *to = records + deal->ends[(from[0] - deal->least) >> deal->shift]++ * stride;
-        for (uint32_t w = 0; w < stride; w++)
-            to[w] = from[w];
-    }
-}
-
-#define BY_STRIDE(stride, call) \
-    do {                        \
-        if ((stride) == 1)      \
-            call(1);            \
-        else if ((stride) == 2) \
-            call(2);            \
-        else if ((stride) == 3) \
-            call(3);            \
-        else                    \
-            call(stride);       \
-    } while (0)
-
-/* False if all records agree in their first word. */
-static bool deal_plan(const wi_bin *bin, uint32_t stride, dealing *deal)
-{
-    uint64_t least = UINT64_MAX, most = 0;
-    for (uint32_t p = 0; p < bin->piece_count; p++) {
-#define LOOK(n) look_over(&bin->pieces[p], (n), &least, &most)
-        BY_STRIDE(stride, LOOK);
-    }
-    if (least == most)
-        return false;
-    uint32_t range = 64 - (uint32_t)__builtin_clzll(most - least);
-    deal->least = least;
-    deal->shift = range > DEAL_BITS ? range - DEAL_BITS : 0;
-    deal->buckets = (uint32_t)((most - least) >> deal->shift) + 1;
-    memset(deal->ends, 0, sizeof deal->ends);
-    for (uint32_t p = 0; p < bin->piece_count; p++) {
-#define COUNT(n) count_piece(&bin->pieces[p], (n), deal)
-        BY_STRIDE(stride, COUNT);
-    }
-    for (uint32_t b = 1; b < deal->buckets; b++)
-        deal->ends[b + 1] += deal->ends[b];
-    return true;
-}
-
-/* Deals and sorts. False, and nothing done, if the bin is not for it. */
-static bool deal_bin(sealing *seal, wi_bin *bin)
-{
-    dealing deal;
-    uint32_t stride = seal->stride;
-    if (seal->layout->texts || seal->times || bin->count < DEAL_FROM ||
-        stride != seal->layout->words + bin->has_diffs || !deal_plan(bin, stride, &deal))
-        return false;
-    for (uint32_t p = 0; p < bin->piece_count; p++) {
-#define DEAL(n) deal_piece(&bin->pieces[p], (n), &deal, seal->records)
-        BY_STRIDE(stride, DEAL);
-        wi_bin_free_piece(seal->layout, bin, p);
-    }
-    wi_bin_free_pieces(seal->layout, bin);
-    size_t largest = 0, begin = 0;
-    for (uint32_t b = 0; b < deal.buckets; begin = deal.ends[b++])
-        largest = deal.ends[b] - begin > largest ? deal.ends[b] - begin : largest;
-    uint64_t *scratch = wi_pages_new(records_bytes(seal, largest));
-    begin = 0;
-    for (uint32_t b = 0; b < deal.buckets; begin = deal.ends[b++])
-        wi_sort(seal->layout, seal->records + begin * stride, scratch, deal.ends[b] - begin, stride,
-                0);
-    wi_pages_free(scratch, records_bytes(seal, largest));
-    return true;
-}
-
 /* ---- consolidating ---------------------------------------------------------------------- */
 
 INLINE bool same(const sealing *seal, const uint64_t *a, const uint64_t *b, uint32_t words,
@@ -177,10 +84,12 @@ INLINE bool same(const sealing *seal, const uint64_t *a, const uint64_t *b, uint
     return true;
 }
 
-/* Squeezes the records, in place, to rows of `words`; the other parts go to the run. */
-INLINE uint32_t squeeze(const sealing *seal, wi_run *run, uint32_t words, bool times, bool diffs)
+/* Appends the records, consolidated, to the `kept` rows that the run has; gives how many it
+ * has then. The rows may lie where the records do. */
+INLINE uint32_t squeeze(const sealing *seal, wi_run *run, uint32_t kept, uint32_t words, bool times,
+                        bool diffs)
 {
-    uint32_t stride = words + times + diffs, kept = 0;
+    uint32_t stride = words + times + diffs;
     const uint64_t *from = seal->records, *end = from + seal->count * stride;
     while (from < end) {
         int64_t diff = diffs ? (int64_t)from[words + times] : seal->diff;
@@ -204,16 +113,221 @@ INLINE uint32_t squeeze(const sealing *seal, wi_run *run, uint32_t words, bool t
     return kept;
 }
 
-static uint32_t squeeze_any(const sealing *seal, wi_run *run)
+static uint32_t squeeze_any(const sealing *seal, wi_run *run, uint32_t kept)
 {
     uint32_t words = seal->layout->words;
     if (words == 1 && !seal->times)
-        return seal->diffs ? squeeze(seal, run, 1, false, true)
-                           : squeeze(seal, run, 1, false, false);
+        return seal->diffs ? squeeze(seal, run, kept, 1, false, true)
+                           : squeeze(seal, run, kept, 1, false, false);
     if (words == 2 && !seal->times)
-        return seal->diffs ? squeeze(seal, run, 2, false, true)
-                           : squeeze(seal, run, 2, false, false);
-    return squeeze(seal, run, words, seal->times, seal->diffs);
+        return seal->diffs ? squeeze(seal, run, kept, 2, false, true)
+                           : squeeze(seal, run, kept, 2, false, false);
+    return squeeze(seal, run, kept, words, seal->times, seal->diffs);
+}
+
+/* ---- dealing a large bin ---------------------------------------------------------------- */
+
+/* In place, by blocks (Axtmann, Witt, Ferizovic, Sanders: In-place parallel super scalar
+ * samplesort, 2017): records gather in a buffer for each bucket; a full one is written back as
+ * a block to where records have been read; then the blocks are brought into the buckets' order.
+ * A slot is room for a block. A few are apart from the pieces and used first, since what is
+ * left over at the end of a piece makes no slot. */
+typedef struct dealing {
+    wi_bin *bin;
+    uint64_t least;
+    uint32_t shift, buckets, stride;
+    uint32_t block;                          /* records */
+    uint64_t *buffers;                       /* a block for each bucket */
+    uint64_t *apart;                         /* the slots that are not in pieces */
+    uint64_t **slots;                        /* where they are */
+    uint16_t *owners;                        /* by slot: its bucket */
+    uint32_t *last_slots;                    /* by piece: the slots before the end of it */
+    uint32_t full;                           /* blocks written back */
+    uint32_t filled[(size_t)1 << DEAL_BITS]; /* records in the buffer */
+    uint32_t blocks[(size_t)1 << DEAL_BITS];
+} dealing;
+
+INLINE void look_over(const wi_piece *piece, uint32_t stride, uint64_t *least, uint64_t *most)
+{
+    for (uint32_t i = 0; i < piece->count; i++) {
+        uint64_t value = piece->words[(size_t)i * stride];
+        *least = value < *least ? value : *least;
+        *most = value > *most ? value : *most;
+    }
+}
+
+INLINE void deal_piece(const wi_piece *piece, uint32_t stride, dealing *deal)
+{
+    uint32_t block = deal->block;
+    for (uint32_t i = 0; i < piece->count; i++) {
+        const uint64_t *record = piece->words + (size_t)i * stride;
+        uint32_t b = (uint32_t)((record[0] - deal->least) >> deal->shift);
+        uint64_t *buffer = deal->buffers + (size_t)b * block * stride;
+        if (WEIR_UNLIKELY(deal->filled[b] == block)) {
+            memcpy(deal->slots[deal->full], buffer, (size_t)block * stride * sizeof *buffer);
+            deal->owners[deal->full++] = (uint16_t)b;
+            deal->blocks[b]++;
+            deal->filled[b] = 0;
+        }
+        uint64_t *to = buffer + (size_t)deal->filled[b]++ * stride;
+        for (uint32_t w = 0; w < stride; w++)
+            to[w] = record[w];
+    }
+}
+
+#define BY_STRIDE(stride, call) \
+    do {                        \
+        if ((stride) == 1)      \
+            call(1);            \
+        else if ((stride) == 2) \
+            call(2);            \
+        else if ((stride) == 3) \
+            call(3);            \
+        else                    \
+            call(stride);       \
+    } while (0)
+
+/* False if all records agree in their first word. */
+static bool deal_plan(dealing *deal)
+{
+    uint64_t least = UINT64_MAX, most = 0;
+    for (uint32_t p = 0; p < deal->bin->piece_count; p++) {
+#define LOOK(n) look_over(&deal->bin->pieces[p], (n), &least, &most)
+        BY_STRIDE(deal->stride, LOOK);
+    }
+    if (least == most)
+        return false;
+    uint32_t range = 64 - (uint32_t)__builtin_clzll(most - least);
+    deal->least = least;
+    deal->shift = range > DEAL_BITS ? range - DEAL_BITS : 0;
+    deal->buckets = (uint32_t)((most - least) >> deal->shift) + 1;
+    return true;
+}
+
+static void make_slots(dealing *deal)
+{
+    const wi_bin *bin = deal->bin;
+    size_t words = (size_t)deal->block * deal->stride;
+    uint32_t apart = bin->piece_count + 1, slots = apart;
+    for (uint32_t p = 0; p < bin->piece_count; p++)
+        slots += bin->pieces[p].count / deal->block;
+    deal->buffers = wi_pages_new(deal->buckets * words * sizeof(uint64_t));
+    deal->apart = wi_pages_new(apart * words * sizeof(uint64_t));
+    deal->slots = wi_pages_new(slots * sizeof *deal->slots);
+    deal->owners = wi_pages_new(slots * sizeof *deal->owners);
+    deal->last_slots = wi_alloc(bin->piece_count * sizeof *deal->last_slots);
+    for (slots = 0; slots < apart; slots++)
+        deal->slots[slots] = deal->apart + slots * words;
+    for (uint32_t p = 0; p < bin->piece_count; p++) {
+        for (uint32_t i = 0; i < bin->pieces[p].count / deal->block; i++)
+            deal->slots[slots++] = bin->pieces[p].words + i * words;
+        deal->last_slots[p] = slots;
+    }
+}
+
+static void free_slots(dealing *deal)
+{
+    const wi_bin *bin = deal->bin;
+    size_t words = (size_t)deal->block * deal->stride;
+    uint32_t slots = deal->last_slots[bin->piece_count - 1];
+    wi_pages_free(deal->buffers, deal->buckets * words * sizeof(uint64_t));
+    wi_pages_free(deal->apart, (bin->piece_count + 1) * words * sizeof(uint64_t));
+    wi_pages_free(deal->slots, slots * sizeof *deal->slots);
+    wi_pages_free(deal->owners, slots * sizeof *deal->owners);
+    wi_free(deal->last_slots);
+}
+
+/* Brings the blocks into the order of their buckets. */
+static void permute(dealing *deal)
+{
+    size_t words = (size_t)deal->block * deal->stride;
+    uint64_t *room = wi_alloc(2 * words * sizeof *room), *held = room, *other = room + words;
+    uint32_t *next = wi_alloc(2 * deal->buckets * sizeof *next), *ends = next + deal->buckets;
+    for (uint32_t b = 0, at = 0; b < deal->buckets; b++) {
+        next[b] = at;
+        ends[b] = at += deal->blocks[b];
+    }
+    for (uint32_t b = 0; b < deal->buckets; b++)
+        for (; next[b] < ends[b]; next[b]++) {
+            uint32_t owner = deal->owners[next[b]];
+            if (owner == b)
+                continue;
+            memcpy(held, deal->slots[next[b]], words * sizeof *held);
+            while (owner != b) { /* whoever is in its place goes on to its own */
+                while (deal->owners[next[owner]] == owner)
+                    next[owner]++;
+                uint32_t to = next[owner]++, its = deal->owners[to];
+                memcpy(other, deal->slots[to], words * sizeof *held);
+                memcpy(deal->slots[to], held, words * sizeof *held);
+                uint64_t *moved = held;
+                held = other;
+                other = moved;
+                deal->owners[to] = (uint16_t)owner;
+                owner = its;
+            }
+            memcpy(deal->slots[next[b]], held, words * sizeof *held);
+            deal->owners[next[b]] = (uint16_t)b;
+        }
+    wi_free(next);
+    wi_free(room);
+}
+
+/* Copies a bucket's records out of the slots from `slot` on, and out of its buffer. */
+static size_t draw(const dealing *deal, uint32_t b, uint32_t slot, uint64_t *to)
+{
+    size_t words = (size_t)deal->block * deal->stride;
+    for (uint32_t i = 0; i < deal->blocks[b]; i++, to += words)
+        memcpy(to, deal->slots[slot + i], words * sizeof *to);
+    memcpy(to, deal->buffers + b * words, (size_t)deal->filled[b] * deal->stride * sizeof *to);
+    return (size_t)deal->blocks[b] * deal->block + deal->filled[b];
+}
+
+/* Sorts and squeezes bucket by bucket; pieces that are behind are freed. */
+static uint32_t seal_buckets(sealing *seal, dealing *deal, wi_run *run)
+{
+    size_t largest = 0, all = seal->count;
+    for (uint32_t b = 0; b < deal->buckets; b++) {
+        size_t size = (size_t)deal->blocks[b] * deal->block + deal->filled[b];
+        largest = size > largest ? size : largest;
+    }
+    seal->records = wi_pages_new(2 * records_bytes(seal, largest));
+    uint64_t *scratch = seal->records + largest * seal->stride;
+    uint32_t rows = 0, slot = 0, piece = 0;
+    for (uint32_t b = 0; b < deal->buckets; b++) {
+        seal->count = draw(deal, b, slot, seal->records);
+        slot += deal->blocks[b];
+        for (; piece < deal->bin->piece_count && deal->last_slots[piece] <= slot; piece++)
+            wi_bin_free_piece(seal->layout, deal->bin, piece);
+        wi_sort(seal->layout, seal->records, scratch, seal->count, seal->stride, 0);
+        rows = squeeze_any(seal, run, rows);
+    }
+    wi_pages_free(seal->records, 2 * records_bytes(seal, largest));
+    seal->count = all;
+    return rows;
+}
+
+/* False, and nothing is done, if the bin is not for it. */
+static bool seal_dealt(sealing *seal, wi_bin *bin, wi_run *run, uint32_t *rows_out)
+{
+    uint32_t block = BLOCK_WORDS / seal->stride;
+    dealing *deal = WI_NEW(dealing);
+    deal->bin = bin;
+    deal->stride = seal->stride;
+    deal->block = block ? block : 1;
+    bool plan = deal_plan(deal);
+    if (plan) {
+        make_slots(deal);
+        for (uint32_t p = 0; p < bin->piece_count; p++) {
+#define DEAL(n) deal_piece(&bin->pieces[p], (n), deal)
+            BY_STRIDE(seal->stride, DEAL);
+        }
+        permute(deal);
+        *rows_out = seal_buckets(seal, deal, run);
+        free_slots(deal);
+        wi_bin_free_pieces(seal->layout, bin);
+    }
+    wi_free(deal);
+    return plan;
 }
 
 /* A few records: on the stack, and into a run of one block. */
@@ -227,7 +341,23 @@ static wi_run *seal_small(sealing *seal, wi_bin *const *bins, uint32_t count,
     wi_run *run =
         wi_run_new(seal->layout, (uint32_t)seal->count, seal->times, seal->diffs, table, count);
     run->diff = seal->diff;
-    wi_run_finish(run, squeeze_any(seal, run));
+    wi_run_finish(run, squeeze_any(seal, run, 0));
+    return run;
+}
+
+/* A large bin, without a second copy of it. */
+static wi_run *seal_in_place(sealing *seal, wi_bin *bin, const weir_time *table)
+{
+    size_t bytes = (size_t)seal->count * seal->layout->words * sizeof(uint64_t);
+    wi_run *run = wi_run_of_records(seal->layout, wi_pages_new(bytes), bytes, (uint32_t)seal->count,
+                                    false, table, 1);
+    uint32_t rows;
+    run->diff = seal->diff;
+    if (!seal_dealt(seal, bin, run, &rows)) {
+        wi_run_drop(run);
+        return NULL;
+    }
+    wi_run_finish(run, rows);
     return run;
 }
 
@@ -235,17 +365,20 @@ static wi_run *seal_large(sealing *seal, wi_bin *const *bins, uint32_t count,
                           const weir_time *table)
 {
     size_t bytes = records_bytes(seal, seal->count);
+    wi_run *run = NULL;
+    if (count == 1 && seal->count >= DEAL_FROM && !seal->layout->texts)
+        run = seal_in_place(seal, bins[0], table);
+    if (run)
+        return run;
     seal->records = wi_pages_new(bytes);
-    if (count > 1 || !deal_bin(seal, bins[0])) {
-        gather(seal, bins, count);
-        uint64_t *scratch = wi_pages_new(bytes);
-        wi_sort(seal->layout, seal->records, scratch, seal->count, seal->stride, seal->times);
-        wi_pages_free(scratch, bytes);
-    }
-    wi_run *run = wi_run_of_records(seal->layout, seal->records, bytes, (uint32_t)seal->count,
-                                    seal->times, table, count);
+    gather(seal, bins, count);
+    uint64_t *scratch = wi_pages_new(bytes);
+    wi_sort(seal->layout, seal->records, scratch, seal->count, seal->stride, seal->times);
+    wi_pages_free(scratch, bytes);
+    run = wi_run_of_records(seal->layout, seal->records, bytes, (uint32_t)seal->count, seal->times,
+                            table, count);
     run->diff = seal->diff;
-    wi_run_finish(run, squeeze_any(seal, run));
+    wi_run_finish(run, squeeze_any(seal, run, 0));
     return run;
 }
 

@@ -149,6 +149,12 @@ WEIR_JOIN(hop, edge, edge, edge)
     out->dst = b->dst;
 }
 
+WEIR_JOIN(hop_back, edge, edge, edge)
+{
+    out->src = b->src;
+    out->dst = a->dst;
+}
+
 WEIR_JOIN(walk, place, edge, place)
 {
     out->node = b->dst;
@@ -198,6 +204,15 @@ static weir_stream walks(weir_dataflow *flow, weir_stream start, weir_arrangemen
     return weir_leave(loop, here);
 }
 
+/* The same as a join of the two by half-joins; each is also arranged by its other end. */
+static weir_stream delta_hops(weir_arrangement *a, weir_arrangement *b)
+{
+    weir_key by_src = WEIR_BY(edge, src), by_dst = WEIR_BY(edge, dst);
+    weir_stream both[] = {weir_arrangement_stream(a), weir_arrangement_stream(b)};
+    weir_delta_step steps[] = {{1, by_dst, by_src, &hop}, {0, by_src, by_dst, &hop_back}};
+    return weir_delta_join(both, 2, steps);
+}
+
 static weir_dataflow *importing(weir_worker *worker, scene *s, weir_input **in_out)
 {
     weir_dataflow *flow = weir_dataflow_begin(worker, "importing");
@@ -207,7 +222,8 @@ static weir_dataflow *importing(weir_worker *worker, scene *s, weir_input **in_o
     weir_stream start = weir_input_new(flow, &place_type, in_out);
     weir_stream copy = weir_arrangement_stream(by_src);
     watch(copy, s, COPY);
-    watch(weir_join_arranged(by_dst, by_src, &hop), s, HOPS);
+    watch(s->seed % 3 ? weir_join_arranged(by_dst, by_src, &hop) : delta_hops(by_dst, by_src), s,
+          HOPS);
     watch(walks(flow, start, by_src), s, WALKS);
     weir_key by = WEIR_BY(edge, src);
     watch(s->seed % 4 < 2 ? weir_group_count(copy, by, &degree_type)

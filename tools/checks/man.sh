@@ -1,14 +1,14 @@
 #!/bin/bash
-# Checks that weir.1 knows every option that the command's own help shows.
+# Checks that weir.1 knows every option that the command's own help shows, and a program's.
 # Wants WEIR_SOURCE and WEIR_BUILD, as the tests set them.
 set -euo pipefail
 page=$(sed 's/\\//g' "$WEIR_SOURCE/docs/weir.1")
 status=0
-for command in "" "bench runtime"; do
+for command in weir "weir bench runtime" "weir bench collections" examples/hello; do
     # shellcheck disable=SC2086 # the command is words
-    for option in $("$WEIR_BUILD/weir" $command --help | grep -oE -e '--[a-z-]+' | sort -u); do
+    for option in $("$WEIR_BUILD"/$command --help | grep -oE -e '--[a-z-]+' | sort -u); do
         if ! grep -qe "$option" <<<"$page"; then
-            echo "docs/weir.1 lacks $option of weir $command"
+            echo "docs/weir.1 lacks $option of $command"
             status=1
         fi
     done

@@ -109,9 +109,16 @@ WEIR_MAP(own_label, edge, label)
 {
     *out = (label){in->dst, in->dst};
 }
-WEIR_JOIN(pass_on, label, edge, label)
+/* A label greater than the other node's own is of no use there. */
+WEIR_JOIN_SOME(pass_on, label, edge, label)
 {
     *out = (label){b->dst, a->label};
+    return a->label < b->dst;
+}
+/* Small labels start first, so that most of the others find their place taken. */
+WEIR_ROUTE(start_round, label)
+{
+    return in->label ? 64 * (32 - (uint64_t)__builtin_clz(in->label)) : 0;
 }
 WEIR_JOIN(label_src, edge, label, labelled)
 {
@@ -129,7 +136,7 @@ static weir_stream trim(weir_loop *in, weir_stream along, weir_stream edges)
 {
     weir_loop *loop = weir_loop_begin(in, "labels");
     weir_stream own = weir_consolidate(weir_map(edges, &own_label));
-    weir_stream heard = weir_variable(loop, weir_enter(loop, own));
+    weir_stream heard = weir_variable(loop, weir_enter_at(loop, own, &start_round, NULL));
     weir_stream least = weir_group_min(heard, BY_LABELLED, WEIR_BY(label, label), &label_type);
     weir_variable_set(heard,
                       weir_join(least, BY_LABELLED, weir_enter(loop, along), BY_SRC, &pass_on));
@@ -172,7 +179,7 @@ static void build_closure(weir_dataflow *flow, const struct bench_args *args,
     weir_loop *loop = weir_loop_begin(flow, "closure");
     weir_stream edges_in = weir_enter(loop, edges);
     weir_stream found = weir_variable(loop, edges_in);
-    weir_stream pairs = weir_distinct(found);
+    weir_stream pairs = weir_distinct_growing(found); /* no edge is taken away */
     weir_variable_set(found, weir_join(pairs, BY_DST, edges_in, BY_SRC, &extend));
     ends_out->probe = weir_probe_new(weir_inspect_with(weir_leave(loop, pairs), &add_edge, part));
 }

@@ -6,11 +6,14 @@
 enum { WALKERS_AT_FIRST = 6000000, WALKERS_NEW = 1000000 };
 
 #define NODE(F) F(u32, node)
-#define DEGREE(F) F(u32, node) F(i64, degree)
+#define PLACE(F) F(u32, node) F(u32, what)
 WEIR_ROW(node, NODE)
-WEIR_ROW(degree, DEGREE)
+WEIR_ROW(place, PLACE)
 typedef bench_edge_row edge;
 #define edge_type bench_edge_row_type
+
+/* What is counted at a place: walkers that are there, edges that lead away from it. */
+enum { WALKERS, WAYS };
 
 WEIR_FLAT_MAP(both_ends, edge, node)
 {
@@ -31,22 +34,28 @@ WEIR_REDUCE(new_walkers, node, node)
     node_push(out, (node){0});
 }
 
-WEIR_JOIN(with_degree, node, degree, degree)
+WEIR_MAP(walkers_at, node, place)
 {
-    *out = *b;
+    *out = (place){in->node, WALKERS};
+}
+WEIR_MAP(ways_from, edge, place)
+{
+    *out = (place){in->src, WAYS};
 }
 
 /* How many go along each edge of the node. */
-WEIR_REDUCE(going_on, degree, degree)
+WEIR_REDUCE(going_on, place, node)
 {
-    int64_t along = 5 * counts[0] / (6 * in->degree);
+    if (count < 2)
+        return; /* nobody is there, or no edge leads away */
+    int64_t along = 5 * counts[WALKERS] / (6 * counts[WAYS]);
     if (!along)
         return;
     weir_out_diff(out, along);
-    degree_push(out, (degree){0});
+    node_push(out, (node){0});
 }
 
-WEIR_JOIN(arrive, degree, edge, node)
+WEIR_JOIN(arrive, node, edge, node)
 {
     out->node = b->dst;
 }
@@ -58,21 +67,20 @@ WEIR_EACH(add_rank, node)
 static void build_pagerank(weir_dataflow *flow, const struct bench_args *args,
                            struct bench_part *part, struct bench_ends *ends_out)
 {
-    const weir_key by_node = WEIR_BY(node, node), by_degree = WEIR_BY(degree, node);
+    const weir_key by_node = WEIR_BY(node, node);
     weir_stream edges = bench_edges_input(flow, ends_out);
     weir_stream ends = weir_flat_map(edges, &both_ends);
     weir_stream first = weir_reduce(ends, by_node, &first_walkers);
     weir_stream new = weir_reduce(ends, by_node, &new_walkers);
-    weir_stream degrees = weir_group_count(edges, WEIR_BY(edge, src), &degree_type);
+    weir_stream ways = weir_map(edges, &ways_from);
 
     weir_loop *loop = weir_loop_begin(flow, "pagerank");
     weir_loop_rounds(loop, args->rounds);
     weir_stream ranks = weir_variable(loop, weir_enter(loop, first));
-    weir_stream leaving =
-        weir_reduce(weir_join(ranks, by_node, weir_enter(loop, degrees), by_degree, &with_degree),
-                    WEIR_BY(degree, node, degree), &going_on);
+    weir_stream places = weir_concat(weir_map(ranks, &walkers_at), weir_enter(loop, ways));
+    weir_stream leaving = weir_reduce(places, WEIR_BY(place, node), &going_on);
     weir_stream arriving =
-        weir_join(leaving, by_degree, weir_enter(loop, edges), WEIR_BY(edge, src), &arrive);
+        weir_join(leaving, by_node, weir_enter(loop, edges), WEIR_BY(edge, src), &arrive);
     weir_stream next = weir_consolidate(weir_concat(arriving, weir_enter(loop, new)));
     weir_variable_replace(ranks, next);
     ends_out->probe = weir_probe_new(weir_inspect_with(weir_leave(loop, next), &add_rank, part));

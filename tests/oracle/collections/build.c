@@ -40,8 +40,9 @@ static void record_batch(weir_worker *worker, const weir_batch *batch, void *arg
             (update){cell_id(shapes[to->of->shape]->read(weir_batch_row(batch, i))), *time,
                      weir_batch_diff(batch, i)};
     }
+    bool endless = into->count > 1000000;
     pthread_mutex_unlock(&to->lock);
-    if (into->count > 1000000)
+    if (endless)
         weir_stop(worker, "node %d does not stop sending", at->node);
 }
 

@@ -134,6 +134,8 @@ static void compare_imported(comparison *c)
     uint64_t ends[4] = {1, 1, 1, 1};
     weir_time at = {{0}};
     settle(c, index, of);
+    for (uint32_t i = 0; i < of->count && c->of->import == IMPORT_LATER; i++)
+        of->updates[i].time = at; /* perhaps one after the last change: when it was imported */
     if (!to_grid(c, index, of, ends))
         return;
     if (c->of->import == IMPORT_LATER)
