@@ -22,7 +22,7 @@
 #define FROM_SYSTEM ((size_t)1 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define KEPT_BYTES_MIN ((size_t)64 << 20) /* always; and a share of what is in use */
-#define KEPT_SHARE 8
+#define KEPT_SHARE 16
 #define KEPT_MAX 64
 
 typedef struct mapping {

@@ -1,26 +1,45 @@
 /* A key that is evaluated at one time only, and is then looked at again at the next ones of
  * its history: instead of at all of them at once (reduce_times.c), which saves looking again if
- * nothing has to be said then. Where later times turn out wrong anyway, as in loops whose every
- * round changes most keys, that is for nothing, and this is a single pass over the updates:
- * no time is numbered or sorted, and each is compared with the time in question only once, for
- * all keys. wi_reduce_learn decides between the two. */
+ * nothing has to be said then. Where most keys have new updates then anyway, as in loops whose
+ * every round changes most of them, that is for nothing, and this is a single pass over the
+ * updates: no time is numbered or sorted, and each is compared with the time in question only
+ * once, for all keys. wi_reduce_learn decides between the two: by how many of the deferred keys
+ * had new updates as well. */
 #include "reduce_state.h"
 
 #define INPUTS (1u << WI_ROLE_NEW | 1u << WI_ROLE_OLD)
-#define LEARN_EVERY 16 /* blocks */
-#define LEARN_FROM 64  /* keys */
+
+/* Keys that have to be seen before what they say counts. Tests make it small. */
+uint32_t wi_reduce_learn_from = 64;
 
 /* ---- when ------------------------------------------------------------------------------- */
 
-/* What was found when all times were looked at counts less as it gets older. */
+/* What was found counts less as it gets older. */
+static void look_back(wi_reduction *r)
+{
+    const wi_slot *new = NULL, *deferred = NULL;
+    for (uint32_t s = 0; s < r->sources; s++) {
+        const wi_slot *slot = &r->slots.at[s];
+        if (slot->role == WI_ROLE_NEW)
+            new = slot;
+        else
+            deferred = slot;
+    }
+    for (uint32_t k = 0; deferred && k < r->keys; k++) {
+        bool again = deferred->begin[k] != deferred->end[k];
+        r->again += again;
+        r->again_new += again && new && new->begin[k] != new->end[k];
+    }
+    if (r->again >= 16 * wi_reduce_learn_from) {
+        r->again /= 2;
+        r->again_new /= 2;
+    }
+}
+
 void wi_reduce_learn(wi_reduction *r)
 {
-    if (r->looks >= 16 * LEARN_FROM) {
-        r->looks /= 2;
-        r->looks_wrong /= 2;
-    }
-    bool mostly = r->looks >= LEARN_FROM && r->looks_wrong >= r->looks / 4 * 3;
-    r->now_only = mostly && ++r->blocks_now % LEARN_EVERY;
+    look_back(r);
+    r->now_only = r->again >= wi_reduce_learn_from && r->again_new >= r->again / 2;
 }
 
 /* ---- which updates ---------------------------------------------------------------------- */

@@ -263,11 +263,8 @@ static void chain(wi_reduction *r, const wi_plan *plan, uint32_t k)
         SETTLE(r, &r->changes, first);
         if (r->total_order && t == 0)
             r->changes.count = 0;
-        if (t == plan->complete)
-            r->looks++;
         if (t < plan->complete || r->changes.count == first)
             continue;
-        r->looks_wrong += t == plan->complete;
         r->changes.count = first; /* wrong, but not to be said yet */
         wi_reduce_defer(r, k, &r->times.at[plan->first_time + t]);
         return;

@@ -220,8 +220,7 @@ typedef struct wi_reduction {
 
     /* and is looked at at one of them */
     bool now_only;
-    uint32_t looks, looks_wrong; /* keys looked at early; those that were wrong at once */
-    uint32_t blocks_now;
+    uint32_t again, again_new; /* deferred keys; those that had new updates, too */
     weir_time now;
     uint32_t now_stamp, later_stamp; /* of times at or before it, and others; 0: none yet */
 } wi_reduction;

@@ -25,6 +25,7 @@ WEIR_ROW(counted, COUNTED)
 WEIR_ROW(listed, LISTED)
 
 extern uint64_t wi_reduce_fuel;
+extern uint32_t wi_reduce_learn_from;
 
 static uint64_t seed = 1;
 static uint32_t cases = 400;
@@ -600,6 +601,7 @@ static void run_trial(uint64_t of_seed)
     draw_order(&test);
     draw_steps(&test);
     wi_reduce_fuel = fuels[draw(4)];
+    wi_reduce_learn_from = draw(2) ? 1 : 64;
     test.workers = 1 + (uint32_t)draw(4);
     pthread_mutex_init(&test.lock, NULL);
     test_list_init(&test.out, WEIR_DIMS_MAX);
