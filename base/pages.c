@@ -22,7 +22,7 @@
 #define FROM_SYSTEM ((size_t)1 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define KEPT_BYTES_MIN ((size_t)64 << 20) /* always; and a share of what is in use */
-#define KEPT_SHARE 16
+#define KEPT_SHARE 4
 #define KEPT_MAX 64
 
 typedef struct mapping {
@@ -117,15 +117,25 @@ static mapping take_out(size_t index)
     return taken;
 }
 
-/* The smallest that is kept and has room, but not twice as much; no memory: none. */
+/* From the smallest that is kept and has room, what is needed; no memory: none has. */
 static mapping take_kept(size_t bytes)
 {
     size_t best = cache.count;
     for (size_t i = 0; i < cache.count; i++)
-        if (cache.list[i].bytes >= bytes && cache.list[i].bytes <= 2 * bytes &&
+        if (cache.list[i].bytes >= bytes &&
             (best == cache.count || cache.list[i].bytes < cache.list[best].bytes))
             best = i;
-    return best < cache.count ? take_out(best) : (mapping){0};
+    if (best == cache.count)
+        return (mapping){0};
+    size_t part = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    mapping *kept = &cache.list[best];
+    if (kept->bytes < part + FROM_SYSTEM)
+        return take_out(best);
+    mapping taken = {kept->memory, part, false};
+    kept->memory = (char *)kept->memory + part;
+    kept->bytes -= part;
+    cache.bytes -= part;
+    return taken;
 }
 
 /* ---- mapping ---------------------------------------------------------------------------- */

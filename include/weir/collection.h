@@ -40,7 +40,8 @@ typedef struct weir_arrangement weir_arrangement;
 WEIR_API weir_arrangement *weir_arrange(weir_stream in, weir_key key);
 /* The same arrangement seen in a loop directly in its scope. */
 WEIR_API weir_arrangement *weir_arrangement_enter(weir_loop *loop, weir_arrangement *outside);
-/* The arrangement's changes as a stream, consolidated. */
+/* The arrangement's changes as a stream, consolidated, except that what an imported one held at
+ * first may come as several changes of a row at one time. */
 WEIR_API weir_stream weir_arrangement_stream(weir_arrangement *of);
 
 /* ---- join ------------------------------------------------------------------------------- */

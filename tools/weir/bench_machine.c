@@ -50,11 +50,13 @@ static void *return_ball(void *arg)
 /* The median round trip between two CPUs in ns, or 0 if it cannot be measured. */
 static double round_trip_ns(int here, int there)
 {
-    struct ball ball = {.cpu = there};
+    static struct ball ball; /* not on the stack, which some sanitizers do not align so far */
     uint32_t samples_ns[SAMPLES];
     cpu_set_t before;
     pthread_t other;
     sched_getaffinity(0, sizeof before, &before);
+    atomic_store(&ball.turn, 0);
+    ball.cpu = there;
     if (pthread_create(&other, NULL, return_ball, &ball))
         return 0;
     pin(here);

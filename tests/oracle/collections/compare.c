@@ -36,10 +36,8 @@ static void say(comparison *c, int index, const weir_time *time, const char *wha
 }
 
 /* Sorts and adds up the updates of a node. */
-static void settle(comparison *c, int index, record *of)
+static void settle(comparison *c, int index, record *of, bool consolidated)
 {
-    kind is = c->of->nodes[index].kind;
-    bool consolidated = is == CONSOLIDATE || is == ARRANGED;
     if (of->count)
         qsort(of->updates, of->count, sizeof *of->updates, compare_updates);
     uint32_t count = 0;
@@ -108,7 +106,8 @@ static void compare_node(comparison *c, int index)
     uint64_t ends[4] = {1, 1, 1, 1}, points = 1;
     for (int d = 0; d < dims; d++)
         ends[d] = d < c->of->dims && d < 2 ? c->of->span[d] : 2;
-    settle(c, index, of);
+    kind is = c->of->nodes[index].kind;
+    settle(c, index, of, is == CONSOLIDATE || is == ARRANGED);
     if (of->count > UPDATES_MAX || !to_grid(c, index, of, ends))
         return;
     for (int d = 0; d < 4; d++)
@@ -133,7 +132,7 @@ static void compare_imported(comparison *c)
     record *of = (record *)&c->got->nodes[NODES_MAX];
     uint64_t ends[4] = {1, 1, 1, 1};
     weir_time at = {{0}};
-    settle(c, index, of);
+    settle(c, index, of, false); /* what was there may come as several changes at one time */
     for (uint32_t i = 0; i < of->count && c->of->import == IMPORT_LATER; i++)
         of->updates[i].time = at; /* perhaps one after the last change: when it was imported */
     if (!to_grid(c, index, of, ends))
