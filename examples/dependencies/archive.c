@@ -33,8 +33,9 @@ static weir_err *read_names(archive *into, const char *folder)
     weir_err *err = open_file(from, folder, "names.txt.xz");
     if (err)
         return err;
+    const char *end = from->text + from->bytes;
     uint32_t capacity = 1;
-    for (const char *at = from->text; (at = strchr(at, '\n')); at++)
+    for (const char *at = from->text; (at = memchr(at, '\n', (size_t)(end - at))); at++)
         capacity++;
     into->names = malloc(capacity * sizeof *into->names);
     for (const char *name; (name = text_file_line(from)); into->name_count++) {

@@ -244,6 +244,14 @@ static void simple_rows(wi_reduction *r, uint32_t k)
     wi_reduce_group(r, 1, NULL);
 }
 
+static void simple_key(wi_reduction *r, uint32_t k)
+{
+    if (r->call->how.total)
+        simple_totals(r, k);
+    else
+        simple_rows(r, k);
+}
+
 /* ---- plans ------------------------------------------------------------------------------ */
 
 /* The time of all new and deferred updates of a key; NULL if there are several. */
@@ -296,14 +304,11 @@ void wi_reduce_plan(wi_reduction *r)
                           .first_time = r->times.count,
                           .first_said = r->said.count};
         bool simple = plan->time && !deferred && all_before(r, k, plan->time);
-        if (!simple && plan->time && r->now_only && !r->total_order)
-            wi_reduce_plan_now(r, k);
-        else if (!simple)
+        bool now = !simple && plan->time && r->now_only && !r->total_order;
+        if (simple)
+            simple_key(r, k);
+        else if (!now || !wi_reduce_plan_now(r, k))
             wi_reduce_plan_times(r, k);
-        else if (r->call->how.total)
-            simple_totals(r, k);
-        else
-            simple_rows(r, k);
         plan->choices = r->chosen.count - plan->first_choice;
         plan->said_count = r->said.count - plan->first_said;
     }

@@ -28,7 +28,7 @@ static void look_back(wi_reduction *r)
     for (uint32_t k = 0; deferred && k < r->keys; k++) {
         bool again = deferred->begin[k] != deferred->end[k];
         r->again += again;
-        r->again_new += again && new && new->begin[k] != new->end[k];
+        r->again_new += again && new &&new->begin[k] != new->end[k];
     }
     if (r->again >= 16 * wi_reduce_learn_from) {
         r->again /= 2;
@@ -48,6 +48,8 @@ static void begin(wi_reduction *r, const weir_time *time)
 {
     if (r->now_stamp && weir_time_eq(&r->now, time))
         return;
+    for (uint32_t s = 0; s < r->slots.count; s++)
+        wi_slot_times(&r->slots.at[s]);
     r->now = *time;
     wi_reduce_next_stamp(r);
     r->later_stamp = r->stamp;
@@ -55,32 +57,35 @@ static void begin(wi_reduction *r, const weir_time *time)
     r->now_stamp = r->stamp;
 }
 
-static void judge(wi_reduction *r, wi_slot *slot, uint32_t index)
+/* Whether the time is at or before; if not, it counts later. */
+static bool judge(wi_reduction *r, wi_slot *slot, uint32_t index)
 {
-    bool at_or_before = weir_time_le(&slot->run->table[index], &r->now);
-    slot->stamp[index] = at_or_before ? r->now_stamp : r->later_stamp;
-}
-
-static void add_later(wi_reduction *r, const weir_time *time)
-{
-    weir_time join = weir_time_join(time, &r->now);
-    if (!weir_antichain_le(&r->later, &join))
-        weir_antichain_insert(&r->later, &join);
-}
-
-/* The diff of an update, if its time is at or before. */
-static inline int64_t diff_now(wi_reduction *r, wi_slot *slot, uint32_t row)
-{
-    uint32_t index = wi_slot_time(slot, row);
-    if (WEIR_UNLIKELY(slot->stamp[index] != r->now_stamp)) {
-        if (slot->stamp[index] != r->later_stamp)
-            judge(r, slot, index);
-        if (slot->stamp[index] == r->later_stamp) {
-            add_later(r, &slot->run->table[index]);
-            return 0;
-        }
+    const weir_time *time = &slot->run->table[index];
+    if (slot->stamp[index] != r->later_stamp) {
+        bool now = weir_time_le(time, &r->now);
+        slot->stamp[index] = now ? r->now_stamp : r->later_stamp;
+        if (now)
+            return true;
     }
-    return wi_run_diff(slot->run, row);
+    weir_time join = weir_time_join(time, &r->now);
+    if (r->later.count == 0 || !weir_time_le(&r->later.times[0], &join))
+        weir_antichain_insert(&r->later, &join);
+    return false;
+}
+
+/* The diffs of a key's updates [at, end), as far as their times are at or before. */
+static int64_t sum_now(wi_reduction *r, wi_slot *slot, uint32_t at, uint32_t end)
+{
+    const wi_run *run = slot->run;
+    const uint32_t *times = run->times, *stamp = slot->stamp;
+    uint32_t now = r->now_stamp;
+    int64_t sum = 0;
+    for (; at < end; at++) {
+        uint32_t index = times ? times[at] : 0;
+        if (stamp[index] == now || judge(r, slot, index))
+            sum += run->diffs ? run->diffs[at] : run->diff;
+    }
+    return sum;
 }
 
 /* ---- what there is ---------------------------------------------------------------------- */
@@ -93,17 +98,18 @@ static void add_totals(wi_reduction *r, uint32_t k, bool derived)
         if (!slot->active || !(INPUTS >> slot->role & 1))
             continue;
         int64_t *sum = slot->role == WI_ROLE_OLD ? &old : &new;
-        for (uint32_t i = slot->begin[k]; i < slot->end[k]; i++)
-            *sum += diff_now(r, slot, i);
+        *sum += sum_now(r, slot, slot->begin[k], slot->end[k]);
     }
     wi_reduce_total(r, old + new);
     if (derived)
         wi_reduce_total(r, old);
 }
 
-static inline bool same_row(const wi_reduction *r, const uint64_t *a, const uint64_t *b)
+static inline int compare(const wi_reduction *r, const uint64_t *a, const uint64_t *b)
 {
-    return wi_words_compare(r->in_layout, a, b, r->key_words, r->words) == 0;
+    if (WEIR_LIKELY(r->words == r->key_words + 1 && !r->in_layout->texts))
+        return (a[r->key_words] > b[r->key_words]) - (a[r->key_words] < b[r->key_words]);
+    return wi_words_compare(r->in_layout, a, b, r->key_words, r->words);
 }
 
 /* The least row of the cursors, and how often it is there. */
@@ -115,17 +121,20 @@ static const uint64_t *take(wi_reduction *r, int64_t *count_out)
         return NULL;
     const uint64_t *least = cursor[0].row;
     for (uint32_t c = 1; c < count; c++)
-        if (wi_words_compare(r->in_layout, cursor[c].row, least, r->key_words, r->words) < 0)
+        if (compare(r, cursor[c].row, least) < 0)
             least = cursor[c].row;
     *count_out = 0;
     for (uint32_t c = 0; c < count;) {
-        wi_slot *slot = (wi_slot *)cursor[c].slot;
-        while (cursor[c].at < cursor[c].end && same_row(r, cursor[c].row, least)) {
-            *count_out += diff_now(r, slot, cursor[c].at++);
-            cursor[c].row += r->words;
-        }
-        if (cursor[c].at == cursor[c].end)
-            cursor[c] = cursor[--count];
+        wi_cursor *it = &cursor[c];
+        uint32_t at = it->at;
+        const uint64_t *row = it->row;
+        for (; at < it->end && compare(r, row, least) == 0; at++)
+            row += r->words;
+        *count_out += sum_now(r, (wi_slot *)it->slot, it->at, at);
+        it->at = at;
+        it->row = row;
+        if (at == it->end)
+            *it = cursor[--count];
         else
             c++;
     }
@@ -155,37 +164,51 @@ static void add_said(wi_reduction *r, uint32_t k)
         if (!slot->active || slot->role != WI_ROLE_OUT)
             continue;
         for (uint32_t i = slot->begin[k], next; i < slot->end[k]; i = next) {
-            const uint64_t *row = wi_run_row(slot->run, i), *other = row;
-            int64_t diff = diff_now(r, slot, i);
-            for (next = i + 1; next < slot->end[k]; next++) {
-                other += r->out_words;
+            const uint64_t *row = wi_run_row(slot->run, i), *other = row + r->out_words;
+            for (next = i + 1; next < slot->end[k]; next++, other += r->out_words)
                 if (wi_value_compare(r, row + r->key_words, other + r->key_words))
                     break;
-                diff += diff_now(r, slot, next);
-            }
+            int64_t diff = sum_now(r, slot, i, next);
             if (diff)
                 WI_PUSH(&r->said, (wi_said){row + r->key_words, 0, diff});
         }
     }
 }
 
-void wi_reduce_plan_now(wi_reduction *r, uint32_t k)
+/* Whether none of the later times is complete: then they can be deferred. */
+static bool all_to_come(const wi_reduction *r)
+{
+    for (uint32_t i = 0; i < r->later.count; i++)
+        if (!weir_antichain_le(&r->upper, &r->later.times[i]))
+            return false;
+    return true;
+}
+
+bool wi_reduce_plan_now(wi_reduction *r, uint32_t k)
 {
     wi_plan *plan = &r->plans[k];
-    plan->kind = WI_PLAN_CHAIN;
-    plan->complete = 1;
+    uint32_t words = r->group_words.count, counts = r->counts.count, ends = r->ends.count;
     wi_reduce_begin_said(r, k);
     begin(r, plan->time);
-    for (uint32_t s = 0; s < r->slots.count; s++)
-        wi_slot_times(&r->slots.at[s]);
     weir_antichain_clear(&r->later);
-    WI_PUSH(&r->times, *plan->time);
     if (r->call->how.total)
         add_totals(r, k, plan->derived);
     else
         add_rows(r, k);
     add_said(r, k);
+    wi_reduce_end_said(r, k);
+    if (!all_to_come(r)) {
+        r->group_words.count = words;
+        r->counts.count = counts;
+        r->ends.count = ends;
+        r->chosen.count = plan->first_choice;
+        r->said.count = plan->first_said;
+        return false;
+    }
+    plan->kind = WI_PLAN_CHAIN;
+    plan->complete = 1;
+    WI_PUSH(&r->times, *plan->time);
     for (uint32_t i = 0; i < r->later.count; i++)
         wi_reduce_defer(r, k, &r->later.times[i]);
-    wi_reduce_end_said(r, k);
+    return true;
 }

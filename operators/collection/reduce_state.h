@@ -281,8 +281,8 @@ void wi_reduce_end_said(wi_reduction *r, uint32_t k);
 void wi_reduce_defer(wi_reduction *r, uint32_t k, const weir_time *time);
 
 /* reduce_now.c. Plans a key whose new and deferred updates all have one time, and defers it to
- * the next ones. */
-void wi_reduce_plan_now(wi_reduction *r, uint32_t k);
+ * the next ones; false, and nothing has happened, if one of these is complete. */
+bool wi_reduce_plan_now(wi_reduction *r, uint32_t k);
 /* Whether the next block is better planned so. */
 void wi_reduce_learn(wi_reduction *r);
 

@@ -14,7 +14,8 @@ typedef struct arranging {
     wi_trace *trace;
     wi_bin **ready;
     uint32_t ready_capacity;
-    bool merging; /* activated itself to go on merging */
+    bool merging;    /* activated itself to go on merging */
+    uint64_t due_ns; /* when it is to look for what can be merged; 0: not asked for */
 } arranging;
 
 static void on_start(weir_op *op)
@@ -47,6 +48,22 @@ static void insert(weir_op *op, wi_run *run, const weir_time *time)
     wi_token_push(weir_send_at(op, 0, time), (wi_token){state->trace->seq});
 }
 
+#define IDLE_FUEL 512          /* rows merged at a time: few, for a tiny epoch waits for it */
+#define LOOK_AFTER_NS 10000000 /* readers let go of runs and times after they were inserted */
+
+/* Merges in the next turn, or looks a little later whether there is something to merge. */
+static void go_on(weir_op *op, bool at_once)
+{
+    arranging *state = weir_op_state(op);
+    if (at_once && !state->merging) {
+        state->merging = true;
+        weir_activate(op);
+    } else if (!at_once && !state->due_ns) {
+        state->due_ns = weir_now(weir_op_worker(op)) + LOOK_AFTER_NS;
+        weir_activate_after(op, LOOK_AFTER_NS);
+    }
+}
+
 static void on_frontier(weir_op *op)
 {
     arranging *state = weir_op_state(op);
@@ -62,20 +79,17 @@ static void on_frontier(weir_op *op)
         }
     }
     wi_trace_advance(state->trace, upper);
-    if (state->trace->merge_count && !state->merging) {
-        state->merging = true;
-        weir_activate(op);
-    }
+    go_on(op, state->trace->merge_count > 0);
 }
-
-#define IDLE_FUEL 512 /* rows merged per activation: little, for a tiny epoch waits for it */
 
 static void on_run(weir_op *op)
 {
     arranging *state = weir_op_state(op);
-    state->merging = wi_trace_work(state->trace, IDLE_FUEL);
-    if (state->merging)
-        weir_activate(op);
+    state->merging = false;
+    if (state->due_ns && weir_now(weir_op_worker(op)) >= state->due_ns)
+        state->due_ns = 0;
+    if (wi_trace_work(state->trace, IDLE_FUEL))
+        go_on(op, true);
 }
 
 static void on_stop(weir_op *op)

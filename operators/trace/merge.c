@@ -67,6 +67,18 @@ static uint32_t sort_times(weir_time *times, uint32_t count)
 
 /* ---- begin and end ---------------------------------------------------------------------- */
 
+/* What has been looked up by its directory will be again. */
+static void begin_directory(wi_merge *merge)
+{
+    const wi_run *a = merge->a, *b = merge->b;
+    if ((!a->directory && !b->directory) || !a->count || !b->count)
+        return;
+    uint64_t first_a = a->rows[0], last_a = wi_run_row(a, a->count - 1)[0];
+    uint64_t first_b = b->rows[0], last_b = wi_run_row(b, b->count - 1)[0];
+    wi_run_directory_begin(merge->out, first_a < first_b ? first_a : first_b,
+                           last_a > last_b ? last_a : last_b, a->count + b->count);
+}
+
 wi_merge *wi_merge_begin(wi_run *a, wi_run *b, const weir_antichain *since)
 {
     wi_merge *merge = WI_NEW(wi_merge);
@@ -84,6 +96,7 @@ wi_merge *wi_merge_begin(wi_run *a, wi_run *b, const weir_antichain *since)
     merge->b = wi_run_retain(b);
     merge->map_a = map_table(a, since, table, times);
     merge->map_b = map_table(b, since, table, times);
+    begin_directory(merge);
     merge->in_order = rises(merge->map_a, a->time_count) && rises(merge->map_b, b->time_count);
     if (table != few)
         wi_free(table);
@@ -105,6 +118,8 @@ wi_run *wi_merge_end(wi_merge *merge)
     out->first_seq = merge->a->first_seq;
     out->last_seq = merge->b->last_seq;
     wi_run_finish(out, merge->count);
+    if (out->directory)
+        wi_run_directory_end(out);
     release(merge);
     return out;
 }
@@ -407,5 +422,7 @@ bool wi_merge_work(wi_merge *merge, int64_t *fuel)
     const wi_layout *layout = merge->out->layout;
     wi_layout_own(layout, merge->out->rows + (size_t)before * layout->words, layout->words,
                   merge->count - before, &merge->out->heap);
+    if (merge->out->directory)
+        wi_run_directory_add(merge->out, before, merge->count);
     return merge->at_a == merge->a->count && merge->at_b == merge->b->count;
 }

@@ -106,7 +106,8 @@ void wi_run_drop(wi_run *run)
     if (!run || atomic_fetch_sub_explicit(&run->references, 1, memory_order_acq_rel) != 1)
         return;
     wi_heap_fini(&run->heap);
-    wi_free(run->directory);
+    if (run->directory)
+        wi_pages_free(run->directory, run->directory_bytes);
     if (run->diffs && (run->diffs_apart || !run->in_one_block))
         wi_pages_free(run->diffs, (size_t)run->capacity * sizeof(int64_t));
     if (!run->in_one_block) {
@@ -187,34 +188,49 @@ uint32_t wi_run_key_end(const wi_run *run, uint32_t index)
 
 /* ---- the directory ---------------------------------------------------------------------- */
 
-#define DIRECTORY_FROM 128 /* rows */
 #define ROWS_PER_ENTRY_LOG 2
 
 /* entry[b]: the first row whose key's first word, less the base and shifted, is at least b. */
+void wi_run_directory_begin(wi_run *run, uint64_t least, uint64_t most, uint32_t rows)
+{
+    uint32_t bits = 64 - (uint32_t)__builtin_clzll((most - least) | 1);
+    uint32_t wanted = 31 - (uint32_t)__builtin_clz(rows) - ROWS_PER_ENTRY_LOG;
+    run->directory_base = least;
+    run->directory_shift = bits > wanted ? bits - wanted : 0;
+    run->directory_entries = (uint32_t)((most - least) >> run->directory_shift) + 1;
+    run->directory_bytes = ((size_t)run->directory_entries + 1) * sizeof *run->directory;
+    run->directory = wi_pages_new(run->directory_bytes);
+    run->directory_next = 0;
+}
+
+void wi_run_directory_add(wi_run *run, uint32_t begin, uint32_t end)
+{
+    uint32_t words = run->layout->words, next = run->directory_next;
+    for (uint32_t i = begin; i < end; i++) {
+        uint64_t entry =
+            (run->rows[(size_t)i * words] - run->directory_base) >> run->directory_shift;
+        while (next <= entry)
+            run->directory[next++] = i;
+    }
+    run->directory_next = next;
+}
+
+void wi_run_directory_end(wi_run *run)
+{
+    while (run->directory_next <= run->directory_entries)
+        run->directory[run->directory_next++] = run->count;
+}
+
 static void directory_new(wi_run *run)
 {
-    uint32_t words = run->layout->words;
-    uint64_t base = run->rows[0], most = wi_run_row(run, run->count - 1)[0];
-    uint32_t bits = 64 - (uint32_t)__builtin_clzll((most - base) | 1);
-    uint32_t wanted = 31 - (uint32_t)__builtin_clz(run->count) - ROWS_PER_ENTRY_LOG;
-    run->directory_base = base;
-    run->directory_shift = bits > wanted ? bits - wanted : 0;
-    uint32_t entries = (uint32_t)((most - base) >> run->directory_shift) + 1;
-    uint32_t *directory = wi_alloc(((size_t)entries + 1) * sizeof *directory);
-    uint32_t next = 0;
-    for (uint32_t i = 0; i < run->count; i++) {
-        uint64_t entry = (run->rows[(size_t)i * words] - base) >> run->directory_shift;
-        while (next <= entry)
-            directory[next++] = i;
-    }
-    directory[entries] = run->count;
-    run->directory_entries = entries;
-    run->directory = directory;
+    wi_run_directory_begin(run, run->rows[0], wi_run_row(run, run->count - 1)[0], run->count);
+    wi_run_directory_add(run, 0, run->count);
+    wi_run_directory_end(run);
 }
 
 uint32_t wi_run_find(wi_run *run, const uint64_t *key)
 {
-    if (run->count < DIRECTORY_FROM || !run->layout->key_words)
+    if (run->count < WI_DIRECTORY_FROM || !run->layout->key_words)
         return bisect(run, 0, run->count, key, false);
     if (!run->directory)
         directory_new(run);

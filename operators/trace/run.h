@@ -32,6 +32,8 @@ typedef struct wi_run {
     /* wi_run_find's; NULL until needed */
     uint32_t *directory, directory_entries, directory_shift;
     uint64_t directory_base;
+    uint32_t directory_next; /* while it is built */
+    size_t directory_bytes;
     /* run.c's */
     size_t row_bytes;  /* of `rows` */
     uint32_t capacity; /* of the columns */

@@ -19,6 +19,14 @@ void wi_run_add_diffs(wi_run *run, uint32_t filled);
 /* It has `count` rows: memory for more is given back. */
 void wi_run_finish(wi_run *run, uint32_t count);
 
+/* The directory of wi_run_find, built as the rows are written: the first words of its at most
+ * `rows` rows (at least WI_DIRECTORY_FROM) are from `least` to `most`. Ended once it is
+ * finished. */
+#define WI_DIRECTORY_FROM 128
+void wi_run_directory_begin(wi_run *run, uint64_t least, uint64_t most, uint32_t rows);
+void wi_run_directory_add(wi_run *run, uint32_t begin, uint32_t end);
+void wi_run_directory_end(wi_run *run);
+
 /* Writes the diff of row `at`, the rows before it being written. */
 static inline void wi_run_put_diff(wi_run *run, uint32_t at, int64_t diff)
 {
