@@ -4,61 +4,16 @@
  *
  * Prints `txn triangles N`.
  *
- * Each edge is directed from its end with fewer neighbours to the one with more, so that few
- * edges leave any node; "fewer" by powers of two, so that edges seldom turn around. A triangle
- * is then x -> y, x -> z, y -> z, found three times over, in a way: whenever one of its edges
- * changes, the two others are looked up as they are at that moment. Pairs of edges that wait
- * for a third, of which there are far more than triangles, are never stored. */
+ * Each edge is directed (graph_directed), so that few leave any node. A triangle is then
+ * x -> y, x -> z, y -> z, found three times over, in a way: whenever one of its edges changes,
+ * the two others are looked up as they are at that moment. Pairs of edges that wait for a
+ * third, of which there are far more than triangles, are never stored. */
 #include "graph/common.h"
 
-#define SIZED(F) F(u64, node) F(u64, size)
-#define HALF(F) F(u64, low) F(u64, high) F(u64, low_size)
 #define WEDGE(F) F(u64, x) F(u64, y) F(u64, z)
-WEIR_ROW(sized, SIZED)
-WEIR_ROW(half, HALF)
 WEIR_ROW(wedge, WEDGE)
 
 static const answer_line lines[] = {{"triangles", LINE_TOTAL}, {0}};
-
-/* ---- edges, directed -------------------------------------------------------------------- */
-
-WEIR_FILTER_MAP(in_order, edge, edge)
-{
-    *out = in->src < in->dst ? (edge){in->src, in->dst} : (edge){in->dst, in->src};
-    return in->src != in->dst;
-}
-
-WEIR_FLAT_MAP(ends, edge, node)
-{
-    node_push(out, (node){in->src});
-    node_push(out, (node){in->dst});
-}
-
-WEIR_MAP(size_of, tally, sized)
-{
-    *out = (sized){in->key, 64 - (uint64_t)__builtin_clzll((uint64_t)in->count)};
-}
-
-WEIR_JOIN(size_low, edge, sized, half)
-{
-    *out = (half){a->src, a->dst, b->size};
-}
-
-WEIR_JOIN(direct, half, sized, edge)
-{
-    *out = a->low_size <= b->size ? (edge){a->low, a->high} : (edge){a->high, a->low};
-}
-
-static weir_stream directed(weir_stream edges)
-{
-    weir_stream plain = weir_distinct(weir_filter_map(edges, &in_order));
-    weir_stream degrees =
-        weir_group_count(weir_flat_map(plain, &ends), WEIR_BY(node, id), &tally_type);
-    weir_stream sizes = weir_consolidate(weir_map(degrees, &size_of));
-    weir_key of = WEIR_BY(sized, node);
-    weir_stream halves = weir_join(plain, WEIR_BY(edge, src), sizes, of, &size_low);
-    return weir_consolidate(weir_join(halves, WEIR_BY(half, high), sizes, of, &direct));
-}
 
 /* ---- triangles -------------------------------------------------------------------------- */
 
@@ -100,7 +55,7 @@ static weir_stream triangles(weir_stream edges)
 
 static weir_stream build(WEIR_UNUSED weir_dataflow *flow, const weir_stream *relations)
 {
-    return answer_total(triangles(directed(relations[0])), 0);
+    return answer_total(triangles(graph_directed(relations[0])), 0);
 }
 
 static const graph_program program = {

@@ -47,10 +47,49 @@ weir_stream graph_undirected(weir_stream edges)
     return weir_distinct(weir_flat_map(edges, &both_ways));
 }
 
+/* ---- edges, directed -------------------------------------------------------------------- */
+
+#define SIZED(F) F(u64, node) F(u64, size)
+#define HALF(F) F(u64, low) F(u64, high) F(u64, low_size)
+WEIR_ROW(sized, SIZED)
+WEIR_ROW(half, HALF)
+
+WEIR_FILTER_MAP(in_order, edge, edge)
+{
+    *out = in->src < in->dst ? (edge){in->src, in->dst} : (edge){in->dst, in->src};
+    return in->src != in->dst;
+}
+
+WEIR_MAP(size_of, tally, sized)
+{
+    *out = (sized){in->key, 64 - (uint64_t)__builtin_clzll((uint64_t)in->count)};
+}
+
+WEIR_JOIN(size_low, edge, sized, half)
+{
+    *out = (half){a->src, a->dst, b->size};
+}
+
+WEIR_JOIN(direct, half, sized, edge)
+{
+    *out = a->low_size <= b->size ? (edge){a->low, a->high} : (edge){a->high, a->low};
+}
+
+weir_stream graph_directed(weir_stream edges)
+{
+    weir_stream plain = weir_distinct(weir_filter_map(edges, &in_order));
+    weir_stream degrees =
+        weir_group_count(weir_flat_map(plain, &both_ends), WEIR_BY(node, id), &tally_type);
+    weir_stream sizes = weir_consolidate(weir_map(degrees, &size_of));
+    weir_key of = WEIR_BY(sized, node);
+    weir_stream halves = weir_join(plain, WEIR_BY(edge, src), sizes, of, &size_low);
+    return weir_consolidate(weir_join(halves, WEIR_BY(half, high), sizes, of, &direct));
+}
+
 /* ---- labels ----------------------------------------------------------------------------- */
 
 /* A permutation of the numbers. */
-static uint64_t shuffle(uint64_t id)
+uint64_t graph_label(uint64_t id)
 {
     id = (id ^ id >> 32) * 0x9e3779b97f4a7c15u;
     id = (id ^ id >> 29) * 0xbf58476d1ce4e5b9u;
@@ -59,21 +98,25 @@ static uint64_t shuffle(uint64_t id)
 
 WEIR_MAP(own_label, node, label)
 {
-    *out = (label){in->id, shuffle(in->id)};
+    *out = (label){in->id, graph_label(in->id)};
 }
 
 /* Only what is less than the other node's own label can be of use to it. */
 WEIR_JOIN_SOME(pass_on, label, edge, label)
 {
     *out = (label){b->dst, a->label};
-    return a->label < shuffle(b->dst);
+    return a->label < graph_label(b->dst);
 }
 
-/* Labels start in the order of their magnitude, so that most of them find their place taken
- * by the least one there and need not travel. Some rounds lie between magnitudes. */
+/* Some rounds lie between magnitudes. */
+uint64_t graph_label_round(uint64_t of)
+{
+    return of ? 64 * (uint64_t)(64 - __builtin_clzll(of)) : 0;
+}
+
 WEIR_ROUTE(start_round, label)
 {
-    return in->label ? 64 * (uint64_t)(64 - __builtin_clzll(in->label)) : 0;
+    return graph_label_round(in->label);
 }
 
 weir_stream graph_own_labels(weir_stream nodes)

@@ -19,9 +19,18 @@ weir_stream graph_sources(weir_stream edges);
 weir_stream graph_ends(weir_stream edges);
 /* The undirected graph: without loops, each edge once in each direction. */
 weir_stream graph_undirected(weir_stream edges);
+/* The same with each edge in one direction: from the end with fewer neighbours to the one with
+ * more, so that few edges leave any node; "fewer" by powers of two, so that edges seldom turn
+ * around, and then by number. No way along them leads back. */
+weir_stream graph_directed(weir_stream edges);
 
 /* A node's label: a number that has nothing to do with where the node is in the graph, so
  * that no graph makes labels travel far in vain. Different for different nodes. */
+uint64_t graph_label(uint64_t id);
+/* The round of a loop in which a label sets out: labels start in the order of their magnitude,
+ * so that most of them find their place taken by the least one there and need not travel. */
+uint64_t graph_label_round(uint64_t of);
+/* The labels of all these nodes. */
 weir_stream graph_own_labels(weir_stream nodes);
 /* For each node the least label (rows `label`) of all nodes from which it can be reached.
  * `edges` and `own` (graph_own_labels of all their ends) are streams of `scope`. */

@@ -66,6 +66,7 @@ static void on_start(weir_op *op)
     weir_antichain_init(&r->upper);
     weir_antichain_init(&r->bases);
     weir_antichain_init(&r->later);
+    weir_antichain_init(&r->next);
 }
 
 static void drop_slots(wi_reduction *r)
@@ -93,6 +94,7 @@ static void on_stop(weir_op *op)
     weir_antichain_fini(&r->upper);
     weir_antichain_fini(&r->bases);
     weir_antichain_fini(&r->later);
+    weir_antichain_fini(&r->next);
     for (uint32_t s = 0; s < r->slots.capacity; s++) {
         wi_free(r->slots.at[s].begin);
         wi_free(r->slots.at[s].local);
@@ -105,7 +107,8 @@ static void on_stop(weir_op *op)
                        r->result_diffs.at, r->result_ends.at, r->kernel_ends.at,  r->changes.at,
                        r->change_space.at, r->used.at,        r->key_times.at,    r->seen.at,
                        r->seed.at,         r->rank.at,        r->sums.at,         r->rows.at,
-                       r->moments.at,      r->cursors.at,     r->agenda.at};
+                       r->moments.at,      r->cursors.at,     r->agenda.at,       r->now_sums.at,
+                       r->now_others.at};
     for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++)
         wi_free(vectors[v]);
     wi_layout_drop(r->in_layout);

@@ -21,7 +21,6 @@ void wi_reduce_add_slot(wi_reduction *r, wi_run *run, wi_role role)
     slot->role = role;
     slot->at = 0;
     slot->before = false;
-    r->now_stamp = 0; /* what is noted of times is of other runs */
     if (!slot->begin) {
         slot->begin = wi_alloc(2 * WI_BLOCK_KEYS * sizeof *slot->begin);
         slot->end = slot->begin + WI_BLOCK_KEYS;
@@ -188,13 +187,15 @@ static inline __attribute__((always_inline)) void gallop_words(wi_reduction *r, 
     bool any = false;
     for (uint32_t k = 0; k < r->keys; k++) {
         uint64_t key = r->key[k][0];
-        size_t step = 1;
-        for (; at + step < count && rows[(at + step) * words] < key; step *= 2)
-            at += step;
-        for (; step; step /= 2)
-            if (at + step < count && rows[(at + step) * words] < key)
+        if (at < count && rows[at * words] < key) {
+            size_t step = 1;
+            for (; at + step < count && rows[(at + step) * words] < key; step *= 2)
                 at += step;
-        at += at < count && rows[at * words] < key;
+            for (; step; step /= 2)
+                if (at + step < count && rows[(at + step) * words] < key)
+                    at += step;
+            at++;
+        }
         slot->begin[k] = (uint32_t)at;
         for (; at < count && rows[at * words] == key; at++)
             any = true;

@@ -244,28 +244,20 @@ static void simple_rows(wi_reduction *r, uint32_t k)
     wi_reduce_group(r, 1, NULL);
 }
 
-static void simple_key(wi_reduction *r, uint32_t k)
-{
-    if (r->call->how.total)
-        simple_totals(r, k);
-    else
-        simple_rows(r, k);
-}
-
 /* ---- plans ------------------------------------------------------------------------------ */
 
-/* The time of all new and deferred updates of a key; NULL if there are several. */
-static const weir_time *only_time(const wi_reduction *r, uint32_t k, bool *deferred_out)
+/* The time of all new updates of a key; NULL if there are several, or deferred ones. */
+static const weir_time *only_time(const wi_reduction *r, uint32_t k)
 {
     const weir_time *only = NULL;
-    *deferred_out = false;
     if (r->one_time)
         return &r->time;
     for (uint32_t s = 0; s < r->sources; s++) {
         const wi_slot *slot = &r->slots.at[s];
         if (slot->begin[k] == slot->end[k])
             continue;
-        *deferred_out |= slot->role == WI_ROLE_DEFERRED;
+        if (slot->role == WI_ROLE_DEFERRED)
+            return NULL;
         uint32_t index = wi_slot_time(slot, slot->begin[k]);
         for (uint32_t i = slot->begin[k] + 1; i < slot->end[k]; i++)
             if (wi_slot_time(slot, i) != index)
@@ -294,21 +286,22 @@ void wi_reduce_plan(wi_reduction *r)
 {
     r->chosen.count = r->times.count = r->said_times.count = r->said.count = 0;
     r->group_words.count = r->counts.count = r->ends.count = 0;
-    wi_reduce_learn(r);
+    bool now = wi_reduce_choose_now(r);
     for (uint32_t k = 0; k < r->keys; k++) {
         wi_plan *plan = &r->plans[k];
-        bool deferred;
         *plan = (wi_plan){.kind = WI_PLAN_SIMPLE,
-                          .time = only_time(r, k, &deferred),
+                          .time = now ? &r->now : only_time(r, k),
                           .first_choice = r->chosen.count,
                           .first_time = r->times.count,
                           .first_said = r->said.count};
-        bool simple = plan->time && !deferred && all_before(r, k, plan->time);
-        bool now = !simple && plan->time && r->now_only && !r->total_order;
-        if (simple)
-            simple_key(r, k);
-        else if (!now || !wi_reduce_plan_now(r, k))
+        if (now)
+            wi_reduce_plan_now(r, k);
+        else if (!plan->time || !all_before(r, k, plan->time))
             wi_reduce_plan_times(r, k);
+        else if (r->call->how.total)
+            simple_totals(r, k);
+        else
+            simple_rows(r, k);
         plan->choices = r->chosen.count - plan->first_choice;
         plan->said_count = r->said.count - plan->first_said;
     }

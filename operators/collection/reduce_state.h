@@ -56,6 +56,7 @@ typedef struct wi_slot {
     uint32_t *local;       /* by index of the run's table: in the key's times ... */
     uint32_t *stamp;       /* ... if this is the key's number */
     uint32_t times_capacity;
+    int64_t sums; /* reduce_now.c's */
 } wi_slot;
 
 static inline uint32_t wi_slot_time(const wi_slot *slot, uint32_t row)
@@ -218,11 +219,13 @@ typedef struct wi_reduction {
     WI_VECTOR(weir_time) agenda;
     weir_antichain later;
 
-    /* and is looked at at one of them */
-    bool now_only;
+    /* keys that are looked at at one time only */
     uint32_t again, again_new; /* deferred keys; those that had new updates, too */
     weir_time now;
-    uint32_t now_stamp, later_stamp; /* of times at or before it, and others; 0: none yet */
+    weir_antichain next; /* times after it */
+    bool now_again;      /* the key has updates that are not at or before it */
+    WI_VECTOR(int64_t) now_sums;
+    WI_VECTOR(uint32_t) now_others;
 } wi_reduction;
 
 /* The order of two rows of the output by the words after the key. */
@@ -273,18 +276,15 @@ void wi_reduce_total(wi_reduction *r, int64_t total);
 void wi_reduce_plan_times(wi_reduction *r, uint32_t k);
 /* Room for what is noted of the run's times. */
 void wi_slot_times(wi_slot *slot);
-void wi_reduce_next_stamp(wi_reduction *r);
 /* Before and after gathering what was said. */
 void wi_reduce_begin_said(wi_reduction *r, uint32_t k);
 void wi_reduce_end_said(wi_reduction *r, uint32_t k);
 /* The key is looked at again when the time is complete. */
 void wi_reduce_defer(wi_reduction *r, uint32_t k, const weir_time *time);
 
-/* reduce_now.c. Plans a key whose new and deferred updates all have one time, and defers it to
- * the next ones; false, and nothing has happened, if one of these is complete. */
-bool wi_reduce_plan_now(wi_reduction *r, uint32_t k);
-/* Whether the next block is better planned so. */
-void wi_reduce_learn(wi_reduction *r);
+/* reduce_now.c. Whether the block's keys are to be planned at one time only, and how. */
+bool wi_reduce_choose_now(wi_reduction *r);
+void wi_reduce_plan_now(wi_reduction *r, uint32_t k);
 
 /* reduce_results.c */
 void wi_reduce_results(wi_reduction *r);

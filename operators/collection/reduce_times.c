@@ -154,16 +154,35 @@ static void gather_totals(wi_reduction *r, uint32_t k)
         r->seen.at[t] = r->sums.at[t] != 0;
 }
 
-/* `seen` marks the times of what there is. */
-static void gather_rows(wi_reduction *r, uint32_t k)
+/* How often a row is there at least, at every time of the key, which are at or after its first
+ * one: its moments from `first` on, consolidated. */
+static uint64_t always(const wi_reduction *r, uint32_t first)
 {
+    int64_t least = 0;
+    for (uint32_t i = first; i < r->moments.count; i++) {
+        const wi_moment *moment = &r->moments.at[i];
+        least += moment->time == 0 || moment->diff < 0 ? moment->diff : 0;
+    }
+    return least > 0 ? (uint64_t)least : 0;
+}
+
+/* `seen` marks the times of what there is. Rows that are beyond what is enough at every time do
+ * not matter. */
+static void gather_rows(wi_reduction *r, uint32_t k, const weir_time *meet)
+{
+    const wi_reducer *how = &r->call->how;
+    bool rooted = r->total_order || weir_time_eq(&r->key_times.at[0], meet);
+    uint64_t missing = rooted && how->enough && !how->tie_fields ? how->enough : UINT64_MAX;
     wi_reduce_cursors(r, k, INPUTS);
     r->rows.count = r->moments.count = 0;
     const uint64_t *row;
-    for (uint32_t first; (first = r->moments.count, row = wi_reduce_take(r, r->in_layout, true));) {
+    for (uint32_t first;
+         (first = r->moments.count, missing && (row = wi_reduce_take(r, r->in_layout, true)));) {
         wi_reduce_consolidate(r, first);
         if (r->moments.count > first)
             WI_PUSH(&r->rows, (wi_held_row){row, r->moments.count});
+        uint64_t here = missing == UINT64_MAX ? 0 : always(r, first);
+        missing -= here < missing ? here : missing;
     }
     for (uint32_t i = 0; i < r->moments.count; i++)
         r->seen.at[r->moments.at[i].time] = 1;
@@ -349,12 +368,11 @@ static bool is_deferred(const wi_reduction *r, uint32_t k)
     return false;
 }
 
-void wi_reduce_next_stamp(wi_reduction *r)
+static void next_stamp(wi_reduction *r)
 {
     if (++r->stamp)
         return;
     r->stamp = 1; /* none has it: it was used 2^32 keys ago */
-    r->now_stamp = 0;
     for (uint32_t s = 0; s < r->slots.capacity; s++)
         if (r->slots.at[s].stamp)
             memset(r->slots.at[s].stamp, 0, r->slots.at[s].times_capacity * sizeof(uint32_t));
@@ -380,7 +398,7 @@ void wi_reduce_plan_times(wi_reduction *r, uint32_t k)
 {
     wi_plan *plan = &r->plans[k];
     wi_reduce_begin_said(r, k);
-    wi_reduce_next_stamp(r);
+    next_stamp(r);
     weir_time meet = meet_of_new(r, k);
     list_times(r, k, &meet);
     number_times(r);
@@ -388,7 +406,7 @@ void wi_reduce_plan_times(wi_reduction *r, uint32_t k)
     if (r->call->how.total)
         gather_totals(r, k);
     else
-        gather_rows(r, k);
+        gather_rows(r, k, &meet);
     gather_said(r, k);
     drop_times(r, plan->first_said);
     if (is_chain(r))

@@ -1,9 +1,9 @@
 """Compares what the graph programs print for large real inputs with answers known for them.
 
-    data_full.py debian|graphs|datalog
+    data_full.py debian|graphs|datalog|cliques|social_media
 
-WEIR_DATA is a folder with debian-deps/, graphs/ and datalog/: inputs, each with expected*
-files beside it. Exits with 77 (skipped) if there is none. WEIR_BUILD has the programs; WEIR_WAYS
+WEIR_DATA is a folder with debian-deps/, graphs/, datalog/ and ttc2018/: inputs, each with
+expected* files beside it. Exits with 77 (skipped) if there is none. WEIR_BUILD has the programs; WEIR_WAYS
 the options of the runs that must agree, with commas between them ("-w 1,-w 2")."""
 import json
 import lzma
@@ -15,13 +15,15 @@ import tempfile
 import time
 from collections import Counter
 
+import cliques
+
 DATA = os.environ.get("WEIR_DATA", "")
 EXAMPLES = os.environ["WEIR_BUILD"] + "/examples"
 WAYS = os.environ.get("WEIR_WAYS", "-w 1,-w 2").split(",")
 
 
-def run(program, *options):
-    """{(txn, line's name): {key: value}, or the value of a line without key}"""
+def output(program, *options):
+    """What it prints, whichever way it is run."""
     printed = None
     for way in WAYS:
         command = [f"{EXAMPLES}/{program}", *way.split(), *map(str, options)]
@@ -33,8 +35,13 @@ def run(program, *options):
         print(f"{program} {way}: {time.monotonic() - begin:.1f} s: {times}", flush=True)
         assert printed in (None, done.stdout), f"{command} differs from {WAYS[0]}"
         printed = done.stdout
+    return printed
+
+
+def run(program, *options):
+    """{(txn, line's name): {key: value}, or the value of a line without key}"""
     answers = {}
-    for line in printed.splitlines():
+    for line in output(program, *options).splitlines():
         txn, name, *rest = line.split("\t")
         if len(rest) == 1:
             answers[int(txn), name] = int(rest[0])
@@ -52,7 +59,7 @@ def numbers(table):
     return {int(key): value for key, value in table.items()}
 
 
-# ---- Debian's dependencies, with updates ----------------------------------------------------
+# ---- Debian's dependencies, with updates ---------------------------------------------------
 
 
 def debian():
@@ -89,7 +96,7 @@ def debian():
     same("triangles", triangles[0, "triangles"], int(cliques))
 
 
-# ---- graphs that do not change --------------------------------------------------------------
+# ---- graphs that do not change -------------------------------------------------------------
 
 
 def top(table):
@@ -153,7 +160,7 @@ def history():
                  of["bfs_depth_from_last"])
 
 
-# ---- Datalog --------------------------------------------------------------------------------
+# ---- Datalog -------------------------------------------------------------------------------
 
 
 def counts(path):
@@ -207,11 +214,47 @@ def deletions(facts):
     same("deletions", [printed[at, "pairs"] for at in (0, last, last + 1)], [whole, less, whole])
 
 
+# ---- cliques --------------------------------------------------------------------------------
+
+
+def known_cliques(path):
+    """The last numbers of the file are of cliques of 3, 4 and 5 nodes."""
+    return dict(zip((3, 4, 5), map(int, re.findall(r"(\d+)(?:,|\n|$)", open(path).read())[-3:])))
+
+
+def count_cliques():
+    calls, debian_deps = f"{DATA}/graphs/jdk17-calls", f"{DATA}/debian-deps"
+    printed = run("cliques", "--size", 5, "--edges", f"{calls}/edges.tsv.xz")
+    same("jdk17-calls", printed[0, "cliques"], known_cliques(f"{calls}/expected_kclique.txt"))
+    base, updates = f"{debian_deps}/base.tsv.xz", f"{debian_deps}/updates.tsv"
+    rows = Counter(tuple(map(int, line.split())) for line in lzma.open(base, "rt"))
+    for line in open(updates):
+        txn, src, dst, diff = map(int, line.split())
+        rows[src, dst] += diff
+    printed = run("cliques", "--size", 5, "--edges", base, "--updates", updates, "--at", f"0,{txn}")
+    same("debian-deps", printed[0, "cliques"],
+         known_cliques(f"{debian_deps}/expected_kclique.txt"))
+    last = cliques.count({row for row in +rows if row[0] != row[1]}, 5)
+    same(f"debian-deps {txn}", printed[txn, "cliques"], {k: last[k] for k in (3, 4, 5)})
+
+
+# ---- the contest's social network -----------------------------------------------------------
+
+
+def social_media():
+    for size in "1", "4", "16":
+        folder = f"{DATA}/ttc2018/{size}"
+        stream = "stream.tsv" if os.path.exists(f"{folder}/stream.tsv") else "stream.tsv.xz"
+        same(size, output("social_media", "--stream", f"{folder}/{stream}"),
+             open(f"{folder}/expected.tsv").read())
+
+
 def main():
     if not os.path.isdir(DATA):
         print("WEIR_DATA names no folder: skipped")
         sys.exit(77)
-    {"debian": debian, "graphs": graphs, "datalog": datalog}[sys.argv[1]]()
+    {"debian": debian, "graphs": graphs, "datalog": datalog, "cliques": count_cliques,
+     "social_media": social_media}[sys.argv[1]]()
 
 
 main()

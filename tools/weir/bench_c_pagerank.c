@@ -22,22 +22,18 @@ WEIR_FLAT_MAP(both_ends, edge, node)
 }
 
 /* A node that is there has so many walkers. */
-WEIR_REDUCE(first_walkers, node, node)
+WEIR_REDUCE(first_walkers, node, place)
 {
     weir_out_diff(out, WALKERS_AT_FIRST);
-    node_push(out, (node){0});
+    place_push(out, (place){.what = WALKERS});
 }
 
-WEIR_REDUCE(new_walkers, node, node)
+WEIR_REDUCE(new_walkers, node, place)
 {
     weir_out_diff(out, WALKERS_NEW);
-    node_push(out, (node){0});
+    place_push(out, (place){.what = WALKERS});
 }
 
-WEIR_MAP(walkers_at, node, place)
-{
-    *out = (place){in->node, WALKERS};
-}
 WEIR_MAP(ways_from, edge, place)
 {
     *out = (place){in->src, WAYS};
@@ -55,11 +51,11 @@ WEIR_REDUCE(going_on, place, node)
     node_push(out, (node){0});
 }
 
-WEIR_JOIN(arrive, node, edge, node)
+WEIR_JOIN(arrive, node, edge, place)
 {
-    out->node = b->dst;
+    *out = (place){b->dst, WALKERS};
 }
-WEIR_EACH(add_rank, node)
+WEIR_EACH(add_rank, place)
 {
     bench_tally(arg, in->node, 0, time, diff);
 }
@@ -77,7 +73,7 @@ static void build_pagerank(weir_dataflow *flow, const struct bench_args *args,
     weir_loop *loop = weir_loop_begin(flow, "pagerank");
     weir_loop_rounds(loop, args->rounds);
     weir_stream ranks = weir_variable(loop, weir_enter(loop, first));
-    weir_stream places = weir_concat(weir_map(ranks, &walkers_at), weir_enter(loop, ways));
+    weir_stream places = weir_concat(ranks, weir_enter(loop, ways));
     weir_stream leaving = weir_reduce(places, WEIR_BY(place, node), &going_on);
     weir_stream arriving =
         weir_join(leaving, by_node, weir_enter(loop, edges), WEIR_BY(edge, src), &arrive);
