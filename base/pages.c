@@ -46,9 +46,10 @@ static struct {
     size_t in_memory;   /* bytes of those that are not of files */
 } used;
 
+/* Set by the first that asks, for as long as some execution asks for one. */
 static struct {
     char *directory;
-    size_t budget;
+    size_t budget, users;
 } spill;
 
 /* ---- the table (all with the lock) ------------------------------------------------------ */
@@ -195,7 +196,10 @@ static void *map_file(size_t bytes)
     if (file < 0)
         spill_failed("a file could not be made");
     /* reserved, so that a full disk is noticed here and not by a signal at some store */
-    if ((errno = posix_fallocate(file, 0, (off_t)bytes)) != 0)
+    do
+        errno = posix_fallocate(file, 0, (off_t)bytes);
+    while (errno == EINTR);
+    if (errno)
         spill_failed("there is no room");
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (memory == MAP_FAILED)
@@ -206,20 +210,30 @@ static void *map_file(size_t bytes)
 
 weir_err *wi_pages_budget(size_t bytes, const char *directory)
 {
-    if (bytes) {
-        int file = nameless(directory);
-        if (file < 0)
-            return weir_err_new("no file can be made in %s, where what --memory has no room for "
-                                "is to go: %s; see --spill",
-                                directory, strerror(errno));
-        close(file);
-    }
+    int file = nameless(directory);
+    if (file < 0)
+        return weir_err_new("no file can be made in %s, where what --memory has no room for is "
+                            "to go: %s; see --spill",
+                            directory, strerror(errno));
+    close(file);
     pthread_mutex_lock(&lock);
-    wi_free(spill.directory);
-    spill.directory = bytes ? wi_strdup(directory) : NULL;
-    spill.budget = bytes;
+    if (spill.users++ == 0) {
+        spill.directory = wi_strdup(directory);
+        spill.budget = bytes;
+    }
     pthread_mutex_unlock(&lock);
     return NULL;
+}
+
+void wi_pages_budget_end(void)
+{
+    pthread_mutex_lock(&lock);
+    if (--spill.users == 0) {
+        wi_free(spill.directory);
+        spill.directory = NULL;
+        spill.budget = 0;
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 /* ---- arrays ----------------------------------------------------------------------------- */
@@ -297,14 +311,18 @@ void *wi_pages_trim(void *memory, size_t bytes, size_t fewer)
         return small;
     }
     size_t now = class_of(fewer), cut = 0;
+    bool of_file = false;
     pthread_mutex_lock(&lock);
     mapping *entry = find(memory);
     if (now < entry->bytes) {
         cut = entry->bytes - now;
+        of_file = entry->of_file;
         entry->bytes = now;
         used.in_memory -= entry->of_file ? 0 : cut;
     }
     pthread_mutex_unlock(&lock);
+    if (of_file) /* the file, too, is to be smaller; where that cannot be, it is not */
+        madvise((char *)memory + now, cut, MADV_REMOVE);
     if (cut)
         munmap((char *)memory + now, cut);
     return memory;

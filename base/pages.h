@@ -20,8 +20,10 @@ void *wi_pages_trim(void *memory, size_t bytes, size_t fewer);
 /* It will not be written any more, and may not be read for long. */
 void wi_pages_settle(void *memory, size_t bytes);
 
-/* For the whole process: how many bytes such arrays may have in memory (0: any), and the
- * directory for what goes beyond. An error if nothing can be written there. */
+/* For the whole process, until wi_pages_budget_end: how many bytes such arrays may have in
+ * memory, and the directory for what goes beyond. An error if nothing can be written there. If
+ * there is a budget already, that one stays, until the last that asked has ended it. */
 weir_err *wi_pages_budget(size_t bytes, const char *directory);
+void wi_pages_budget_end(void);
 
 #endif

@@ -233,8 +233,9 @@ weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg
     if (config->workers > WEIR_WORKERS_MAX)
         return weir_err_new("%u workers were asked for; at most %d are possible in a process",
                             config->workers, WEIR_WORKERS_MAX);
-    weir_err *err =
-        wi_pages_budget(config->memory_bytes, config->spill ? config->spill : "/var/tmp");
+    weir_err *err = NULL;
+    if (config->memory_bytes)
+        err = wi_pages_budget(config->memory_bytes, config->spill ? config->spill : "/var/tmp");
     if (err)
         return err;
     wi_process process;
@@ -245,5 +246,7 @@ weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg
         run_threads(&process);
     weir_err *reason = process.reason;
     fini(&process);
+    if (config->memory_bytes)
+        wi_pages_budget_end();
     return reason;
 }

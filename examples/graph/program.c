@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,8 +234,9 @@ static uint64_t parse_list(const char *list, uint64_t **out)
         char *end;
         if (*at < '0' || *at > '9')
             return 0;
+        errno = 0;
         (*out)[count++] = strtoull(at, &end, 10);
-        if (*end && (*end != ',' || !end[1]))
+        if (errno || (*end && (*end != ',' || !end[1])))
             return 0;
         at = end;
     }

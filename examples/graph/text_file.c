@@ -189,6 +189,8 @@ char *text_file_line(text_file *of)
     char *newline = memchr(line, '\n', (size_t)(end - line));
     if (newline)
         *newline = 0;
+    if (newline && newline > line && newline[-1] == '\r')
+        newline[-1] = 0;
     of->at = newline ? newline + 1 : end;
     of->line++;
     return line;

@@ -250,7 +250,9 @@ WEIR_API weir_stream weir_group_sum(weir_stream in, weir_key key, weir_key of,
 /* For each field of `of`: its mean, an f64. */
 WEIR_API weir_stream weir_group_avg(weir_stream in, weir_key key, weir_key of,
                                     const weir_type *out);
-/* The fields of `of` of the row in which they are least, greatest (lexicographically). */
+/* The fields of `of` of the row in which they are least, greatest (lexicographically). These
+ * and those below that pick rows look at rows that are there at least once; those of which
+ * more was taken than given are passed over. */
 WEIR_API weir_stream weir_group_min(weir_stream in, weir_key key, weir_key of,
                                     const weir_type *out);
 WEIR_API weir_stream weir_group_max(weir_stream in, weir_key key, weir_key of,

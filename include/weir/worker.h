@@ -22,7 +22,7 @@ typedef struct weir_config {
     bool deterministic;  /* one thread steps all workers in an order drawn from the seed */
     uint64_t seed;       /* of weir_random and of the deterministic order */
     uint64_t spin_ns;    /* how long an idle worker spins before it parks; 0: default 30 us */
-    uint64_t memory_bytes; /* that arrangements may have in memory; 0: any */
+    uint64_t memory_bytes; /* of arrangements in memory, for the process; 0: any */
     const char *spill; /* the directory for what goes beyond; NULL: /var/tmp */
     char **arguments;    /* ends with NULL: what weir_options left; for weir_argument */
 } weir_config;

@@ -7,6 +7,7 @@
 #include "join.h"
 
 #include "../../base/alloc.h"
+#include "../../base/assert.h"
 #include "../stream/common.h"
 
 /* Whether each path has every other collection once; otherwise the dataflow fails. */
@@ -45,6 +46,7 @@ static weir_stream path(const weir_stream *collections, uint32_t of, uint32_t co
 weir_stream weir_delta_join_with(const weir_stream *collections, uint32_t count,
                                  const weir_delta_step *steps, void *arg)
 {
+    wi_require(count > 0, "weir_delta_join: it joins no collection at all; give at least one");
     if (!is_complete(collections[0].scope, count, steps))
         return collections[0];
     weir_stream *paths = WI_NEWS(weir_stream, count);

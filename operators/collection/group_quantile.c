@@ -8,7 +8,9 @@
 
 static uint64_t rank_of(double share, uint64_t rows)
 {
-    double rank = ceil(share * (double)rows);
+    double exact = share * (double)rows, rank = ceil(exact);
+    if (fabs(exact - nearbyint(exact)) < (double)rows * 1e-12)
+        rank = nearbyint(exact); /* 0.07 of 100 is 7, though 0.07 is a little more in binary */
     if (rank < 1)
         return 1;
     return rank < (double)rows ? (uint64_t)rank : rows;

@@ -134,6 +134,10 @@ weir_stream weir_group_avg(weir_stream in, weir_key key, weir_key of, const weir
 static weir_stream threshold_as(weir_stream in, const char *name, weir_threshold_fn *threshold,
                                 void *arg)
 {
+    if (!threshold) {
+        weir_scope_fail(in.scope, "%s: its function is NULL", name);
+        return nothing_of(in, name, in.type);
+    }
     uint32_t fields = in.type->field_count;
     wi_total total = {.kind = WI_TOTAL_THRESHOLD,
                       .name = name,

@@ -5,13 +5,14 @@
 #include <stdatomic.h>
 
 #include "base/alloc.h"
+#include "base/pages.h"
 #include "base/assert.h"
 #include "base/type.h"
 
 /* ---- heaps ------------------------------------------------------------------------------ */
 
 #define BLOCK_BYTES_MIN 224
-#define BLOCK_BYTES_MAX (1u << 20)
+#define BLOCK_BYTES_MAX (2u << 20) /* with the header: counted by pages.c */
 
 struct wi_heap_block {
     struct wi_heap_block *next;
@@ -27,7 +28,7 @@ static void heap_grow(wi_heap *heap, size_t bytes)
         capacity = BLOCK_BYTES_MAX;
     if (capacity < bytes)
         capacity = bytes;
-    struct wi_heap_block *block = wi_alloc(sizeof *block + capacity);
+    struct wi_heap_block *block = wi_pages_new(sizeof *block + capacity);
     *block = (struct wi_heap_block){.next = heap->blocks, .capacity = capacity};
     heap->blocks = block;
     heap->bytes += sizeof *block + capacity;
@@ -63,7 +64,7 @@ void wi_heap_fini(wi_heap *heap)
 {
     while (heap->blocks) {
         struct wi_heap_block *next = heap->blocks->next;
-        wi_free(heap->blocks);
+        wi_pages_free(heap->blocks, sizeof *heap->blocks + heap->blocks->capacity);
         heap->blocks = next;
     }
     heap->bytes = 0;
@@ -219,8 +220,7 @@ wi_layout *wi_layout_retain(const wi_layout *layout)
 void wi_layout_drop(const wi_layout *layout)
 {
     wi_layout *counted = (wi_layout *)(uintptr_t)layout;
-    if (!layout ||
-        atomic_fetch_sub_explicit(&counted->references, 1, memory_order_acq_rel) != 1)
+    if (!layout || atomic_fetch_sub_explicit(&counted->references, 1, memory_order_acq_rel) != 1)
         return;
     wi_free(counted->columns);
     wi_free(counted->text_at);

@@ -88,7 +88,8 @@ wi_merge *wi_merge_begin(wi_run *a, wi_run *b, const weir_antichain *since)
     uint32_t times = advance_all(a, since, table);
     times += advance_all(b, since, table + times);
     times = sort_times(table, times);
-    wi_assert((uint64_t)a->count + b->count <= UINT32_MAX, "a run has fewer than 2^32 rows");
+    wi_require((uint64_t)a->count + b->count <= UINT32_MAX,
+               "an arrangement has 2^32 or more rows on one worker: use more workers");
     merge->out = wi_run_new(a->layout, a->count + b->count, times > 1,
                             a->diffs || b->diffs || a->diff != b->diff, table, times);
     merge->out->diff = a->diff;

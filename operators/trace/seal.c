@@ -391,7 +391,8 @@ wi_run *wi_bins_seal(const wi_layout *layout, wi_bin *const *bins, uint32_t coun
         seal.diffs |= bins[b]->has_diffs || bins[b]->diff != seal.diff;
         table[b] = bins[b]->time;
     }
-    wi_assert(seal.count <= UINT32_MAX, "a run has fewer than 2^32 rows");
+    wi_require(seal.count <= UINT32_MAX,
+               "an arrangement has 2^32 or more rows on one worker: use more workers");
     seal.stride = layout->words + seal.times + seal.diffs;
     wi_run *run = seal.count * seal.stride <= SMALL_WORDS ? seal_small(&seal, bins, count, table)
                                                           : seal_large(&seal, bins, count, table);

@@ -281,6 +281,10 @@ void weir_arrangement_publish(weir_arrangement *of, const char *name)
 {
     weir_scope *scope = of->tokens.scope;
     weir_worker *worker = scope->flow->worker;
+    if (!name) {
+        weir_scope_fail(scope, "publish: it has no name: that is NULL");
+        return;
+    }
     if (scope->parent) {
         weir_scope_fail(scope,
                         "publish: the arrangement `%s` is in loop `%s`; publish one that is "
