@@ -246,6 +246,8 @@ static void look_up(wi_reduction *r, wi_slot *slot)
     wi_run *run = slot->run;
     for (uint32_t k = 0; k < r->keys && r->keys > FEW_KEYS; k++)
         wi_run_prefetch(run, r->key[k]);
+    for (uint32_t k = 0; k < r->keys && r->keys > FEW_KEYS; k++)
+        fetch_row(run, r->key[k]);
     for (uint32_t k = 0; k < r->keys; k++) {
         uint32_t at = slot->begin[k] = slot->end[k] = wi_run_find(run, r->key[k]);
         if (at < run->count && same_key(r, wi_run_row(run, at), r->key[k])) {

@@ -130,6 +130,8 @@ bool wi_reduce_choose_now(wi_reduction *r)
 static int64_t sum_now(wi_reduction *r, const wi_slot *slot, uint32_t at, uint32_t end)
 {
     int64_t sum = 0;
+    if (at == end) /* it may be where nothing was summed up */
+        return 0;
     if (WEIR_LIKELY(slot->sums != APART)) {
         const int64_t *sums = r->now_sums.at + slot->sums;
         const uint32_t *others = r->now_others.at + slot->sums;

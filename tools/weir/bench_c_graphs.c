@@ -146,7 +146,8 @@ static weir_stream trim(weir_loop *in, weir_stream along, weir_stream edges)
 }
 
 /* An edge stays as long as its ends have one label both along the edges that are left and
- * against them. */
+ * against them. The peer's program is that of its library: the same, but there all labels start
+ * at once and go everywhere. */
 static void build_scc(weir_dataflow *flow, const struct bench_args *args, struct bench_part *part,
                       struct bench_ends *ends_out)
 {

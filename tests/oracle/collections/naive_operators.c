@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define COUNT_MAX (1 << 24) /* of a row that is joined */
+
 static void emit(bag *to, cell of, int64_t count)
 {
     bag_add(to, cell_id(of), count);
@@ -79,8 +81,18 @@ static void rows_without(const node *how, const bag *a, const bag *b, bag *out,
     }
 }
 
+/* Counts whose products could add up to more than 64 bits have no meaning. */
+static void need_small(const bag *in)
+{
+    for (uint32_t i = 0; i < in->count; i++)
+        if (in->entries[i].count > COUNT_MAX || in->entries[i].count < -COUNT_MAX)
+            naive_refuse();
+}
+
 static void pairs(const node *how, const bag *a, const bag *b, bag *out)
 {
+    need_small(a);
+    need_small(b);
     for (uint32_t i = 0; i < a->count; i++)
         for (uint32_t j = 0; j < b->count; j++) {
             cell x = cell_of(a->entries[i].id), y = cell_of(b->entries[j].id);
