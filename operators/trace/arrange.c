@@ -8,6 +8,7 @@
 #include "../../base/alloc.h"
 #include "../../runtime/runtime.h"
 #include "../stream/common.h"
+#include "run_build.h"
 
 typedef struct arranging {
     wi_pending pending;
@@ -258,20 +259,39 @@ static void send_run(weir_op *op, const wi_run *run, const weir_time *time)
     }
 }
 
+/* All runs up to a seq, as one: brought to the same times, updates of several may cancel. */
+static wi_run *first_runs(const flattening *state, uint64_t seq)
+{
+    const wi_trace *trace = state->reader->trace;
+    wi_run *all = wi_run_new(trace->layout, 0, false, false, NULL, 0);
+    for (uint32_t r = 0; r < trace->run_count && trace->runs[r]->last_seq <= seq; r++) {
+        int64_t fuel = INT64_MAX;
+        wi_merge *merge = wi_merge_begin(all, trace->runs[r], &state->since);
+        wi_merge_work(merge, &fuel);
+        wi_run_drop(all);
+        all = wi_merge_end(merge);
+    }
+    return all;
+}
+
 static void on_flatten(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
     flattening *state = weir_op_state(op);
     const wi_trace *trace = state->reader->trace;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = wi_token_at(batch, i)->seq;
-        for (uint32_t r = wi_reader_runs(state->reader);
-             r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
-            send_run(op, trace->runs[r], weir_batch_time(batch, i));
-        wi_reader_ack(state->reader, seq);
-        if (state->reader->hold.count) { /* those were the first runs */
+        if (state->reader->hold.count) {
+            wi_run *all = first_runs(state, seq);
+            send_run(op, all, weir_batch_time(batch, i));
+            wi_run_drop(all);
             weir_antichain_clear(&state->since);
             wi_reader_hold(state->reader, &state->since);
+        } else {
+            for (uint32_t r = wi_reader_runs(state->reader);
+                 r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
+                send_run(op, trace->runs[r], weir_batch_time(batch, i));
         }
+        wi_reader_ack(state->reader, seq);
     }
 }
 
