@@ -26,7 +26,9 @@ wi_tally_form wi_tally_form_of(uint32_t key_words, uint32_t texts, uint32_t sums
 
 static ALWAYS_INLINE uint64_t place_of(const wi_tally *tally, uint64_t hash)
 {
-    return (hash << (tally->turn & 63) | hash >> (-tally->turn & 63)) >> (64 - tally->bits);
+    hash = hash << (tally->turn & 63) | hash >> (-tally->turn & 63);
+    /* a worker's keys are those with certain upper bits: all bits are to count */
+    return hash * UINT64_C(0x9e3779b97f4a7c15) >> (64 - tally->bits);
 }
 
 /* ---- looking up ------------------------------------------------------------------------- */
