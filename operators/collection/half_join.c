@@ -20,6 +20,7 @@
 #include "../../base/alloc.h"
 #include "../../runtime/runtime.h"
 #include "../stream/common.h"
+#include "retime.h"
 
 #define BLOCK WI_FIND_BLOCK /* rows */
 
@@ -154,7 +155,7 @@ static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
 static void emit(halving *state, const part *of, const wi_run *run, uint32_t count)
 {
     wi_joiner *joiner = &state->joiner;
-    wi_emit *emit = &joiner->emit;
+    wi_pairs *emit = &joiner->emit;
     const uint32_t *i = joiner->pairs[0], *j = joiner->pairs[1];
     const weir_batch *batch = of->batch;
     size_t size = batch->type->size;
@@ -166,8 +167,8 @@ static void emit(halving *state, const part *of, const wi_run *run, uint32_t cou
         one_time &= weir_time_eq(&emit->times[k], &emit->times[0]);
         one_diff &= emit->diffs[k] == emit->diffs[0];
     }
-    const void *b = wi_emit_gather(run, j, count, joiner->words[1], joiner->rows[1]);
-    wi_emit_pairs(emit, joiner->rows[0], size, b, run->layout->type->size, count,
+    const void *b = wi_pairs_gather(run, j, count, joiner->words[1], joiner->rows[1]);
+    wi_pairs_send(emit, joiner->rows[0], size, b, run->layout->type->size, count,
                   one_time ? emit->times : NULL, one_diff ? emit->diffs : NULL);
 }
 
@@ -371,12 +372,13 @@ static const weir_operator half_join = {.name = "half_join",
 /* ---- building --------------------------------------------------------------------------- */
 
 /* Whether what comes are the rows of a half-join, perhaps mapped or filtered: such operators
- * keep the times of batches. */
+ * keep the times of batches. What has passed a weir_valid has times of its own. */
 static bool is_chained(weir_stream deltas)
 {
     const wi_flow *flow = deltas.scope->flow;
     const weir_op *from = flow->ops[deltas.op];
-    while (from->logic->stateless && from->input_count == 1 && from->kind == WI_NODE_PLAIN)
+    while (from->logic->stateless && from->input_count == 1 && from->kind == WI_NODE_PLAIN &&
+           from->logic != &wi_valid)
         from = flow->ops[from->inputs[0]->from_op];
     return from->logic == &half_join;
 }

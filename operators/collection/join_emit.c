@@ -6,7 +6,7 @@
 
 /* ---- rows of runs ----------------------------------------------------------------------- */
 
-const void *wi_emit_rows(const wi_run *run, uint32_t first, uint32_t count, void *buffer)
+const void *wi_pairs_rows(const wi_run *run, uint32_t first, uint32_t count, void *buffer)
 {
     const wi_layout *layout = run->layout;
     if (layout->plain)
@@ -22,8 +22,8 @@ gather(uint64_t *to, const uint64_t *rows, uint32_t words, const uint32_t *index
         memcpy(to + (size_t)i * words, rows + (size_t)indexes[i] * words, words * sizeof *to);
 }
 
-const void *wi_emit_gather(const wi_run *run, const uint32_t *indexes, uint32_t count,
-                           uint64_t *words, void *buffer)
+const void *wi_pairs_gather(const wi_run *run, const uint32_t *indexes, uint32_t count,
+                            uint64_t *words, void *buffer)
 {
     const wi_layout *layout = run->layout;
     if (layout->words == 1)
@@ -42,7 +42,7 @@ const void *wi_emit_gather(const wi_run *run, const uint32_t *indexes, uint32_t 
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
-void wi_emit_init(wi_emit *emit, weir_op *op, const weir_join_kernel *kernel, void *arg)
+void wi_pairs_init(wi_pairs *emit, weir_op *op, const weir_join_kernel *kernel, void *arg)
 {
     emit->op = op;
     emit->kernel = kernel;
@@ -51,14 +51,14 @@ void wi_emit_init(wi_emit *emit, weir_op *op, const weir_join_kernel *kernel, vo
     emit->diffs = wi_alloc(WI_PAIRS * sizeof *emit->diffs);
 }
 
-void wi_emit_fini(wi_emit *emit)
+void wi_pairs_fini(wi_pairs *emit)
 {
     wi_free(emit->times);
     wi_free(emit->diffs);
 }
 
 /* Commits `made` rows that stand in the out; row r is of pair kept[r] (NULL: r) after `first`. */
-static void commit(const wi_emit *emit, weir_out *out, uint32_t first, uint32_t made,
+static void commit(const wi_pairs *emit, weir_out *out, uint32_t first, uint32_t made,
                    const uint32_t *kept, const weir_time *time, const int64_t *diff)
 {
     for (uint32_t r = 0; r < made; r++) {
@@ -70,7 +70,7 @@ static void commit(const wi_emit *emit, weir_out *out, uint32_t first, uint32_t 
     }
 }
 
-void wi_emit_pairs(wi_emit *emit, const void *a, size_t a_step, const void *b, size_t b_step,
+void wi_pairs_send(wi_pairs *emit, const void *a, size_t a_step, const void *b, size_t b_step,
                    uint32_t count, const weir_time *time, const int64_t *diff)
 {
     const weir_join_kernel *kernel = emit->kernel;

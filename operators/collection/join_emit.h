@@ -7,7 +7,7 @@
 
 #define WI_PAIRS 256 /* in a block */
 
-typedef struct wi_emit {
+typedef struct wi_pairs {
     weir_op *op;
     const weir_join_kernel *kernel;
     void *arg;
@@ -15,7 +15,7 @@ typedef struct wi_emit {
     weir_time *times; /* of the block's pairs, if they differ (WI_PAIRS) */
     int64_t *diffs;   /* the same */
     uint32_t kept[WI_PAIRS];
-} wi_emit;
+} wi_pairs;
 
 /* Wraps around. */
 static inline int64_t wi_diff_product(int64_t a, int64_t b)
@@ -25,16 +25,16 @@ static inline int64_t wi_diff_product(int64_t a, int64_t b)
 
 /* Rows [first, first + count) of a run as rows of its type: in place, or decoded to a buffer
  * that has room for them. */
-const void *wi_emit_rows(const wi_run *run, uint32_t first, uint32_t count, void *buffer);
+const void *wi_pairs_rows(const wi_run *run, uint32_t first, uint32_t count, void *buffer);
 /* The same for rows anywhere in a run. `words` has room for them, too. */
-const void *wi_emit_gather(const wi_run *run, const uint32_t *indexes, uint32_t count,
-                           uint64_t *words, void *buffer);
+const void *wi_pairs_gather(const wi_run *run, const uint32_t *indexes, uint32_t count,
+                            uint64_t *words, void *buffer);
 
-void wi_emit_init(wi_emit *emit, weir_op *op, const weir_join_kernel *kernel, void *arg);
-void wi_emit_fini(wi_emit *emit);
+void wi_pairs_init(wi_pairs *emit, weir_op *op, const weir_join_kernel *kernel, void *arg);
+void wi_pairs_fini(wi_pairs *emit);
 /* Sends what up to WI_PAIRS pairs give. `time` and `diff` are those of all; NULL: of pair i
  * they are times[i], diffs[i]. */
-void wi_emit_pairs(wi_emit *emit, const void *a, size_t a_step, const void *b, size_t b_step,
+void wi_pairs_send(wi_pairs *emit, const void *a, size_t a_step, const void *b, size_t b_step,
                    uint32_t count, const weir_time *time, const int64_t *diff);
 
 #endif

@@ -16,7 +16,7 @@ void wi_joiner_init(wi_joiner *joiner, weir_op *op, const weir_join_kernel *kern
                     const wi_layout *a, const wi_layout *b)
 {
     const wi_layout *of[2] = {a, b};
-    wi_emit_init(&joiner->emit, op, kernel, arg);
+    wi_pairs_init(&joiner->emit, op, kernel, arg);
     for (int s = 0; s < 2; s++) {
         joiner->words[s] = wi_alloc(WI_PAIRS * of[s]->words * sizeof(uint64_t));
         joiner->rows[s] = of[s]->plain ? NULL : wi_alloc((size_t)WI_PAIRS * of[s]->type->size + 1);
@@ -25,7 +25,7 @@ void wi_joiner_init(wi_joiner *joiner, weir_op *op, const weir_join_kernel *kern
 
 void wi_joiner_fini(wi_joiner *joiner)
 {
-    wi_emit_fini(&joiner->emit);
+    wi_pairs_fini(&joiner->emit);
     for (int s = 0; s < 2; s++) {
         wi_free(joiner->words[s]);
         wi_free(joiner->rows[s]);
@@ -296,16 +296,16 @@ static void emit_noted(wi_match *m, wi_joiner *joiner, uint32_t count)
 {
     const wi_run *a = m->run[0], *b = m->run[1];
     const uint32_t *i = joiner->pairs[0], *j = joiner->pairs[1];
-    wi_emit *emit = &joiner->emit;
-    const void *a_rows = wi_emit_gather(a, i, count, joiner->words[0], joiner->rows[0]);
-    const void *b_rows = wi_emit_gather(b, j, count, joiner->words[1], joiner->rows[1]);
+    wi_pairs *emit = &joiner->emit;
+    const void *a_rows = wi_pairs_gather(a, i, count, joiner->words[0], joiner->rows[0]);
+    const void *b_rows = wi_pairs_gather(b, j, count, joiner->words[1], joiner->rows[1]);
     if (!m->one_time)
         for (uint32_t k = 0; k < count; k++)
             emit->times[k] = weir_time_join(wi_run_time(a, i[k]), wi_run_time(b, j[k]));
     if (!m->one_diff)
         for (uint32_t k = 0; k < count; k++)
             emit->diffs[k] = wi_diff_product(wi_run_diff(a, i[k]), wi_run_diff(b, j[k]));
-    wi_emit_pairs(emit, a_rows, a->layout->type->size, b_rows, b->layout->type->size, count,
+    wi_pairs_send(emit, a_rows, a->layout->type->size, b_rows, b->layout->type->size, count,
                   m->one_time ? &m->time : NULL, m->one_diff ? &m->diff : NULL);
 }
 
@@ -315,9 +315,9 @@ static void emit_noted(wi_match *m, wi_joiner *joiner, uint32_t count)
 static void emit_product(wi_match *m, wi_joiner *joiner, int of, uint32_t one, uint32_t first,
                          uint32_t count, const void *others)
 {
-    wi_emit *emit = &joiner->emit;
+    wi_pairs *emit = &joiner->emit;
     const wi_run *single = m->run[of], *many = m->run[!of];
-    const void *row = wi_emit_rows(single, one, 1, joiner->rows[of]);
+    const void *row = wi_pairs_rows(single, one, 1, joiner->rows[of]);
     const weir_time *single_time = wi_run_time(single, one);
     weir_time time = weir_time_join(single_time, &many->table[0]);
     int64_t single_diff = wi_run_diff(single, one), diff = wi_diff_product(single_diff, many->diff);
@@ -329,7 +329,7 @@ static void emit_product(wi_match *m, wi_joiner *joiner, int of, uint32_t one, u
     for (uint32_t k = 0; many->diffs && k < count; k++)
         emit->diffs[k] = wi_diff_product(single_diff, many->diffs[first + k]);
     size_t step = many->layout->type->size;
-    wi_emit_pairs(emit, of == 0 ? row : others, of == 0 ? 0 : step, of == 0 ? others : row,
+    wi_pairs_send(emit, of == 0 ? row : others, of == 0 ? 0 : step, of == 0 ? others : row,
                   of == 0 ? step : 0, count, one_time ? &time : NULL, many->diffs ? NULL : &diff);
 }
 
@@ -340,7 +340,7 @@ static void work_on_product(wi_match *m, wi_joiner *joiner, int64_t *fuel)
         uint32_t first = m->next[many], count = m->end[many] - first;
         if (count > WI_PAIRS)
             count = WI_PAIRS;
-        const void *others = wi_emit_rows(m->run[many], first, count, joiner->rows[many]);
+        const void *others = wi_pairs_rows(m->run[many], first, count, joiner->rows[many]);
         for (; m->next[few] < m->end[few] && *fuel > 0; m->next[few]++) {
             emit_product(m, joiner, few, m->next[few], first, count, others);
             *fuel -= count;

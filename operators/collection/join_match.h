@@ -27,7 +27,7 @@ typedef struct wi_match {
 
 /* What they are joined with: room for a block. */
 typedef struct wi_joiner {
-    wi_emit emit;
+    wi_pairs emit;
     uint32_t pairs[2][WI_PAIRS];
     uint64_t *words[2];
     void *rows[2];

@@ -5,6 +5,10 @@
 
 #include <weir/stream.h>
 
+/* weir_valid: the one stateless operator of a scope's streams that gives rows of one batch
+ * different times. */
+extern const weir_operator wi_valid;
+
 /* Where a row goes. */
 typedef struct wi_moved {
     uint64_t at;      /* the new coordinate */

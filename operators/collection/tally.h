@@ -6,10 +6,10 @@
  *
  *     | key ... | count + 2^63 | sums ... |
  *
- * The count is biased so that it is never zero in a slot in use (2^63 rows of a key are not
- * possible), and needs no mark besides. A key is in place for the upper bits of its hash, after
- * turning the hash by `turn`: tables that are filled from one another must not have the same
- * turn, or keys would come in the order of their places, pile up and be found slowly.
+ * The count is biased so that it is never zero in a slot in use, which needs no mark besides:
+ * who adds to a count keeps it from becoming -2^63. A key is in place for the upper bits of its
+ * hash, after turning the hash by `turn`: tables that are filled from one another must not have the
+ * same turn, or keys would come in the order of their places, pile up and be found slowly.
  *
  * Long texts in keys are the table's own, each from wi_alloc. Worker. */
 #ifndef WEIR_OPERATORS_COLLECTION_TALLY_H

@@ -57,6 +57,13 @@ static void load_values(const wi_total_field *field, const char *rows, size_t ro
             values_out[i] = (uint64_t)((int64_t)(values_out[i] << spare) >> spare);
 }
 
+/* Counts wrap around; -2^63, which would make the slot look unused, is kept as one more. */
+static inline void add_count(uint64_t *count, uint64_t more)
+{
+    uint64_t sum = *count + more;
+    *count = sum + (sum == 0);
+}
+
 static inline void add_wide(uint64_t *to, unsigned __int128 value)
 {
     unsigned __int128 sum = (((unsigned __int128)to[1] << 64) | to[0]) + value;
@@ -97,7 +104,7 @@ static void add_block(const totals_call *call, totals_state *state, wi_tally *ch
     wi_pack(&call->key, rows, batch->type->size, count, state->keys);
     wi_tally_find(&call->form, changes, state->keys, count, false, slots);
     for (uint32_t i = 0; i < count; i++)
-        slots[i][at] += (uint64_t)diffs[i];
+        add_count(&slots[i][at], (uint64_t)diffs[i]);
     for (uint32_t f = 0; f < call->total.field_count; f++)
         add_field(call, f, rows, diffs, count, slots);
 }
@@ -202,7 +209,7 @@ static inline void numbers_of(const wi_tally_form *form, const uint64_t *slot, u
 static inline void add_numbers(const totals_call *call, uint64_t *slot, const uint64_t *numbers)
 {
     uint64_t *to = slot + call->form.key_words;
-    to[0] += numbers[0];
+    add_count(to, numbers[0]);
     if (call->total.kind == WI_TOTAL_AVG)
         for (uint32_t f = 0; f < call->total.field_count; f++) {
             const uint64_t *more = numbers + 1 + MEAN_WORDS * f;

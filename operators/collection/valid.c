@@ -46,16 +46,16 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     wi_free(from);
 }
 
-static const weir_operator valid = {.name = "valid", .stateless = true, .batch = on_batch};
+const weir_operator wi_valid = {.name = "valid", .stateless = true, .batch = on_batch};
 
 weir_stream weir_valid(weir_stream in, const char *dimension, const weir_route_kernel *from,
                        const weir_route_kernel *until, void *arg)
 {
     valid_call *call = WI_NEW(valid_call);
     *call = (valid_call){.from = from, .until = until, .arg = arg};
-    int dim = wi_root_dim(in.scope, valid.name, dimension);
+    int dim = wi_root_dim(in.scope, wi_valid.name, dimension);
     call->dim = dim < 0 ? 0 : dim;
-    wi_takes(in, valid.name, from->name, from->in);
-    wi_takes(in, valid.name, until->name, until->in);
-    return wi_end(wi_begin(in, WEIR_LOCAL, &valid, call, valid.name, dimension), in.type);
+    wi_takes(in, wi_valid.name, from->name, from->in);
+    wi_takes(in, wi_valid.name, until->name, until->in);
+    return wi_end(wi_begin(in, WEIR_LOCAL, &wi_valid, call, wi_valid.name, dimension), in.type);
 }

@@ -43,7 +43,7 @@ struct wi_trace {
     uint32_t references;
     uint64_t seq;         /* of the last insertion */
     weir_antichain upper; /* every update not at or after one of its elements is in */
-    weir_antichain since; /* as of the last merge that began; wi_trace_since for now */
+    weir_antichain since; /* may be behind the holds; wi_trace_since is not */
     bool since_stale;     /* holds have moved */
     bool changed;         /* a run was inserted since readers were activated */
     wi_reader *readers;

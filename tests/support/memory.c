@@ -26,6 +26,12 @@ int64_t test_bytes_in_use(void)
     return ask("stats.allocated") - ask("stats.arenas.4096.tcache_bytes"); /* 4096: all arenas */
 }
 
+void test_flush_cache(void)
+{
+    if (mallctl)
+        mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+}
+
 int64_t test_resident_bytes(void)
 {
     long pages = 0;

@@ -7,6 +7,8 @@
 /* Bytes allocated and not freed, without what thread caches hold; -1: nobody knows. Exact
  * when no other thread allocates. */
 int64_t test_bytes_in_use(void);
+/* What the allocator keeps for this thread of its own frees is in no total before this call. */
+void test_flush_cache(void);
 /* Resident memory of this process. Freed pages stay for some time. */
 int64_t test_resident_bytes(void);
 

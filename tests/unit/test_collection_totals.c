@@ -390,6 +390,40 @@ START_TEST(groups_come_and_go)
 }
 END_TEST
 
+/* Every fourth key has the least count there is; the others are still found. */
+START_TEST(a_count_that_overflows_spoils_no_other)
+{
+    enum { FEW = 400 };
+    num values[2 * FEW];
+    uint64_t times[2 * FEW];
+    int64_t signs[2 * FEW];
+    test_list list;
+    test_list_init(&list, 1);
+    for (uint64_t i = 0; i < 2 * FEW; i++) {
+        uint64_t key = i % FEW, time = i / FEW;
+        bool least = key % 4 == 0;
+        values[i] = (num){key};
+        times[i] = time;
+        signs[i] = !least ? 1 : time ? 5 : INT64_MIN;
+        int64_t had = least ? INT64_MIN + 1 : 1;
+        if (time)
+            test_list_add(&list, &nums_type, &(nums){key, had}, &WEIR_EPOCH(1), -1);
+        test_list_add(&list, &nums_type, &(nums){key, time ? had + signs[i] : had},
+                      &WEIR_EPOCH(time), 1);
+    }
+    char *text = test_list_text(&list);
+    test_flow test = {.type = &num_type,
+                      .rows = values,
+                      .epochs = times,
+                      .diffs = signs,
+                      .count = 2 * FEW,
+                      .build = build_nums};
+    test_flow_expect(&test, (const char *const[]){text}, 1);
+    free(text);
+    test_list_fini(&list);
+}
+END_TEST
+
 static void build_wide(weir_dataflow *flow, weir_stream in, test_flow *test)
 {
     (void)flow;
@@ -546,6 +580,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, totals_are_those_of_naive_evaluation);
     tcase_add_test(cases, upserts_keep_the_latest_row);
     tcase_add_test(cases, groups_come_and_go);
+    tcase_add_test(cases, a_count_that_overflows_spoils_no_other);
     tcase_add_test(cases, rows_may_have_more_fields_than_a_key);
     tcase_add_test(cases, many_rows_are_consolidated);
     tcase_add_test(cases, short_rows_are_dealt_by_hash);

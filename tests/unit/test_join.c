@@ -8,26 +8,13 @@
 
 #include "operators/collection/join.h"
 #include "tests/support/execution.h"
+#include "tests/support/join_rows.h"
 #include "tests/support/streams.h"
 
 #define STEPS 6
 #define CHANGES_MAX 120
 #define SIDE 4   /* coordinates of times are below it */
 #define ALONE 99 /* stands for what a row without a partner does not have */
-
-/* Row types: plain words; keys that are texts, some of them long; keys that come last. */
-#define PLAIN(F) F(u64, k) F(u64, x)
-#define PLAIN_OUT(F) F(u64, k) F(u64, x) F(u64, y)
-#define TEXTS(F) F(weir_text, k) F(u32, x)
-#define TEXTS_OUT(F) F(weir_text, k) F(u32, x) F(u32, y)
-#define ODD(F) F(i16, x) F(i32, k)
-#define ODD_OUT(F) F(i32, k) F(i16, x) F(i16, y)
-WEIR_ROW(plain, PLAIN)
-WEIR_ROW(plain_out, PLAIN_OUT)
-WEIR_ROW(texts, TEXTS)
-WEIR_ROW(texts_out, TEXTS_OUT)
-WEIR_ROW(odd, ODD)
-WEIR_ROW(odd_out, ODD_OUT)
 
 /* ---- what a case is --------------------------------------------------------------------- */
 
@@ -81,13 +68,6 @@ struct scene {
     int last_step[3];
     test_list out;
 };
-
-static uint64_t draw(uint64_t *seed, uint64_t below)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    uint64_t x = (*seed ^ *seed >> 33) * 0xff51afd7ed558ccdu;
-    return (x >> 32) % below;
-}
 
 static void draw_changes(scene *s)
 {
@@ -298,31 +278,6 @@ static void play(scene base)
 }
 
 /* ---- flavours --------------------------------------------------------------------------- */
-
-static void make_plain(weir_batch *batch, uint32_t at, uint64_t k, uint64_t x)
-{
-    plain row = {k, x};
-    plain_store(batch, plain_at(batch, at), &row);
-}
-
-static weir_text text_key(uint64_t k, char room[64])
-{
-    sprintf(room, k % 2 ? "a key that does not fit into a handle %lu" : "%lu", (unsigned long)k);
-    return weir_text_c(room);
-}
-
-static void make_texts(weir_batch *batch, uint32_t at, uint64_t k, uint64_t x)
-{
-    char room[64];
-    texts row = {text_key(k, room), (uint32_t)x};
-    texts_store(batch, texts_at(batch, at), &row);
-}
-
-static void make_odd(weir_batch *batch, uint32_t at, uint64_t k, uint64_t x)
-{
-    odd row = {(int16_t)x, (int32_t)k - 2};
-    odd_store(batch, odd_at(batch, at), &row);
-}
 
 static char *print(const char *key, uint64_t x, uint64_t y)
 {

@@ -8,58 +8,13 @@
 
 #include "operators/collection/join.h"
 #include "tests/support/execution.h"
-
-/* Row types: plain words; keys that are texts, some of them long; keys that come last. */
-#define PLAIN(F) F(u64, k) F(u64, x)
-#define PLAIN_OUT(F) F(u64, k) F(u64, x) F(u64, y)
-#define TEXTS(F) F(weir_text, k) F(u32, x)
-#define TEXTS_OUT(F) F(weir_text, k) F(u32, x) F(u32, y)
-#define ODD(F) F(i16, x) F(i32, k)
-#define ODD_OUT(F) F(i32, k) F(i16, x) F(i16, y)
-WEIR_ROW(plain, PLAIN)
-WEIR_ROW(plain_out, PLAIN_OUT)
-WEIR_ROW(texts, TEXTS)
-WEIR_ROW(texts_out, TEXTS_OUT)
-WEIR_ROW(odd, ODD)
-WEIR_ROW(odd_out, ODD_OUT)
+#include "tests/support/join_rows.h"
 
 typedef struct flavour {
     const weir_type *type;
     void (*make)(weir_batch *batch, uint32_t at, uint64_t k, uint64_t x);
     weir_stream (*join)(weir_stream a, weir_stream b);
 } flavour;
-
-static uint64_t draw(uint64_t *seed, uint64_t below)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    uint64_t x = (*seed ^ *seed >> 33) * 0xff51afd7ed558ccdu;
-    return (x >> 32) % below;
-}
-
-static void make_plain(weir_batch *batch, uint32_t at, uint64_t k, uint64_t x)
-{
-    plain row = {k, x};
-    plain_store(batch, plain_at(batch, at), &row);
-}
-
-static weir_text text_key(uint64_t k, char room[64])
-{
-    sprintf(room, k % 2 ? "a key that does not fit into a handle %lu" : "%lu", (unsigned long)k);
-    return weir_text_c(room);
-}
-
-static void make_texts(weir_batch *batch, uint32_t at, uint64_t k, uint64_t x)
-{
-    char room[64];
-    texts row = {text_key(k, room), (uint32_t)x};
-    texts_store(batch, texts_at(batch, at), &row);
-}
-
-static void make_odd(weir_batch *batch, uint32_t at, uint64_t k, uint64_t x)
-{
-    odd row = {(int16_t)x, (int32_t)k - 2};
-    odd_store(batch, odd_at(batch, at), &row);
-}
 
 #define FLAVOUR(row)                                                           \
     WEIR_JOIN(row##_both, row, row, row##_out)                                 \
@@ -374,6 +329,57 @@ START_TEST(delta_joins_and_joins_agree)
 }
 END_TEST
 
+/* ---- times between half-joins ----------------------------------------------------------- */
+
+WEIR_JOIN(keep_a, plain, plain, plain)
+{
+    *out = *a;
+}
+
+WEIR_ROUTE(from_five, plain)
+{
+    return 5;
+}
+
+WEIR_ROUTE(for_ever, plain)
+{
+    return UINT64_MAX;
+}
+
+WEIR_EACH(add_diff, plain)
+{
+    __atomic_fetch_add((int64_t *)arg, diff, __ATOMIC_RELAXED);
+}
+
+/* A change at epoch 0 that a weir_valid has moved to epoch 5 sees what came at epoch 3. */
+static void run_moved_delta(weir_worker *worker, void *arg)
+{
+    weir_input *deltas, *early, *late;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "moved");
+    weir_stream changes = weir_input_new(flow, &plain_type, &deltas);
+    weir_arrangement *a =
+        weir_arrange(weir_input_new(flow, &plain_type, &early), WEIR_BY(plain, k));
+    weir_arrangement *b = weir_arrange(weir_input_new(flow, &plain_type, &late), WEIR_BY(plain, k));
+    changes = weir_half_join(changes, WEIR_BY(plain, k), a, WEIR_HALF_UP_TO, &keep_a);
+    changes = weir_valid(changes, "epoch", &from_five, &for_ever, NULL);
+    weir_each(weir_half_join(changes, WEIR_BY(plain, k), b, WEIR_HALF_UP_TO, &keep_a), &add_diff,
+              arg);
+    if (!test_end(flow) || weir_worker_index(worker) != 0)
+        return;
+    plain_push(weir_input_out(deltas), (plain){1, 7});
+    plain_push(weir_input_out(early), (plain){1, 8});
+    weir_input_advance(late, 3);
+    plain_push(weir_input_out(late), (plain){1, 9});
+}
+
+START_TEST(a_half_join_goes_by_times_that_were_moved)
+{
+    int64_t seen = 0;
+    test_run(&test_ways[_i], run_moved_delta, &seen);
+    ck_assert_int_eq(seen, 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("join of many rows");
@@ -382,6 +388,7 @@ int main(void)
     tcase_add_loop_test(cases, large_groups, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_closed_side_frees_the_other, 0, TEST_WAYS);
     tcase_add_loop_test(cases, delta_joins_and_joins_agree, 0, TEST_WAYS);
+    tcase_add_loop_test(cases, a_half_join_goes_by_times_that_were_moved, 0, TEST_WAYS);
     tcase_add_loop_test(cases, mistakes_are_told, 0, TEST_WAYS_FEW);
     return test_main("join of many rows", cases);
 }

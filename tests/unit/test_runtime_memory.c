@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/support/execution.h"
+#include "tests/support/memory.h"
 
 #define TALLY(F) F(u64, value) F(i64, count)
 WEIR_ROW(tally, TALLY)
@@ -24,46 +25,13 @@ WEIR_ROW(tally, TALLY)
 
 /* ---- how much is in use ----------------------------------------------------------------- */
 
-/* Whichever allocator the program is linked with has one of these. */
-int __attribute__((weak))
-mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes);
-size_t __attribute__((weak)) __sanitizer_get_current_allocated_bytes(void);
-
-static int64_t ask(const char *name)
-{
-    size_t value, bytes = sizeof value;
-    return mallctl(name, &value, &bytes, NULL, 0) == 0 ? (int64_t)value : -1;
-}
-
-/* -1: nobody knows. */
-static int64_t bytes_in_use(void)
-{
-    uint64_t now = 1;
-    if (__sanitizer_get_current_allocated_bytes)
-        return (int64_t)__sanitizer_get_current_allocated_bytes();
-    if (!mallctl || mallctl("epoch", NULL, NULL, &now, sizeof now) != 0)
-        return -1;
-    return ask("stats.allocated") - ask("stats.arenas.4096.tcache_bytes"); /* 4096: all arenas */
-}
-
-static int64_t resident_bytes(void)
-{
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%*s %ld", &pages) != 1)
-        pages = 0;
-    if (file)
-        fclose(file);
-    return pages * sysconf(_SC_PAGESIZE);
-}
-
 typedef struct usage {
     int64_t in_use, resident; /* bytes */
 } usage;
 
 static usage usage_now(void)
 {
-    return (usage){bytes_in_use(), resident_bytes()};
+    return (usage){test_bytes_in_use(), test_resident_bytes()};
 }
 
 /* ---- shapes ----------------------------------------------------------------------------- */
@@ -178,13 +146,6 @@ typedef struct run {
     usage first, last;
 } run;
 
-/* worker. Its frees that the allocator keeps for it are in no total otherwise. */
-static void flush_cache(void)
-{
-    if (mallctl)
-        mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
-}
-
 /* Waits until all workers have nothing to do, and notes what is in use. */
 static void measure(weir_worker *worker, run *of, usage *out)
 {
@@ -192,7 +153,7 @@ static void measure(weir_worker *worker, run *of, usage *out)
     double end = test_seconds() + 0.05; /* published frontiers are freed a little later (RCU) */
     while (test_seconds() < end)
         weir_step_or_park(worker, 1000000);
-    flush_cache();
+    test_flush_cache();
     test_meet(worker, &of->met);
     if (weir_worker_index(worker) == 0)
         *out = usage_now();
