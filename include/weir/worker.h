@@ -16,8 +16,25 @@ typedef weir_scope weir_loop;
 
 /* ---- running ---------------------------------------------------------------------------- */
 
+/* Where a process stands in a cluster. weir_options reads it from the command line and the
+ * environment (`weir launch` and common schedulers set it); all zero: the process is alone. */
+typedef struct weir_cluster {
+    uint32_t processes; /* how many there are; 0 is taken as 1 */
+    uint32_t process;   /* which one this is */
+    const char *name;   /* [a-z0-9._-]{1,64}: processes of another one are refused; NULL: weir */
+    uint64_t generation; /* the same: of the present attempt to run it */
+    const char *hosts;  /* where each process listens, in order, with commas between: HOST:PORT
+                         * or a URL (tcp://, tls+tcp://, ipc://, abstract://) */
+    int rendezvous;     /* > 0: a descriptor to ask the launcher for the others' addresses */
+    const char *key_file; /* the shared key, mode 0600; NULL: none, or the environment's */
+    const char *certificate, *certificate_key, *authority; /* files in PEM, for tls+tcp:// */
+    uint64_t connect_ns;  /* how long to wait for all to come; 0: 30 s */
+    uint64_t silence_ns;  /* how long a process may be silent before it is given up; 0: 2.5 s */
+} weir_cluster;
+
 typedef struct weir_config {
-    uint32_t workers;    /* threads; 0 is taken as 1 */
+    uint32_t workers;    /* threads of this process; 0 is taken as 1 */
+    weir_cluster cluster;
     bool pin;            /* bind worker i to the i-th allowed core */
     bool deterministic;  /* one thread steps all workers in an order drawn from the seed */
     uint64_t seed;       /* of weir_random and of the deterministic order */
