@@ -1,4 +1,4 @@
-/* Progress between the workers of a process: one tracker for each dataflow.
+/* Progress between workers: one tracker for each dataflow in each process.
  *
  * A worker posts its changes as one piece. If the tracker is free it takes the lock and
  * applies them itself; otherwise it leaves them in its outbox slot, for whoever holds the
@@ -22,6 +22,8 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "../base/type.h"
+#include "cluster.h"
 #include "tsan.h"
 
 /* ---- the graph, compared between workers ------------------------------------------------ */
@@ -169,6 +171,26 @@ static void propagate(wi_shared *shared)
     wi_publish(shared, moved, count);
 }
 
+/* Everything by edge. Types are copied, since a worker's own may go with its dataflow. */
+static void open_ports(wi_shared *shared, const wi_flow *flow)
+{
+    const wi_process *process = shared->process;
+    shared->taken_stride = (flow->edges + 7) / 8 * 8; /* each pair of workers has its own lines */
+    shared->taken = wi_alloc_lines(sizeof *shared->taken * process->local_workers *
+                                   process->workers * shared->taken_stride);
+    if (!process->cluster)
+        return;
+    wi_changes_init(&shared->outgoing, shared->locs);
+    shared->port_count = flow->edges;
+    shared->ports = WI_NEWS(wi_shared_port, flow->edges + 1);
+    for (uint32_t i = 0; i < flow->op_count; i++)
+        for (uint32_t p = 0; p < flow->ops[i]->input_count; p++) {
+            const wi_input_port *input = flow->ops[i]->inputs[p];
+            shared->ports[input->edge] =
+                (wi_shared_port){i, p, input->route.kind != WEIR_I_LOCAL, wi_type_copy(input->type)};
+        }
+}
+
 static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
 {
     wi_process *process = shared->process;
@@ -183,13 +205,14 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
         shared->op_names[i] = wi_strdup(flow->ops[i]->name);
     }
     shared->locs = wi_tracker_locs(tracker);
-    shared->slots = wi_alloc_lines(process->workers * sizeof(wi_slot));
+    shared->slots = wi_alloc_lines(process->local_workers * sizeof(wi_slot));
     shared->reps = WI_NEWS(wi_loc, shared->locs);
     shared->dims = WI_NEWS(uint8_t, shared->locs);
     for (wi_loc loc = 0; loc < shared->locs; loc++) {
         shared->reps[loc] = wi_tracker_rep(tracker, loc);
         shared->dims[loc] = (uint8_t)wi_tracker_dims(tracker, loc);
     }
+    open_ports(shared, flow);
     wi_publish_init(shared);
     count_sources(shared, flow);
     propagate(shared);
@@ -202,14 +225,18 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
 
 static bool try_lock(wi_shared *shared);
 static void hold(wi_shared *shared, wi_changes *own);
+static void push_rest(wi_shared *shared);
 
 /* ---- joining and leaving ---------------------------------------------------------------- */
 
 static wi_shared *find_shared(wi_process *process, uint32_t number, const char *name)
 {
     wi_grow(&process->shared, &process->shared_capacity, number + 1, sizeof *process->shared);
-    while (process->shared_count <= number)
+    wi_grow(&process->ended, &process->ended_capacity, number + 1, sizeof *process->ended);
+    while (process->shared_count <= number) {
+        process->ended[process->shared_count] = false;
         process->shared[process->shared_count++] = NULL;
+    }
     if (!process->shared[number]) {
         wi_shared *shared = wi_alloc_lines(sizeof *shared);
         shared->process = process;
@@ -231,9 +258,9 @@ static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
 {
     if (shared->failure)
         return weir_err_new("%s", shared->failure);
-    for (uint32_t i = 0; i < shared->process->workers; i++)
+    for (uint32_t i = 0; i < shared->process->local_workers; i++)
         if (shared->process->returned[i] <= shared->number)
-            return missing(shared, i, flow->worker->index);
+            return missing(shared, shared->process->first_worker + i, flow->worker->index);
     if (shared->tracker) {
         if (strcmp(shared->name, flow->root.name) != 0)
             return weir_err_new("worker %u built dataflow `%s` where worker %u built `%s`; every "
@@ -251,7 +278,7 @@ static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
         return named;
     }
     open_shared(shared, flow, tracker);
-    return NULL;
+    return shared->process->cluster ? wi_cluster_built(shared) : NULL;
 }
 
 /* Operators keep the node ids that make_graph gave them; on workers that join later the ids
@@ -300,11 +327,13 @@ void wi_shared_returned(weir_worker *worker)
     wi_process *process = worker->process;
     weir_err *err = NULL;
     pthread_mutex_lock(&process->lock);
-    process->returned[worker->index] = worker->flow_next;
+    process->returned[worker->local] = worker->flow_next;
     for (uint32_t n = worker->flow_next; n < process->shared_count && !err; n++)
         if (process->shared[n] && process->shared[n]->tracker)
             err = missing(process->shared[n], worker->index, process->shared[n]->first_worker);
     pthread_mutex_unlock(&process->lock);
+    if (!err && process->cluster)
+        wi_cluster_returned(process, worker->index, worker->flow_next);
     if (err)
         wi_stop_with(process, err);
 }
@@ -313,27 +342,43 @@ void wi_shared_returned(weir_worker *worker)
 static void empty_slot(wi_flow *flow)
 {
     wi_shared *shared = flow->shared;
-    while (atomic_load_explicit(&shared->slots[flow->worker->index].posted, memory_order_acquire))
+    while (atomic_load_explicit(&shared->slots[flow->worker->local].posted, memory_order_acquire))
         if (try_lock(shared))
             hold(shared, NULL);
+}
+
+/* Who uses it neither as a member nor as a visitor any more. Called without the lock. */
+static void leave(wi_shared *shared)
+{
+    wi_process *process = shared->process;
+    pthread_mutex_lock(&process->lock);
+    bool last = shared->over && !shared->visits && process->shared[shared->number] == shared;
+    if (last) {
+        process->shared[shared->number] = NULL;
+        process->ended[shared->number] = true;
+    }
+    pthread_mutex_unlock(&process->lock);
+    if (last)
+        wi_shared_free(shared);
 }
 
 void wi_shared_leave(wi_flow *flow)
 {
     wi_shared *shared = flow->shared;
     empty_slot(flow);
+    while (atomic_load_explicit(&shared->notice.unsent, memory_order_relaxed))
+        push_rest(shared);
     if (!wi_flow_done(flow)) {
         uint32_t none = 0;
         atomic_compare_exchange_strong(&shared->notice.dropped, &none, flow->worker->index + 1);
+        if (shared->process->cluster)
+            wi_cluster_dropped(shared->process, flow->number, flow->worker->index);
         wi_wake_all(shared->process); /* who sleeps on it must find out */
     }
     pthread_mutex_lock(&shared->process->lock);
-    bool last = --shared->members == 0 && shared->joined == shared->process->workers;
-    if (last)
-        shared->process->shared[shared->number] = NULL;
+    shared->over = --shared->members == 0 && shared->joined == shared->process->local_workers;
     pthread_mutex_unlock(&shared->process->lock);
-    if (last)
-        wi_shared_free(shared);
+    leave(shared);
 }
 
 void wi_shared_free(wi_shared *shared)
@@ -348,6 +393,16 @@ void wi_shared_free(wi_shared *shared)
     wi_free(shared->op_names);
     wi_tracker_free(shared->tracker);
     wi_free(shared->failure);
+    for (wi_incoming *at = atomic_load_explicit(&shared->incoming, memory_order_relaxed), *next; at;
+         at = next) {
+        next = at->next;
+        wi_free(at);
+    }
+    for (uint32_t i = 0; i < shared->port_count; i++)
+        weir_type_free((weir_type *)shared->ports[i].type);
+    wi_free(shared->ports);
+    wi_free((void *)shared->taken);
+    wi_changes_fini(&shared->outgoing);
     wi_free(shared->slots);
     wi_free(shared->reps);
     wi_free(shared->dims);
@@ -363,19 +418,25 @@ static bool try_lock(wi_shared *shared)
            !atomic_exchange_explicit(&shared->lock, 1, memory_order_seq_cst);
 }
 
+/* Of a worker of this process: the others are to be told. */
 static void apply(wi_shared *shared, wi_changes *changes)
 {
+    bool tell = shared->process->cluster != NULL;
     for (uint32_t i = 0; i < changes->count; i++) {
         const wi_change *change = &changes->entries[i];
-        if (change->delta)
-            wi_tracker_update(shared->tracker, change->loc, &change->time, change->delta);
+        if (!change->delta)
+            continue;
+        wi_tracker_update(shared->tracker, change->loc, &change->time, change->delta);
+        if (tell)
+            wi_changes_add(&shared->outgoing, shared->reps[change->loc], &change->time,
+                           change->delta);
     }
     wi_changes_clear(changes);
 }
 
 static void drain_slots(wi_shared *shared)
 {
-    for (uint32_t i = 0; i < shared->process->workers; i++) {
+    for (uint32_t i = 0; i < shared->process->local_workers; i++) {
         wi_slot *slot = &shared->slots[i];
         wi_changes *posted = atomic_load_explicit(&slot->posted, memory_order_acquire);
         if (!posted)
@@ -385,9 +446,29 @@ static void drain_slots(wi_shared *shared)
     }
 }
 
+/* All that came so far is applied before the next propagation, so its order does not matter; and
+ * what came from a process earlier is taken no later. */
+static void drain_incoming(wi_shared *shared)
+{
+    wi_incoming *at = atomic_load_explicit(&shared->incoming, memory_order_relaxed);
+    if (!at)
+        return;
+    at = atomic_exchange_explicit(&shared->incoming, NULL, memory_order_acquire);
+    while (at) {
+        wi_incoming *next = at->next;
+        for (uint32_t i = 0; i < at->count; i++)
+            wi_tracker_update(shared->tracker, at->changes[i].loc, &at->changes[i].time,
+                              at->changes[i].delta);
+        wi_free(at);
+        at = next;
+    }
+}
+
 static bool any_posted(wi_shared *shared)
 {
-    for (uint32_t i = 0; i < shared->process->workers; i++)
+    if (atomic_load_explicit(&shared->incoming, memory_order_seq_cst))
+        return true;
+    for (uint32_t i = 0; i < shared->process->local_workers; i++)
         if (atomic_load_explicit(&shared->slots[i].posted, memory_order_seq_cst))
             return true;
     return false;
@@ -403,7 +484,7 @@ static void wake_concerned(wi_shared *shared, const wi_loc *moved, uint32_t coun
     wi_full_fence();
     if (!atomic_load_explicit(&process->parked_count, memory_order_relaxed))
         return;
-    for (uint32_t i = 0; i < process->workers; i++)
+    for (uint32_t i = 0; i < process->local_workers; i++)
         if (atomic_load_explicit(&process->seats[i].parked, memory_order_relaxed) &&
             (done || wi_publish_concerns(shared, i, moved, count)))
             wi_wake(process, i);
@@ -424,14 +505,32 @@ static void work_as_holder(wi_shared *shared)
     wake_concerned(shared, moved, count, done);
 }
 
+/* While much waits to be sent, changes are merged: there is one frame for all of them later. */
+static void tell_others(wi_shared *shared, bool at_once)
+{
+    wi_changes *outgoing = &shared->outgoing;
+    if (!outgoing->count)
+        return;
+    bool wait = outgoing->nonzero && !at_once && wi_cluster_busy(shared->process);
+    if (outgoing->nonzero && !wait)
+        wi_cluster_progress(shared->process, shared->number, shared->dims, shared->locs, outgoing);
+    if (!wait)
+        wi_changes_clear(outgoing);
+    atomic_store_explicit(&shared->notice.unsent, wait, memory_order_relaxed);
+}
+
 static void hold(wi_shared *shared, wi_changes *own)
 {
     bool others = shared->process->workers > 1;
     if (own)
         apply(shared, own);
     do {
-        if (others)
+        if (others) {
             drain_slots(shared);
+            drain_incoming(shared);
+        }
+        if (shared->process->cluster)
+            tell_others(shared, false);
         work_as_holder(shared);
         atomic_store_explicit(&shared->lock, 0,
                               others ? memory_order_seq_cst : memory_order_release);
@@ -455,4 +554,58 @@ bool wi_shared_post(wi_flow *flow)
     if (try_lock(shared))
         hold(shared, NULL);
     return true;
+}
+
+void wi_shared_push(wi_flow *flow)
+{
+    if (!wi_cluster_busy(flow->worker->process) && try_lock(flow->shared))
+        hold(flow->shared, NULL);
+}
+
+static void push_rest(wi_shared *shared)
+{
+    if (!try_lock(shared))
+        return;
+    tell_others(shared, true);
+    hold(shared, NULL);
+}
+
+/* ---- other processes -------------------------------------------------------------------- */
+
+_Atomic(uint64_t) *wi_shared_taken(const wi_shared *shared, uint32_t from, uint32_t to,
+                                   uint32_t edge)
+{
+    size_t pair = (size_t)from * shared->process->workers + to;
+    return &shared->taken[pair * shared->taken_stride + edge];
+}
+
+wi_shared *wi_shared_find(wi_process *process, uint32_t number, bool *ended_out)
+{
+    *ended_out = number < process->shared_count && process->ended[number];
+    wi_shared *shared = number < process->shared_count ? process->shared[number] : NULL;
+    return shared && shared->tracker ? shared : NULL;
+}
+
+void wi_shared_visit(wi_shared *shared)
+{
+    shared->visits++;
+}
+
+void wi_shared_visited(wi_shared *shared)
+{
+    wi_process *process = shared->process;
+    pthread_mutex_lock(&process->lock);
+    shared->visits--;
+    pthread_mutex_unlock(&process->lock);
+    leave(shared);
+}
+
+void wi_shared_receive(wi_shared *shared, wi_incoming *incoming)
+{
+    incoming->next = atomic_load_explicit(&shared->incoming, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&shared->incoming, &incoming->next, incoming,
+                                                  memory_order_seq_cst, memory_order_relaxed)) {
+    }
+    if (try_lock(shared))
+        hold(shared, NULL);
 }
