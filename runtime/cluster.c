@@ -95,6 +95,13 @@ bool wi_cluster_busy(const wi_process *process)
     return false;
 }
 
+void wi_cluster_totals(const weir_worker *worker, wi_mesh_totals *totals_out)
+{
+    memset(totals_out, 0, sizeof *totals_out);
+    if (worker->process->cluster)
+        wi_mesh_count(worker->process->cluster->mesh, totals_out);
+}
+
 void wi_cluster_progress(wi_process *process, uint32_t flow, const uint8_t *dims, uint32_t locs,
                          const wi_changes *changes)
 {

@@ -47,6 +47,10 @@ void wi_cluster_stop(wi_process *process, const char *reason);
 /* any. Whether much is waiting to be sent, so that changes are better merged for a while. */
 bool wi_cluster_busy(const wi_process *process);
 
+/* any. What the process has sent and taken so far; all zero if it is alone. */
+struct wi_mesh_totals;
+void wi_cluster_totals(const weir_worker *worker, struct wi_mesh_totals *totals_out);
+
 /* With process->lock. The dataflow was built here: the others are told, and what waited for it
  * is taken. An error: they have built another one. */
 weir_err *wi_cluster_built(wi_shared *shared);

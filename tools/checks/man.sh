@@ -4,7 +4,7 @@
 set -euo pipefail
 page=$(sed 's/\\//g' "$WEIR_SOURCE/docs/weir.1")
 status=0
-for command in weir "weir bench runtime" "weir bench collections" examples/hello; do
+for command in weir "weir bench runtime" "weir bench collections" "weir bench net" examples/hello; do
     # shellcheck disable=SC2086 # the command is words
     for option in $("$WEIR_BUILD"/$command --help | grep -oE -e '--[a-z-]+' | sort -u); do
         if ! grep -qe "$option" <<<"$page"; then
