@@ -87,7 +87,7 @@ static bool has_credit(const wi_channel *channel, uint32_t to)
     const wi_flow *flow = channel->to->op->flow;
     uint64_t taken = atomic_load_explicit(
         wi_shared_taken(flow->shared, flow->worker->local, to, channel->to->edge),
-        memory_order_acquire); /* with the receiver's release in wi_input_took: its memory is free */
+        memory_order_acquire); /* with the release in wi_input_took */
     return channel->sent[to] - taken < flow->worker->process->credit_bytes;
 }
 

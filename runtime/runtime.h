@@ -413,15 +413,19 @@ void wi_flow_reopen(wi_flow *flow);
 /* Whether wi_flow_reopen would do something. */
 bool wi_flow_may_reopen(const wi_flow *flow);
 
+/* post.c */
+bool wi_shared_post(wi_flow *flow);
+/* Tells the other processes what they were not told yet, if there is room for it. */
+void wi_shared_push(wi_flow *flow);
+/* Whatever the flow has posted is applied, and known to the other processes. */
+void wi_shared_settle(wi_flow *flow);
+
 /* shared.c */
 const wi_tracker *wi_shared_join(wi_flow *flow, weir_err **err_out);
 void wi_shared_failed(weir_worker *worker, uint32_t number, const char *name,
                       const weir_err *why);
-bool wi_shared_post(wi_flow *flow);
 /* The worker's function has returned: it will build no more dataflows. */
 void wi_shared_returned(weir_worker *worker);
-/* Tells the other processes what they were not told yet. */
-void wi_shared_push(wi_flow *flow);
 void wi_shared_leave(wi_flow *flow);
 void wi_shared_free(wi_shared *shared);
 
