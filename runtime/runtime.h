@@ -299,6 +299,14 @@ uint64_t wi_clock_ns(const wi_process *process);
 void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns);
 void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail);
 
+/* How many rows a batch has at most. */
+static inline uint32_t wi_rows_usual(const wi_flow *flow, const weir_type *type)
+{
+    uint32_t most = flow->worker->process->config.batch_rows;
+    uint32_t usual = weir_batch_rows_usual(type);
+    return most && most < usual ? most : usual;
+}
+
 static inline bool wi_is_local(const wi_process *process, uint32_t worker)
 {
     return worker - process->first_worker < process->local_workers;
