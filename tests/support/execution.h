@@ -19,6 +19,12 @@ WEIR_ROW(num, NUM)
 #define TEST_WAYS 11
 #define TEST_WAYS_THREADS 3 /* the first ones */
 extern const weir_config test_ways[TEST_WAYS];
+/* How many workers a way has, in all its processes. */
+static inline uint32_t test_workers(int way)
+{
+    uint32_t processes = test_ways[way].cluster.processes;
+    return test_ways[way].workers * (processes ? processes : 1);
+}
 /* Where building is what is tested: 1 and 2 threads, 2 workers deterministically. */
 #define TEST_WAYS_FEW 3
 extern const weir_config test_ways_few[TEST_WAYS_FEW];
