@@ -5,11 +5,14 @@
 
 #include "../base/assert.h"
 #include "memory.h"
+#include "nng_link.h"
 
 static const struct {
     const char *scheme;
     const wi_transport *transport;
 } schemes[] = {
+    {"tcp://", &wi_transport_nng},      {"tls+tcp://", &wi_transport_nng},
+    {"ipc://", &wi_transport_nng},      {"abstract://", &wi_transport_nng},
     {"memory://", &wi_transport_memory},
 };
 
@@ -66,6 +69,10 @@ int64_t wi_link_read_end(wi_link *link)
 void wi_link_write_begin(wi_link *link, const wi_part *parts, uint32_t count)
 {
     wi_assert(count > 0 && count <= WI_WRITE_PARTS_MAX, "a write has 1 to 8 parts");
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++)
+        any |= parts[i].bytes > 0;
+    wi_assert(any, "a write has at least one byte");
     link->ops->write_begin(link, parts, count);
 }
 

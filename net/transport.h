@@ -83,7 +83,8 @@ void wi_link_read_begin(wi_link *link, void *buffer, size_t bytes);
 /* > 0: so many bytes are there. 0: not yet; ask again (that is polling: it may well look at the
  * socket itself). -1: the link is down (also at an end of file). */
 int64_t wi_link_read_end(wi_link *link);
-/* Starts to send 1 to WI_WRITE_PARTS_MAX pieces, which stay until write_end gave something. */
+/* Starts to send 1 to WI_WRITE_PARTS_MAX pieces, not all of them empty, which stay until
+ * write_end gave something. */
 void wi_link_write_begin(wi_link *link, const wi_part *parts, uint32_t count);
 /* > 0: so many bytes, perhaps not all, are sent. 0: not yet. -1: the link is down. */
 int64_t wi_link_write_end(wi_link *link);
