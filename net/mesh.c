@@ -357,6 +357,7 @@ void wi_mesh_close(wi_mesh *mesh)
 {
     if (!mesh)
         return;
+    wi_opening_free(mesh->opening);
     wi_listener_close(mesh->listener);
     for (uint32_t i = 0; mesh->peers && i < mesh->config.processes; i++) {
         for (int lane = 0; lane < WI_LANES; lane++)

@@ -32,9 +32,14 @@ struct wi_mesh {
     _Atomic(bool) ticking; /* somebody is in tick; acquire, release */
     uint64_t ticked_ns;    /* under it */
     uint32_t strangers;    /* opening: how many were logged */
+    struct wi_opening *opening; /* while connecting */
 };
 
 #define WI_MESH_ALIVE_NS (500 * WI_NS_PER_MS)
+
+/* any. NULL does nothing. */
+typedef struct wi_opening wi_opening;
+void wi_opening_free(wi_opening *open);
 
 /* any. What the peer is called in messages: "process 2 (tcp://...)". */
 typedef struct wi_peer_name {

@@ -37,9 +37,9 @@ typedef struct guest {
     char last[WI_REASON_BYTES_MAX + 1]; /* what the last try ended in */
 } guest;
 
-typedef struct opening {
+typedef struct wi_opening {
     wi_mesh *mesh;
-    uint64_t now_ns;
+    uint64_t now_ns, until_ns;
     guest *guests;
     wi_visit *visits[VISITS_MAX]; /* accepted; NULLs in between */
     bool ready;                   /* said */
@@ -352,7 +352,7 @@ static weir_err *name_missing(const opening *open)
 /* Tells everybody who is there why this process goes away. */
 static void say_farewell(opening *open)
 {
-    wi_mesh *mesh = open->mesh;
+    const wi_mesh *mesh = open->mesh;
     const char *why = weir_err_message(open->err);
     for (uint32_t i = 0; i < mesh->config.processes; i++)
         for (int lane = 0; lane < WI_LANES; lane++) {
@@ -364,64 +364,117 @@ static void say_farewell(opening *open)
     for (int i = 0; i < VISITS_MAX; i++)
         if (open->visits[i] && open->visits[i]->known)
             wi_visit_refuse(open->visits[i], WI_VERDICT_GAVE_UP, why);
-    for (uint64_t until_ns = clock_ns() + FAREWELL_NS; open->now_ns < until_ns;) {
-        size_t waiting = 0;
-        open->now_ns = clock_ns();
-        for (uint32_t i = 0; i < mesh->config.processes; i++)
-            for (int lane = 0; lane < WI_LANES; lane++) {
-                wi_session *session = mesh->peers[i].lanes[lane];
-                wi_visit *visit = open->guests[i].dials[lane];
-                if (session && !session->broken && !wi_session_push(session))
-                    waiting += wi_session_queued(session);
-                if (visit && !wi_visit_go_on(visit, open->now_ns))
-                    waiting++;
-            }
-        for (int i = 0; i < VISITS_MAX; i++)
-            if (open->visits[i] && open->visits[i]->known && !wi_visit_go_on(open->visits[i], open->now_ns))
-                waiting++;
-        if (!waiting)
-            return;
-        pause_ns(LOOK_NS);
-    }
 }
 
-static void free_opening(opening *open)
+/* Whether some of it is still to be said. */
+static bool see_off(opening *open)
 {
+    const wi_mesh *mesh = open->mesh;
+    bool waiting = false;
+    for (uint32_t i = 0; i < mesh->config.processes; i++)
+        for (int lane = 0; lane < WI_LANES; lane++) {
+            wi_session *session = mesh->peers[i].lanes[lane];
+            wi_visit *visit = open->guests[i].dials[lane];
+            if (session && !session->broken)
+                waiting |= !wi_session_push(session) && wi_session_queued(session);
+            if (visit)
+                waiting |= !wi_visit_go_on(visit, open->now_ns);
+        }
+    for (int i = 0; i < VISITS_MAX; i++)
+        if (open->visits[i] && open->visits[i]->known)
+            waiting |= !wi_visit_go_on(open->visits[i], open->now_ns);
+    return waiting;
+}
+
+static weir_err *begin(wi_mesh *mesh, const char *const *urls, uint64_t now_ns)
+{
+    if (getrandom(&mesh->instance, sizeof mesh->instance, 0) != sizeof mesh->instance)
+        return weir_err_new("the system gave no random numbers: %s", strerror(errno));
+    mesh->instance |= 1; /* 0: none */
+    opening *open = WI_NEW(opening);
+    open->mesh = mesh;
+    open->until_ns = now_ns + mesh->config.connect_ns;
+    open->guests = WI_NEWS(guest, mesh->config.processes);
+    for (uint32_t i = 0; i < mesh->config.processes; i++)
+        mesh->peers[i].url = wi_strdup(urls[i]);
+    mesh->opening = open;
+    return NULL;
+}
+
+void wi_opening_free(wi_opening *open)
+{
+    if (!open)
+        return;
     for (uint32_t i = 0; i < open->mesh->config.processes; i++)
         for (int lane = 0; lane < WI_LANES; lane++)
             wi_visit_free(open->guests[i].dials[lane]);
     for (int i = 0; i < VISITS_MAX; i++)
         wi_visit_free(open->visits[i]);
+    weir_err_free(open->err);
     wi_free(open->guests);
+    wi_free(open);
+}
+
+static weir_err *end(wi_mesh *mesh)
+{
+    weir_err *err = mesh->opening->err;
+    mesh->opening->err = NULL;
+    wi_opening_free(mesh->opening);
+    mesh->opening = NULL;
+    wi_listener_close(mesh->listener);
+    mesh->listener = NULL;
+    return err;
+}
+
+/* Looks around once; 1: something happened, 0: nothing, -1: it is over, perhaps by an error. */
+static int look(opening *open, uint64_t now_ns)
+{
+    wi_mesh *mesh = open->mesh;
+    uint32_t links = (mesh->config.processes - 1) * WI_LANES;
+    open->now_ns = now_ns;
+    bool any = look_around(open);
+    if (!open->err && !open->ready && count_sessions(mesh, false) == links)
+        say_ready(open);
+    if (!open->err && open->ready && count_sessions(mesh, true) == links)
+        return -1;
+    if (now_ns >= open->until_ns)
+        give_up(open, name_missing(open));
+    if (!open->err)
+        return any;
+    say_farewell(open);
+    return -1;
+}
+
+bool wi_mesh_connect_step(wi_mesh *mesh, const char *const *urls, uint64_t now_ns,
+                          weir_err **err_out)
+{
+    *err_out = NULL;
+    if (!mesh->opening) {
+        *err_out = begin(mesh, urls, now_ns);
+        if (*err_out)
+            return true;
+    }
+    if (look(mesh->opening, now_ns) >= 0)
+        return false;
+    if (mesh->opening->err)
+        see_off(mesh->opening);
+    *err_out = end(mesh);
+    return true;
 }
 
 weir_err *wi_mesh_connect(wi_mesh *mesh, const char *const *urls)
 {
-    opening open = {.mesh = mesh, .now_ns = clock_ns()};
-    uint64_t until_ns = open.now_ns + mesh->config.connect_ns;
-    uint32_t links = (mesh->config.processes - 1) * WI_LANES;
-    if (getrandom(&mesh->instance, sizeof mesh->instance, 0) != sizeof mesh->instance)
-        return weir_err_new("the system gave no random numbers: %s", strerror(errno));
-    mesh->instance |= 1; /* 0: none */
-    open.guests = WI_NEWS(guest, mesh->config.processes);
-    for (uint32_t i = 0; i < mesh->config.processes; i++)
-        mesh->peers[i].url = wi_strdup(urls[i]);
-    while (!open.err) {
-        bool any = look_around(&open);
-        if (!open.err && !open.ready && count_sessions(mesh, false) == links)
-            say_ready(&open);
-        if (!open.err && open.ready && count_sessions(mesh, true) == links)
-            break;
-        open.now_ns = clock_ns();
-        if (open.now_ns >= until_ns)
-            give_up(&open, name_missing(&open));
-        else if (!any)
+    weir_err *err = begin(mesh, urls, clock_ns());
+    if (err)
+        return err;
+    opening *open = mesh->opening;
+    for (int any; (any = look(open, clock_ns())) >= 0;)
+        if (!any)
             pause_ns(LOOK_NS);
+    open->until_ns = clock_ns() + FAREWELL_NS;
+    while (open->err && see_off(open) && open->now_ns < open->until_ns) {
+        pause_ns(LOOK_NS);
+        open->now_ns = clock_ns();
     }
-    if (open.err)
-        say_farewell(&open);
-    free_opening(&open);
-    wi_listener_close(mesh->listener);
-    mesh->listener = NULL;
-    return open.err;
+    return end(mesh);
 }
