@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "proto/handshake.pb-c.h"
+#include <proto/handshake.pb-c.h>
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
