@@ -13,11 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "net/memory.h"
 #include "net/sim.h"
 #include "tests/support/certificates.h"
 #include "tests/support/execution.h"
+#include "tests/support/flow.h"
 
 /* ---- ways ------------------------------------------------------------------------------- */
 
@@ -26,8 +26,6 @@ enum { TCP, TLS, IPC, ABSTRACT, MEMORY, SIM, WAYS };
 static char folder[] = "/tmp/weir-transport-XXXXXX";
 static char files[8][64];
 static wi_tls tls_ours, tls_none;
-
-static void fill_block(void);
 
 static const char *file_of(int slot, const char *name)
 {
@@ -45,7 +43,7 @@ static void prepare(void)
     test_certificate_make(folder, "old", "ours", true);
     test_certificate_make(folder, "stranger", "theirs", false);
     tls_ours = (wi_tls){file_of(0, "node.pem"), file_of(1, "node.key"), file_of(2, "ours.pem")};
-    fill_block();
+    test_flow_prepare();
 }
 
 static void remove_files(void)
@@ -198,123 +196,6 @@ static void greet(both *at)
     ck_assert(got[0] == 'b' && got[1] == 'a');
 }
 
-#define BLOCK 1048573 /* a prime, so that sizes never fit it */
-static char block[BLOCK];
-static uint64_t seed;
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state += 0x9e3779b97f4a7c15u;
-    return wi_hash_fold(0, *state);
-}
-
-static void fill_block(void)
-{
-    const char *given = getenv("SEED");
-    seed = given ? strtoull(given, NULL, 0) : (uint64_t)(test_seconds() * 1e9);
-    printf("SEED=%llu\n", (unsigned long long)seed);
-    fflush(stdout);
-    uint64_t state = seed;
-    for (size_t i = 0; i < BLOCK; i++)
-        block[i] = (char)next_random(&state);
-}
-
-/* One direction: the block over and over, in pieces of random sizes, from one end to the other. */
-typedef struct test_flow {
-    wi_link *from, *to;
-    uint64_t random_from, random_to;
-    uint64_t total, sent, taken;
-    uint64_t sent_hash; /* of the total, when it is known */
-    XXH3_state_t *taken_hash;
-    bool writing, reading;
-    char *buffer;
-    sem_t can_read, can_write;
-} test_flow;
-
-static size_t some_size(uint64_t *random)
-{
-    uint64_t r = next_random(random);
-    size_t most = (size_t)1 << (r % 19); /* up to 256 KB */
-    return 1 + (size_t)(r >> 8) % most;
-}
-
-static void flow_init(test_flow *flow, wi_link *from, wi_link *to, uint64_t total, uint64_t random)
-{
-    memset(flow, 0, sizeof *flow);
-    flow->from = from;
-    flow->to = to;
-    flow->total = total;
-    flow->random_from = random;
-    flow->random_to = random + 77;
-    flow->taken_hash = XXH3_createState();
-    XXH3_64bits_reset(flow->taken_hash);
-    flow->buffer = malloc(1 << 18);
-    sem_init(&flow->can_read, 0, 0);
-    sem_init(&flow->can_write, 0, 0);
-}
-
-static void flow_check(test_flow *flow)
-{
-    XXH3_state_t *hash = XXH3_createState();
-    XXH3_64bits_reset(hash);
-    for (uint64_t at = 0; at < flow->total; at += BLOCK)
-        XXH3_64bits_update(hash, block, flow->total - at < BLOCK ? flow->total - at : BLOCK);
-    ck_assert_uint_eq(flow->taken, flow->total);
-    ck_assert_uint_eq(XXH3_64bits_digest(flow->taken_hash), XXH3_64bits_digest(hash));
-    XXH3_freeState(hash);
-    XXH3_freeState(flow->taken_hash);
-    free(flow->buffer);
-    sem_destroy(&flow->can_read);
-    sem_destroy(&flow->can_write);
-}
-
-static void write_begin(test_flow *flow)
-{
-    wi_part parts[WI_WRITE_PARTS_MAX];
-    uint32_t count = 1 + (uint32_t)(next_random(&flow->random_from) % WI_WRITE_PARTS_MAX);
-    uint64_t at = flow->sent;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t bytes = some_size(&flow->random_from), offset = at % BLOCK;
-        if (bytes > BLOCK - offset)
-            bytes = BLOCK - offset;
-        if (bytes > flow->total - at)
-            bytes = (size_t)(flow->total - at); /* perhaps none */
-        parts[i] = (wi_part){block + offset, bytes};
-        at += bytes;
-    }
-    wi_link_write_begin(flow->from, parts, count);
-    flow->writing = true;
-}
-
-/* Whether it got anywhere. */
-static bool write_step(test_flow *flow)
-{
-    if (flow->sent == flow->total)
-        return false;
-    if (!flow->writing)
-        write_begin(flow);
-    int64_t count = wi_link_write_end(flow->from);
-    ck_assert_msg(count >= 0, "%s", wi_link_why(flow->from));
-    flow->sent += (uint64_t)count;
-    flow->writing = count == 0;
-    return count > 0;
-}
-
-static bool read_step(test_flow *flow)
-{
-    if (flow->taken == flow->total)
-        return false;
-    if (!flow->reading)
-        wi_link_read_begin(flow->to, flow->buffer, some_size(&flow->random_to));
-    int64_t count = wi_link_read_end(flow->to);
-    ck_assert_msg(count >= 0, "%s", wi_link_why(flow->to));
-    if (count > 0)
-        XXH3_64bits_update(flow->taken_hash, flow->buffer, (size_t)count);
-    flow->taken += (uint64_t)count;
-    flow->reading = count == 0;
-    return count > 0;
-}
-
 static uint64_t many_bytes(int way)
 {
     uint64_t megabytes = way == TLS ? 8 : 50;
@@ -326,21 +207,22 @@ START_TEST(both_ways_in_one_thread)
     both at = open_both(_i);
     test_flow flows[2];
     for (int i = 0; i < 2; i++)
-        flow_init(&flows[i], at.ends[i], at.ends[!i], many_bytes(_i), seed + (uint64_t)i);
+        test_flow_init(&flows[i], at.ends[i], at.ends[!i], many_bytes(_i),
+                       test_flow_seed + (uint64_t)i);
     double moved = test_seconds();
     while (flows[0].taken < flows[0].total || flows[1].taken < flows[1].total) {
         bool any = false;
         for (int i = 0; i < 2; i++) {
-            any |= write_step(&flows[i]);
-            any |= read_step(&flows[i]);
+            any |= test_flow_write(&flows[i]);
+            any |= test_flow_read(&flows[i]);
         }
         if (any)
             moved = test_seconds();
         else
             stop_late(moved, "both ways");
     }
-    flow_check(&flows[0]);
-    flow_check(&flows[1]);
+    test_flow_check(&flows[0]);
+    test_flow_check(&flows[1]);
     close_both(&at);
 }
 END_TEST
@@ -363,30 +245,36 @@ static void sleep_on(sem_t *woken)
 static void *write_all(void *arg)
 {
     test_flow *flow = arg;
+    sem_t woken;
+    sem_init(&woken, 0, 0);
     while (flow->sent < flow->total) {
         bool moved = false;
         for (int look = 0; look < 5 && !moved; look++)
-            moved = write_step(flow);
+            moved = test_flow_write(flow);
         if (moved)
             continue;
-        wi_link_arm_write(flow->from, post, &flow->can_write);
-        sleep_on(&flow->can_write);
+        wi_link_arm_write(flow->from, post, &woken);
+        sleep_on(&woken);
     }
+    sem_destroy(&woken);
     return NULL;
 }
 
 static void *read_all(void *arg)
 {
     test_flow *flow = arg;
+    sem_t woken;
+    sem_init(&woken, 0, 0);
     while (flow->taken < flow->total) {
         bool moved = false;
         for (int look = 0; look < 5 && !moved; look++)
-            moved = read_step(flow);
+            moved = test_flow_read(flow);
         if (moved)
             continue;
-        wi_link_arm(flow->to, post, &flow->can_read);
-        sleep_on(&flow->can_read);
+        wi_link_arm(flow->to, post, &woken);
+        sleep_on(&woken);
     }
+    sem_destroy(&woken);
     return NULL;
 }
 
@@ -396,14 +284,15 @@ START_TEST(both_ways_in_threads_that_sleep)
     test_flow flows[2];
     pthread_t threads[4];
     for (int i = 0; i < 2; i++) {
-        flow_init(&flows[i], at.ends[i], at.ends[!i], many_bytes(_i) / 4, seed + (uint64_t)i);
+        test_flow_init(&flows[i], at.ends[i], at.ends[!i], many_bytes(_i) / 4,
+                       test_flow_seed + (uint64_t)i);
         pthread_create(&threads[2 * i], NULL, write_all, &flows[i]);
         pthread_create(&threads[2 * i + 1], NULL, read_all, &flows[i]);
     }
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    flow_check(&flows[0]);
-    flow_check(&flows[1]);
+    test_flow_check(&flows[0]);
+    test_flow_check(&flows[1]);
     close_both(&at);
 }
 END_TEST
@@ -415,7 +304,7 @@ static uint64_t fill(both *at, test_flow *flow)
 {
     double moved = test_seconds();
     while (test_seconds() - moved < 0.05)
-        if (write_step(flow))
+        if (test_flow_write(flow))
             moved = test_seconds();
     ck_assert(flow->writing);
     ck_assert_uint_gt(flow->sent, 0);
@@ -429,22 +318,22 @@ START_TEST(a_writer_waits_for_the_reader)
     both at = open_both(_i);
     test_flow flow;
     greet(&at);
-    flow_init(&flow, at.ends[0], at.ends[1], 128 << 20, seed);
+    test_flow_init(&flow, at.ends[0], at.ends[1], 128 << 20, test_flow_seed);
     flow.total = fill(&at, &flow) + (1 << 20);
     sem_t room;
     sem_init(&room, 0, 0);
     wi_link_arm_write(at.ends[0], post, &room);
     while (flow.taken < flow.total - (1 << 20))
-        read_step(&flow);
+        test_flow_read(&flow);
     sleep_on(&room);
     while (flow.taken < flow.total) {
-        write_step(&flow);
+        test_flow_write(&flow);
         if (flow.sent > flow.total) /* what was begun went beyond */
             flow.total = flow.sent;
-        read_step(&flow);
+        test_flow_read(&flow);
     }
     sem_destroy(&room);
-    flow_check(&flow);
+    test_flow_check(&flow);
     close_both(&at);
 }
 END_TEST
@@ -540,15 +429,16 @@ END_TEST
 
 START_TEST(a_writer_sees_that_the_peer_closed)
 {
+    static const char plenty[1000];
     both at = open_both(_i);
     greet(&at);
     wi_link_close(at.ends[1]);
     at.ends[1] = NULL;
     double since = test_seconds();
-    while (write_some(at.ends[0], block, 1000) > 0)
+    while (write_some(at.ends[0], plenty, 1000) > 0)
         stop_late(since, "a write fails");
     check_down(at.ends[0]);
-    ck_assert_int_eq(write_some(at.ends[0], block, 1000), -1);
+    ck_assert_int_eq(write_some(at.ends[0], plenty, 1000), -1);
     close_both(&at);
 }
 END_TEST
@@ -579,7 +469,7 @@ START_TEST(closing_stops_everything)
         char buffer[100];
         test_flow flow;
         greet(&at);
-        flow_init(&flow, at.ends[0], at.ends[1], 128 << 20, seed);
+        test_flow_init(&flow, at.ends[0], at.ends[1], 128 << 20, test_flow_seed);
         fill(&at, &flow);
         wi_link_read_begin(at.ends[0], buffer, sizeof buffer);
         if (round % 2) {
@@ -594,7 +484,7 @@ START_TEST(closing_stops_everything)
         test_sleep_ms(2);
         ck_assert_int_eq(atomic_load(&woken), before);
         flow.total = flow.taken = 0;
-        flow_check(&flow);
+        test_flow_check(&flow);
     }
 }
 END_TEST
@@ -603,17 +493,17 @@ START_TEST(closed_while_opening)
 {
     for (int round = 0; round < 20; round++) {
         both at = start(_i);
-        wi_link *first = dial(&at);
-        wi_link_close(first);
-        dial(&at); /* never looked at */
-        wi_link *links[3] = {dial(&at), dial(&at), dial(&at)};
+        wi_link *links[5];
+        for (int i = 0; i < 5; i++)
+            links[i] = dial(&at);
         if (round % 2)
-            settled(links[2]);
-        for (int i = 0; i < 3; i++)
+            settled(links[4]);
+        wi_link *taken = round % 4 == 3 ? accepted(&at) : NULL;
+        for (int i = 0; i < 5; i++)
             wi_link_close(links[i]);
+        wi_link_close(taken);
         wi_listener_close(at.listener);
-        if (_i == SIM) /* which wants all links closed: leave it */
-            return;
+        wi_sim_net_free(at.net);
     }
 }
 END_TEST
@@ -675,10 +565,9 @@ START_TEST(an_address_is_used_once)
     ck_assert_int_eq(settled(link), WI_LINK_UP);
     wi_link_close(link);
     wi_listener_close(at.listener);
-    if (_i != SIM) {
-        must(at.transport->listen(at.transport, again, at.tls, &second));
-        wi_listener_close(second);
-    }
+    must(at.transport->listen(at.transport, again, at.tls, &second));
+    wi_listener_close(second);
+    wi_sim_net_free(at.net);
     free(again);
 }
 END_TEST
