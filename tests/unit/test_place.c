@@ -339,7 +339,8 @@ START_TEST(lists_of_tasks_are_expanded)
     ck_assert_uint_eq(count, 5);
     ck_assert(tasks[0] == 2 && tasks[2] == 2 && tasks[3] == 1 && tasks[4] == 16);
     wi_free(tasks);
-    static const char *const wrong[] = {"", "x", "2(x", "2(x3", "2(x0)", "2(3)", "2,,1", "1,", "-1"};
+    static const char *const wrong[] = {"",      "x",    "2(x",  "2(x3", "2(x0)",
+                                        "2(3)", "2,,1", "1,", "-1"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         weir_err *err = wi_slurm_tasks(wrong[i], &tasks, &count);
         ck_assert_msg(err != NULL, "`%s` is accepted", wrong[i]);
@@ -362,7 +363,8 @@ START_TEST(files_of_hosts_are_read)
 {
     char options[128];
     weir_config config;
-    const char *path = file_of("# all of them\n\n  alpha slots=2 # the big one\nbeta:99\r\nme@gamma");
+    const char *path = file_of("# all of them\n\n  alpha slots=2 # the big one\n"
+                               "beta:99\r\nme@gamma");
     snprintf(options, sizeof options, "--hosts @%s --process 3", path);
     weir_err *err = find("", options, &config);
     ck_assert_msg(!err, "%s", weir_err_message(err));
