@@ -254,7 +254,8 @@ static weir_err *deal_hosts(wi_place *place, char **nodes, uint32_t node_count,
 
 static weir_err *slurm_hosts(wi_place *place)
 {
-    const char *node_text = env("SLURM_STEP_NODELIST"), *task_text = env("SLURM_STEP_TASKS_PER_NODE");
+    const char *node_text = env("SLURM_STEP_NODELIST");
+    const char *task_text = env("SLURM_STEP_TASKS_PER_NODE");
     node_text = node_text ? node_text : env("SLURM_JOB_NODELIST");
     task_text = task_text ? task_text : env("SLURM_TASKS_PER_NODE");
     if (!node_text || !task_text)

@@ -24,6 +24,7 @@
 
 enum {
     FAILURE_GRACE_MS = 2000,
+    REMOTE_KILL_MS = 1000,
     DRAIN_MS = 500, /* for output of what escaped from its process group */
     BACKOFF_MS = 500, /* before the first restart; then twice as long, each time ... */
     BACKOFF_MS_MAX = 30000, /* ... up to this */
@@ -74,9 +75,13 @@ static void stop(struct launch *launch, int signal, double grace_s)
     launch_signal(launch, signal, true);
 }
 
+/* On other hosts this is a request too: the second time it is ssh that is killed. */
 static void kill_all(struct launch *launch)
 {
-    launch->kill_ns = 0;
+    bool again = false;
+    for (unsigned i = 0; i < launch->plan.processes; i++)
+        again |= launch->all[i].running && launch_host(&launch->plan, i) && !launch->all[i].slow;
+    launch->kill_ns = again ? launch_now_ns() + REMOTE_KILL_MS * 1000000ull : 0;
     launch_signal(launch, SIGKILL, true);
 }
 
@@ -84,6 +89,7 @@ static void interrupt(struct launch *launch, int signal)
 {
     bool again = launch->interrupted && (signal == SIGINT || signal == SIGTERM);
     launch->interrupted = true;
+    launch->hurry |= again || !launch->running;
     if (again)
         kill_all(launch);
     else
@@ -187,7 +193,7 @@ static void reap(struct launch *launch)
 static void kill_the_slow(struct launch *launch)
 {
     for (unsigned i = 0; i < launch->plan.processes; i++)
-        if (launch->all[i].running)
+        if (launch->all[i].running && !launch->all[i].slow)
             launch_say("process %u (pid %d) has not ended within %.1f s and is killed", i,
                        (int)launch->all[i].pid, launch->grace_s);
     kill_all(launch);
@@ -195,26 +201,44 @@ static void kill_the_slow(struct launch *launch)
 
 /* ---- standard input --------------------------------------------------------------------- */
 
-static bool input_over;
+static struct {
+    char bytes[4096];
+    size_t start, end; /* what process 0 has not taken yet */
+    bool over;
+} input;
 
 /* A terminal is read by us for process 0 (launch_start.c), while we are in front. */
-static bool reads_terminal(const struct launch *launch)
+static bool passes_input(const struct launch *launch)
 {
-    return launch->all[0].control >= 0 && !input_over && !launch_host(&launch->plan, 0) &&
-           launch->all[0].running && tcgetpgrp(STDIN_FILENO) == getpgrp();
+    return launch->all[0].control >= 0 && !input.over && !launch_host(&launch->plan, 0);
+}
+
+static void end_input(struct launch *launch)
+{
+    input.over = true;
+    close(launch->all[0].control);
+    launch->all[0].control = -1;
+}
+
+static void read_input(struct launch *launch)
+{
+    ssize_t got = read(STDIN_FILENO, input.bytes, sizeof input.bytes);
+    if (got < 0 && errno == EINTR)
+        return;
+    input.start = 0;
+    input.end = got > 0 ? (size_t)got : 0;
+    if (got <= 0)
+        end_input(launch);
 }
 
 static void pass_input(struct launch *launch)
 {
-    char bytes[4096];
-    ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
-    if (got < 0 && errno == EINTR)
-        return;
-    if (got > 0 && write(launch->all[0].control, bytes, (size_t)got) == got)
-        return;
-    input_over = true;
-    close(launch->all[0].control);
-    launch->all[0].control = -1;
+    ssize_t wrote = write(launch->all[0].control, input.bytes + input.start,
+                          input.end - input.start);
+    if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+        end_input(launch); /* nobody reads it */
+    else if (wrote > 0)
+        input.start += (size_t)wrote;
 }
 
 /* ---- the loop --------------------------------------------------------------------------- */
@@ -225,7 +249,7 @@ enum { FDS_MAX = 4 + 3 * WI_PROCESSES_MAX };
 struct watched {
     struct pollfd fds[FDS_MAX];
     struct {
-        enum { SIGNALS, OUTPUT, INPUT, MEET, STREAM } kind;
+        enum { SIGNALS, OUTPUT, INPUT, INPUT_ROOM, MEET, STREAM } kind;
         unsigned index, output;
     } what[FDS_MAX];
     unsigned count;
@@ -249,7 +273,9 @@ static bool watch_all(const struct launch *launch, struct watched *set)
     for (unsigned i = 0; i < LAUNCH_OUTPUTS; i++)
         if (launch_output_waits(i))
             watch(set, i ? STDERR_FILENO : STDOUT_FILENO, POLLOUT, OUTPUT, i, 0);
-    if (reads_terminal(launch))
+    if (passes_input(launch) && input.start < input.end)
+        watch(set, launch->all[0].control, POLLOUT, INPUT_ROOM, 0, 0);
+    else if (passes_input(launch) && tcgetpgrp(STDIN_FILENO) == getpgrp())
         watch(set, STDIN_FILENO, POLLIN, INPUT, 0, 0);
     for (unsigned i = 0; i < launch->plan.processes; i++) {
         const struct launch_process *process = &launch->all[i];
@@ -274,7 +300,8 @@ static bool serve(struct launch *launch, const struct watched *set)
         switch (set->what[i].kind) {
         case SIGNALS: children = hear_signals(launch); break;
         case OUTPUT: launch_output_flush(index); break;
-        case INPUT: pass_input(launch); break;
+        case INPUT: read_input(launch); break;
+        case INPUT_ROOM: pass_input(launch); break;
         case MEET: launch_meet(launch, index); break;
         case STREAM:
             launch_stream_read(&launch->all[index].streams[set->what[i].output]);
@@ -299,13 +326,17 @@ static void run_attempt(struct launch *launch)
     uint64_t drained_ns = 0;
     for (;;) {
         bool open = watch_all(launch, &set);
-        if (!launch->running && !drained_ns)
+        /* As long as our own reader keeps us waiting, it is not for what has escaped. */
+        if (launch->running || launch_output_waits(0) || launch_output_waits(1))
+            drained_ns = 0;
+        else if (!drained_ns)
             drained_ns = launch_now_ns() + DRAIN_MS * 1000000u;
-        if (!launch->running && (!open || launch_now_ns() >= drained_ns))
+        bool late = drained_ns && launch_now_ns() >= drained_ns;
+        bool drained = !open || launch->hurry || late;
+        if (!launch->running && drained)
             break;
-        if (poll(set.fds, set.count, wait_ms(launch->running ? launch->kill_ns : drained_ns)) < 0 &&
-            errno != EINTR)
-            break;
+        if (poll(set.fds, set.count, wait_ms(launch->running ? launch->kill_ns : drained_ns)) < 0)
+            continue; /* by a signal: there are some that no descriptor shows, such as CONT */
         if (serve(launch, &set))
             reap(launch);
         if (launch_output_broken() && !launch->pipe_broken) {
@@ -458,6 +489,8 @@ int command_launch(int argc, char **argv)
     struct launch launch = {.guard = -1, .failed = -1};
     int status = launch_options(argc, argv, &launch.plan);
     if (status >= 0 || launch.plan.dry_run) {
+        strcpy(launch.place, "...");
+        strcpy(launch.folder, "...");
         if (status < 0)
             launch_report_dry(&launch);
         free_launch(&launch);
@@ -471,7 +504,11 @@ int command_launch(int argc, char **argv)
         if (launch.plan.json)
             launch_report_json(&launch, code);
     }
-    launch_output_drain();
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* whoever does not read keeps nobody here */
+    if (!launch.hurry)
+        launch_output_drain();
     free_launch(&launch);
     return code;
 }

@@ -80,6 +80,7 @@ struct launch {
     int failed;      /* the first process that failed; -1: none */
     int stopping;    /* 0: no; the signal that was passed on */
     bool interrupted; /* somebody asked for it */
+    bool hurry;       /* asked for twice: nothing is waited for any more */
     bool pipe_broken; /* nobody reads our output any more */
     uint64_t kill_ns; /* when what still runs is killed; 0: not at all */
     double grace_s;   /* how long it had until then */

@@ -13,13 +13,17 @@
 #include <unistd.h>
 
 /* No single quotes and no line ends, for login shells of all kinds. $1 is the folder; what
- * follows is for env. The program leads a group of its own where setsid is known. */
+ * follows is for env. The program leads a group of its own where setsid is known. A shell lets
+ * what it starts in the background ignore INT and QUIT; where env cannot undo that, TERM is sent
+ * instead. */
 static const char script[] =
     "cd \"$1\" || exit 126; shift; IFS= read -r key; "
     "if [ -n \"$key\" ]; then WEIR_KEY=$key; export WEIR_KEY; fi; "
-    "setsid=$(command -v setsid); exec 3<&0; "
-    "$setsid env \"$@\" </dev/null 3<&- & program=$!; "
-    "send() { kill -s \"$1\" -- -$program || kill -s \"$1\" $program; }; "
+    "setsid=$(command -v setsid); undo=--default-signal=INT,QUIT; "
+    "env $undo true 2>/dev/null || undo=; exec 3<&0; "
+    "$setsid env $undo \"$@\" </dev/null 3<&- & program=$!; "
+    "send() { case $undo$1 in INT|QUIT) set TERM;; esac; "
+    "kill -s \"$1\" -- -$program || kill -s \"$1\" $program; }; "
     "(while read -r signal; do send \"$signal\"; done; "
     "send TERM; sleep 2; send KILL) <&3 3<&- >/dev/null 2>&1 & watcher=$!; exec 3<&-; "
     "wait $program; status=$?; kill -s KILL $watcher; exit $status";
@@ -82,7 +86,7 @@ static bool goes_along(const char *entry)
     static const char *const stay[] = {"WEIR_PROCESS",    "WEIR_HOSTS",   "WEIR_CLUSTER",
                                        "WEIR_GENERATION", "WEIR_LISTEN",  "WEIR_RENDEZVOUS",
                                        "WEIR_SERVICE",    "WEIR_POD",     "WEIR_KEY",
-                                       "WEIR_WORKERS",    "WEIR_SOURCE",  "WEIR_BUILD"};
+                                       "WEIR_WORKERS"};
     if (strncmp(entry, "WEIR_", 5))
         return false;
     for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)

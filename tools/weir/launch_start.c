@@ -161,7 +161,8 @@ static bool connect_input(const struct launch *launch, unsigned index, struct en
     theirs->own_input = first && !remote && !isatty(STDIN_FILENO);
     if (!remote && (!first || theirs->own_input))
         return true;
-    return make_pipe(&process->control, &theirs->input, false);
+    return make_pipe(&process->control, &theirs->input, false) &&
+           !fcntl(process->control, F_SETFL, O_NONBLOCK);
 }
 
 static bool connect_process(const struct launch *launch, unsigned index, struct ends *theirs)
@@ -304,11 +305,12 @@ void launch_signal(struct launch *launch, int signal, bool groups)
         if (!process->running)
             continue;
         bool remote = launch_host(&launch->plan, i);
+        bool again = process->slow;
         process->slow |= signal == SIGKILL;
-        if (remote && signal != SIGKILL && signal != SIGSTOP && signal != SIGCONT) {
+        if (remote && !again && process->control >= 0) {
             char line[16];
             int length = snprintf(line, sizeof line, "%s\n", sigabbrev_np(signal));
-            if (process->control >= 0 && write(process->control, line, (size_t)length) == length)
+            if (write(process->control, line, (size_t)length) == length)
                 continue;
         }
         kill(groups ? -process->pid : process->pid, signal);
