@@ -23,8 +23,6 @@
 #include "../base/assert.h"
 #include "cluster.h"
 
-/* What may wait in a queue before those who fill it are blocked. */
-#define QUEUE_BYTES_MAX ((uint64_t)1 << 20)
 /* Credit is given back to another process when it is this part of the whole. */
 #define GIVEN_BACK_PART 4
 
@@ -68,8 +66,9 @@ void wi_gates_connect(wi_flow *flow)
 
 bool wi_op_waits(const weir_op *op)
 {
+    uint64_t queue_bytes = op->flow->worker->process->queue_bytes;
     for (uint32_t i = 0; i < op->gate_count; i++)
-        if (op->gates[i]->is_short || op->gates[i]->to->queue.bytes > QUEUE_BYTES_MAX)
+        if (op->gates[i]->is_short || op->gates[i]->to->queue.bytes > queue_bytes)
             return true;
     return false;
 }
@@ -203,7 +202,7 @@ void wi_input_took(wi_input_port *input, uint32_t from, uint32_t bytes)
     wi_flow *flow = input->op->flow;
     weir_worker *worker = flow->worker;
     const wi_process *process = worker->process;
-    if (flow->any_blocked && input->queue.bytes <= QUEUE_BYTES_MAX)
+    if (flow->any_blocked && input->queue.bytes <= process->queue_bytes)
         flow->reopened = true;
     if (from == worker->index)
         return;
