@@ -131,19 +131,26 @@ weir_batch *test_batch_random(uint64_t *seed, const weir_type *type, uint32_t ro
 
 /* ---- comparing -------------------------------------------------------------------------- */
 
+/* libcheck writes to a file for each check that holds. */
+#define FAIL_UNLESS(holds, ...)                                                                \
+    do                                                                                         \
+        if (!(holds))                                                                          \
+            ck_abort_msg(__VA_ARGS__);                                                         \
+    while (0)
+
 void test_batch_same(const weir_batch *a, const weir_batch *b, const char *where)
 {
-    ck_assert_msg(weir_type_fits(a->type, b->type), "%s: the types differ", where);
-    ck_assert_msg(a->count == b->count, "%s: %u rows, not %u", where, b->count, a->count);
-    ck_assert_msg(weir_time_eq(&a->time, &b->time), "%s: the times differ", where);
-    ck_assert_msg(!a->times == !b->times, "%s: only one has a column of times", where);
-    ck_assert_msg(!a->diffs == !b->diffs, "%s: only one has a column of diffs", where);
+    FAIL_UNLESS(weir_type_fits(a->type, b->type), "%s: the types differ", where);
+    FAIL_UNLESS(a->count == b->count, "%s: %u rows, not %u", where, b->count, a->count);
+    FAIL_UNLESS(weir_time_eq(&a->time, &b->time), "%s: the times differ", where);
+    FAIL_UNLESS(!a->times == !b->times, "%s: only one has a column of times", where);
+    FAIL_UNLESS(!a->diffs == !b->diffs, "%s: only one has a column of diffs", where);
     for (uint32_t i = 0; i < a->count; i++) {
-        ck_assert_msg(weir_row_equal(a->type, weir_batch_row(a, i), weir_batch_row(b, i)),
+        FAIL_UNLESS(weir_row_equal(a->type, weir_batch_row(a, i), weir_batch_row(b, i)),
                       "%s: row %u of %u differs", where, i, a->count);
-        ck_assert_msg(weir_time_eq(weir_batch_time(a, i), weir_batch_time(b, i)),
+        FAIL_UNLESS(weir_time_eq(weir_batch_time(a, i), weir_batch_time(b, i)),
                       "%s: the time of row %u differs", where, i);
-        ck_assert_msg(weir_batch_diff(a, i) == weir_batch_diff(b, i),
+        FAIL_UNLESS(weir_batch_diff(a, i) == weir_batch_diff(b, i),
                       "%s: the diff of row %u differs", where, i);
     }
 }

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/batch.h"
 #include "runtime/spool.h"
+#include "runtime/wire.h"
 #include "tests/support/batches.h"
 #include "tests/support/execution.h"
 #include "tests/support/memory.h"
@@ -21,10 +22,19 @@
 /* Read at a time, by each spool, beyond what the budget says; see spool.c. */
 #define READ_BYTES ((size_t)1 << 20)
 
-static const char *directory(void)
+/* One for each test, which has a process of its own. */
+static char place[256];
+
+static void make_place(void)
 {
-    const char *wanted = getenv("TMPDIR");
-    return wanted && *wanted ? wanted : "/tmp";
+    const char *in = getenv("TMPDIR");
+    snprintf(place, sizeof place, "%s/weir-spool-XXXXXX", in && *in ? in : "/tmp");
+    ck_assert(mkdtemp(place) != NULL);
+}
+
+static void remove_place(void)
+{
+    ck_assert_msg(rmdir(place) == 0, "something is left in %s: %s", place, strerror(errno));
 }
 
 /* ---- files without a name --------------------------------------------------------------- */
@@ -47,8 +57,7 @@ static files open_files(void)
         target[length] = 0;
         struct stat is;
         int file = atoi(entry->d_name);
-        if (strncmp(target, directory(), strlen(directory())) || !strstr(target, "(deleted)") ||
-            file <= STDERR_FILENO || fstat(file, &is) != 0)
+        if (strncmp(target, place, strlen(place)) != 0 || fstat(file, &is) != 0)
             continue;
         all.count++;
         all.bytes += (uint64_t)is.st_size;
@@ -93,13 +102,13 @@ static void push_one(wi_spool *spool, expected *queue, weir_batch *batch, uint32
 static void pop_one(wi_spool *spool, expected *queue, const weir_type *type, const char *where)
 {
     wi_waiting entry;
-    ck_assert(!wi_spool_empty(spool));
     weir_err *err = wi_spool_pop(spool, type, &entry);
-    ck_assert_msg(!err, "%s: %s", where, weir_err_message(err));
+    if (err)
+        ck_abort_msg("%s: %s", where, weir_err_message(err));
     uint32_t at = queue->first++;
     test_batch_same(queue->batches[at], entry.batch, where);
-    ck_assert_uint_eq(entry.from, queue->from[at]);
-    ck_assert_uint_eq(entry.bytes, queue->bytes[at]);
+    if (entry.from != queue->from[at] || entry.bytes != queue->bytes[at])
+        ck_abort_msg("%s: from %u, %u bytes", where, entry.from, entry.bytes);
     queue->sum -= entry.bytes;
     weir_batch_drop(queue->batches[at]);
     weir_batch_drop(entry.batch);
@@ -147,7 +156,7 @@ static void random_run(uint64_t first, size_t bytes_max, bool drain)
     uint64_t seed = first;
     char where[64];
     snprintf(where, sizeof where, "seed %llu, %zu bytes", (unsigned long long)first, bytes_max);
-    spooling s = {.budget = {.bytes_max = bytes_max, .directory = directory()}};
+    spooling s = {.budget = {.bytes_max = bytes_max, .directory = place}};
     size_t largest = 0;
     for (int i = 0; i < SPOOLS; i++) {
         wi_spool_init(&s.spools[i], &s.budget);
@@ -209,7 +218,7 @@ END_TEST
 START_TEST(batches_larger_than_anything)
 {
     uint64_t seed = 3;
-    wi_spool_budget budget = {.bytes_max = 1000, .directory = directory()};
+    wi_spool_budget budget = {.bytes_max = 1000, .directory = place};
     wi_spool spool;
     wi_spool_init(&spool, &budget);
     expected queue = {0};
@@ -255,13 +264,13 @@ END_TEST
 /* Always more in the file than is read: what was read is given back nevertheless. */
 START_TEST(a_file_that_is_never_drained_does_not_grow_for_ever)
 {
-    int file = open(directory(), O_TMPFILE | O_RDWR, 0600);
+    int file = open(place, O_TMPFILE | O_RDWR, 0600);
     bool can = file >= 0 && ftruncate(file, 8192) == 0 &&
                fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
     close(file);
     if (!can)
         return; /* this file system cannot give back a part */
-    wi_spool_budget budget = {.bytes_max = 1000, .directory = directory()};
+    wi_spool_budget budget = {.bytes_max = 1000, .directory = place};
     wi_spool spool;
     wi_spool_init(&spool, &budget);
     const weir_type *type = test_batch_type(0);
@@ -294,13 +303,17 @@ END_TEST
 
 /* Pushes up to 100 batches until there is an error, which is given. */
 static weir_err *push_until_it_fails(wi_spool *spool, expected *queue, uint64_t *seed,
-                                     const weir_type *type)
+                                     const weir_type *type, const struct rlimit *limit)
 {
+    struct rlimit usual;
+    getrlimit(RLIMIT_FSIZE, &usual);
     for (int i = 0; i < 100; i++) {
         weir_batch *batch = test_batch_random(seed, type, 200, 3000);
         wi_waiting entry = {batch, (uint32_t)i, wi_spool_weight(batch)};
         weir_batch *kept = weir_batch_retain(batch);
+        setrlimit(RLIMIT_FSIZE, limit); /* not for libcheck, which has a file, too */
         weir_err *err = wi_spool_push(spool, entry);
+        setrlimit(RLIMIT_FSIZE, &usual);
         if (!err)
             expect(queue, kept, entry.from, entry.bytes);
         weir_batch_drop(kept);
@@ -328,9 +341,11 @@ static void refused(const char *where, int number)
     wi_spool_init(&spool, &budget);
     expected queue = {0};
     const weir_type *type = test_batch_type(1);
-    check_message(push_until_it_fails(&spool, &queue, &seed, type), where, number);
+    struct rlimit usual;
+    getrlimit(RLIMIT_FSIZE, &usual);
+    check_message(push_until_it_fails(&spool, &queue, &seed, type, &usual), where, number);
     ck_assert_uint_gt(queue.count, 0);
-    check_message(push_until_it_fails(&spool, &queue, &seed, type), where, number);
+    check_message(push_until_it_fails(&spool, &queue, &seed, type, &usual), where, number);
     while (!wi_spool_empty(&spool)) /* what was taken is still there */
         pop_one(&spool, &queue, type, where);
     ck_assert_uint_eq(queue.first, queue.count);
@@ -356,51 +371,41 @@ START_TEST(a_directory_that_may_not_be_written)
 {
     if (geteuid() == 0)
         return; /* root may write anywhere */
-    char path[200];
-    snprintf(path, sizeof path, "%s/weir-spool-XXXXXX", directory());
-    ck_assert(mkdtemp(path) && chmod(path, 0500) == 0);
-    refused(path, EACCES);
-    rmdir(path);
+    ck_assert(chmod(place, 0500) == 0);
+    refused(place, EACCES);
 }
 END_TEST
 
 /* Files may have 200 KB; later they may have more. What was taken comes back as it was, and
  * what comes after it, too. */
-static void with_a_small_disk(void)
+static void on_a_small_disk(uint64_t seed)
 {
-    (void)arg;
-    signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit, usual;
-    getrlimit(RLIMIT_FSIZE, &usual);
-    limit = (struct rlimit){200000, usual.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-    for (uint64_t first = 1; first < 20; first++) {
-        uint64_t seed = first;
-        wi_spool_budget budget = {.bytes_max = 1000, .directory = directory()};
-        wi_spool spool;
-        wi_spool_init(&spool, &budget);
-        expected queue = {0};
-        const weir_type *type = test_batch_type(1);
-        check_message(push_until_it_fails(&spool, &queue, &seed, type), directory(), EFBIG);
-        check_message(push_until_it_fails(&spool, &queue, &seed, type), directory(), EFBIG);
-        setrlimit(RLIMIT_FSIZE, &usual);
-        for (int i = 0; i < 20; i++)
-            push_one(&spool, &queue, test_batch_random(&seed, type, 200, 3000), 5);
-        setrlimit(RLIMIT_FSIZE, &limit);
-        while (!wi_spool_empty(&spool))
-            pop_one(&spool, &queue, type, "a small disk");
-        ck_assert_uint_eq(queue.first, queue.count);
-        ck_assert_uint_eq(spool.bytes, 0);
-        wi_spool_fini(&spool);
-        forget(&queue);
-    }
-    setrlimit(RLIMIT_FSIZE, &usual);
-    return 0;
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = 200000;
+    wi_spool_budget budget = {.bytes_max = 1000, .directory = place};
+    wi_spool spool;
+    wi_spool_init(&spool, &budget);
+    expected queue = {0};
+    const weir_type *type = test_batch_type(1);
+    check_message(push_until_it_fails(&spool, &queue, &seed, type, &limit), place, EFBIG);
+    weir_err *err = push_until_it_fails(&spool, &queue, &seed, type, &limit); /* a smaller one fits */
+    check_message(err, place, EFBIG);
+    for (int i = 0; i < 20; i++)
+        push_one(&spool, &queue, test_batch_random(&seed, type, 200, 3000), 5);
+    while (!wi_spool_empty(&spool))
+        pop_one(&spool, &queue, type, "a small disk");
+    ck_assert_uint_eq(queue.first, queue.count);
+    ck_assert_uint_eq(spool.bytes, 0);
+    wi_spool_fini(&spool);
+    forget(&queue);
 }
 
 START_TEST(a_full_disk_is_an_error_and_loses_nothing_else)
 {
-    with_a_small_disk(); /* each test has a process of its own */
+    signal(SIGXFSZ, SIG_IGN);
+    for (uint64_t seed = 1; seed < 20; seed++)
+        on_a_small_disk(seed);
 }
 END_TEST
 
@@ -409,7 +414,7 @@ START_TEST(a_damaged_file_is_an_error)
 {
     uint64_t seed = 4;
     for (int how = 0; how < 3; how++) {
-        wi_spool_budget budget = {.bytes_max = 1000, .directory = directory()};
+        wi_spool_budget budget = {.bytes_max = 1000, .directory = place};
         wi_spool spool;
         wi_spool_init(&spool, &budget);
         const weir_type *type = test_batch_type(1);
@@ -425,14 +430,14 @@ START_TEST(a_damaged_file_is_an_error)
         else if (how == 1)
             ck_assert(ftruncate(file, 100) == 0);
         else
-            ck_assert(pwrite(file, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, 64) == 8);
+            ck_assert(pwrite(file, &(wi_wire_head){0}, sizeof(wi_wire_head), 64) == 128);
         weir_err *err = NULL;
         while (!wi_spool_empty(&spool) && !err) {
             wi_waiting entry;
             err = wi_spool_pop(&spool, type, &entry);
             weir_batch_drop(entry.batch);
         }
-        ck_assert_msg(err && strstr(weir_err_message(err), directory()), "%s",
+        ck_assert_msg(err && strstr(weir_err_message(err), place), "%s",
                       err ? weir_err_message(err) : "no error");
         weir_err_free(err);
         wi_spool_fini(&spool);
@@ -444,6 +449,7 @@ int main(void)
 {
     TCase *cases = tcase_create("spool");
     tcase_set_timeout(cases, 60);
+    tcase_add_checked_fixture(cases, make_place, remove_place);
     tcase_add_loop_test(cases, first_in_first_out_whatever_is_in_the_file, 0, 6);
     tcase_add_test(cases, batches_larger_than_anything);
     tcase_add_test(cases,
