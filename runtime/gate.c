@@ -37,7 +37,16 @@ static void add_gate(weir_op *op, wi_channel *channel)
     op->gates[op->gate_count++] = channel;
 }
 
-/* Operators further down were built later, feedbacks apart: their own gates are known. */
+/* Whether some of what is sent there stays on this worker. */
+static bool goes_here(const wi_channel *channel)
+{
+    const weir_worker *worker = channel->to->op->flow->worker;
+    return channel->route.kind != WEIR_I_TO_ONE ||
+           channel->route.worker % worker->process->workers == worker->index;
+}
+
+/* Operators further down were built later, feedbacks apart: their own gates are known. What an
+ * exchange leaves on this worker is a call, as if there were no exchange. */
 static void find_gates(weir_op *op)
 {
     for (uint32_t p = 0; p < op->output_count; p++)
@@ -48,9 +57,10 @@ static void find_gates(weir_op *op)
                 continue;
             if (channel->route.kind != WEIR_I_LOCAL || !to->logic->stateless)
                 add_gate(op, channel);
-            else
-                for (uint32_t g = 0; g < to->gate_count; g++)
-                    add_gate(op, to->gates[g]);
+            if (!to->logic->stateless || !goes_here(channel))
+                continue;
+            for (uint32_t g = 0; g < to->gate_count; g++)
+                add_gate(op, to->gates[g]);
         }
 }
 
