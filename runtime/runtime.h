@@ -269,6 +269,7 @@ struct wi_process {
     struct wi_cluster *cluster; /* NULL: this process is alone */
     wi_spool_budget waiting;
     uint64_t credit_bytes;  /* what a worker may have sent an input of another, and is not taken */
+    uint64_t queue_bytes;   /* what may wait in a queue before those who fill it are blocked */
     bool crowded; /* more workers than cores: who has nothing to do gives its core away */
     weir_worker_fn *run;
     void *arg;
@@ -291,6 +292,14 @@ struct wi_process {
 };
 
 /* process.c */
+/* For tests, which set it while nothing is executed: other bounds for all executions; 0: as
+ * usual. */
+typedef struct wi_bounds {
+    uint64_t credit_bytes, queue_bytes;
+    size_t waiting_bytes; /* with `directory`: that may wait in memory */
+    const char *directory;
+} wi_bounds;
+extern wi_bounds wi_test_bounds;
 void wi_wake(wi_process *process, uint32_t worker);
 void wi_wake_all(wi_process *process);
 bool wi_stopping(const wi_process *process);
