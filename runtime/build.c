@@ -65,11 +65,11 @@ static void op_full(weir_out *out)
         weir_op_stop(port->op, "pushes to output %u, which it has not opened by weir_send_at",
                      port->index);
         static const weir_time first;
-        wi_out_open(out, &first, weir_batch_rows_usual(port->type));
+        wi_out_open(out, &first, wi_rows_usual(port->op->flow, port->type));
         return;
     }
     wi_output_send(port, wi_out_seal(out));
-    wi_out_next(out, weir_batch_rows_usual(port->type));
+    wi_out_next(out, wi_rows_usual(port->op->flow, port->type));
 }
 
 static void op_misuse(weir_out *out, const weir_time *time)

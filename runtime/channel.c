@@ -22,7 +22,7 @@ static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch);
 static void channel_full(weir_out *out)
 {
     wi_channel *channel = out->owner;
-    uint32_t rows = weir_batch_rows_usual(out->type);
+    uint32_t rows = wi_rows_usual(channel->from->op->flow, out->type);
     if (!channel->dirty) {
         wi_flow *flow = channel->from->op->flow;
         channel->dirty = true;

@@ -23,8 +23,6 @@
 #include "../base/assert.h"
 #include "cluster.h"
 
-/* What may wait in a queue before those who fill it are blocked. */
-#define QUEUE_BYTES_MAX ((uint64_t)1 << 20)
 /* Credit is given back to another process when it is this part of the whole. */
 #define GIVEN_BACK_PART 4
 
@@ -39,7 +37,16 @@ static void add_gate(weir_op *op, wi_channel *channel)
     op->gates[op->gate_count++] = channel;
 }
 
-/* Operators further down were built later, feedbacks apart: their own gates are known. */
+/* Whether some of what is sent there stays on this worker. */
+static bool goes_here(const wi_channel *channel)
+{
+    const weir_worker *worker = channel->to->op->flow->worker;
+    return channel->route.kind != WEIR_I_TO_ONE ||
+           channel->route.worker % worker->process->workers == worker->index;
+}
+
+/* Operators further down were built later, feedbacks apart: their own gates are known. What an
+ * exchange leaves on this worker is a call, as if there were no exchange. */
 static void find_gates(weir_op *op)
 {
     for (uint32_t p = 0; p < op->output_count; p++)
@@ -50,9 +57,10 @@ static void find_gates(weir_op *op)
                 continue;
             if (channel->route.kind != WEIR_I_LOCAL || !to->logic->stateless)
                 add_gate(op, channel);
-            else
-                for (uint32_t g = 0; g < to->gate_count; g++)
-                    add_gate(op, to->gates[g]);
+            if (!to->logic->stateless || !goes_here(channel))
+                continue;
+            for (uint32_t g = 0; g < to->gate_count; g++)
+                add_gate(op, to->gates[g]);
         }
 }
 
@@ -68,8 +76,9 @@ void wi_gates_connect(wi_flow *flow)
 
 bool wi_op_waits(const weir_op *op)
 {
+    uint64_t queue_bytes = op->flow->worker->process->queue_bytes;
     for (uint32_t i = 0; i < op->gate_count; i++)
-        if (op->gates[i]->is_short || op->gates[i]->to->queue.bytes > QUEUE_BYTES_MAX)
+        if (op->gates[i]->is_short || op->gates[i]->to->queue.bytes > queue_bytes)
             return true;
     return false;
 }
@@ -87,7 +96,7 @@ static bool has_credit(const wi_channel *channel, uint32_t to)
     const wi_flow *flow = channel->to->op->flow;
     uint64_t taken = atomic_load_explicit(
         wi_shared_taken(flow->shared, flow->worker->local, to, channel->to->edge),
-        memory_order_acquire); /* with the receiver's release in wi_input_took: its memory is free */
+        memory_order_acquire); /* with the release in wi_input_took */
     return channel->sent[to] - taken < flow->worker->process->credit_bytes;
 }
 
@@ -203,7 +212,7 @@ void wi_input_took(wi_input_port *input, uint32_t from, uint32_t bytes)
     wi_flow *flow = input->op->flow;
     weir_worker *worker = flow->worker;
     const wi_process *process = worker->process;
-    if (flow->any_blocked && input->queue.bytes <= QUEUE_BYTES_MAX)
+    if (flow->any_blocked && input->queue.bytes <= process->queue_bytes)
         flow->reopened = true;
     if (from == worker->index)
         return;

@@ -305,7 +305,7 @@ void wi_output_open(wi_output_port *port, const weir_time *time)
 {
     if (port->out.batch) /* what was pushed while it was closed, which stops the execution */
         weir_batch_drop(wi_out_seal(&port->out));
-    wi_out_open(&port->out, time, weir_batch_rows_usual(port->type));
+    wi_out_open(&port->out, time, wi_rows_usual(port->op->flow, port->type));
     port->opened = true;
 }
 
@@ -360,7 +360,7 @@ static void send_in_order(wi_output_port *port, weir_batch *batch)
         wi_output_send(port, wi_out_seal(&port->out));
     wi_output_send(port, batch);
     if (port->opened)
-        wi_out_next(&port->out, weir_batch_rows_usual(port->type));
+        wi_out_next(&port->out, wi_rows_usual(port->op->flow, port->type));
 }
 
 void weir_send_batch(weir_op *op, uint32_t output, weir_batch *batch)

@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "../base/alloc.h"
+#include "hosts.h"
+#include "place.h"
 
+#define SECONDS_MAX 1000000
 #define OWN_BASE 1000 /* getopt's value of the program's option i is OWN_BASE + i */
 
 typedef enum option_id {
@@ -19,8 +22,20 @@ typedef enum option_id {
     OPTION_SEED,
     OPTION_MEMORY,
     OPTION_SPILL,
+    OPTION_BATCH_ROWS,
     OPTION_HELP,
-    OPTION_VERSION
+    OPTION_VERSION,
+    OPTION_PROCESSES,
+    OPTION_PROCESS,
+    OPTION_HOSTS,
+    OPTION_LISTEN,
+    OPTION_CLUSTER,
+    OPTION_KEY_FILE,
+    OPTION_TLS_CERTIFICATE,
+    OPTION_TLS_KEY,
+    OPTION_TLS_AUTHORITY,
+    OPTION_CONNECT_TIMEOUT,
+    OPTION_SILENCE_TIMEOUT
 } option_id;
 
 typedef struct builtin {
@@ -39,8 +54,26 @@ static const builtin builtins[] = {
     {"memory", 0, "SIZE", "what arrangements may have in memory, e.g. 4G (default: all there is)",
      OPTION_MEMORY},
     {"spill", 0, "DIR", "where the rest goes (default /var/tmp)", OPTION_SPILL},
+    {"batch-rows", 0, "N", "rows in a batch, at most (default: 64 KB of them)", OPTION_BATCH_ROWS},
     {"help", 'h', NULL, "show this and exit", OPTION_HELP},
     {"version", 0, NULL, "show weir's version and exit", OPTION_VERSION},
+#define FIRST_OF_CLUSTER OPTION_PROCESSES
+    {"processes", 0, "N", "how many processes run together (default 1)", OPTION_PROCESSES},
+    {"process", 0, "I", "which one this is, from 0", OPTION_PROCESS},
+    {"hosts", 0, "LIST", "where each listens: HOST[:PORT] or URL, with commas; or @FILE",
+     OPTION_HOSTS},
+    {"listen", 0, "URL", "where this one listens, if not at its place in --hosts", OPTION_LISTEN},
+    {"cluster", 0, "NAME", "processes of other names are refused (default weir)", OPTION_CLUSTER},
+    {"key-file", 0, "FILE", "the key that all share, of mode 0600", OPTION_KEY_FILE},
+    {"tls-certificate", 0, "FILE", "this process's certificate, in PEM; with the next two: TLS",
+     OPTION_TLS_CERTIFICATE},
+    {"tls-key", 0, "FILE", "its private key", OPTION_TLS_KEY},
+    {"tls-authority", 0, "FILE", "the certificate of who signed the others'",
+     OPTION_TLS_AUTHORITY},
+    {"connect-timeout", 0, "S", "seconds to wait for all processes (default 30)",
+     OPTION_CONNECT_TIMEOUT},
+    {"silence-timeout", 0, "S", "seconds after which a silent process is lost (default 2.5)",
+     OPTION_SILENCE_TIMEOUT},
 };
 #define BUILTIN_COUNT (sizeof builtins / sizeof *builtins)
 
@@ -74,8 +107,11 @@ static void show_help(const parse *p)
             show_option(p->own[i].name, p->own[i].letter, p->own[i].value, p->own[i].help);
     }
     printf("\nOptions of every weir program:\n");
-    for (size_t i = 0; i < BUILTIN_COUNT; i++)
+    for (size_t i = 0; i < BUILTIN_COUNT; i++) {
+        if (builtins[i].id == FIRST_OF_CLUSTER)
+            printf("\nTo run as several processes (`weir launch` says these):\n");
         show_option(builtins[i].name, builtins[i].letter, builtins[i].value, builtins[i].help);
+    }
 }
 
 /* ---- parsing ---------------------------------------------------------------------------- */
@@ -134,6 +170,60 @@ static weir_err *read_size(const char *name, const char *text, uint64_t *bytes_o
     return NULL;
 }
 
+/* Seconds, perhaps with a point. */
+static weir_err *read_seconds(const char *name, const char *text, uint64_t *ns_out)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    bool number = text[0] >= '0' && text[0] <= '9' && !*end;
+    if (!number || !(seconds >= 0.001 && seconds <= SECONDS_MAX))
+        return weir_err_new("--%s takes seconds from 0.001 to %d, not `%s`", name, SECONDS_MAX,
+                            text);
+    *ns_out = (uint64_t)(seconds * 1e9);
+    return NULL;
+}
+
+static weir_err *take_of_cluster(weir_cluster *cluster, int id, const char *value)
+{
+    uint64_t number = 0;
+    weir_err *err = NULL;
+    switch (id) {
+    case OPTION_PROCESSES:
+        err = read_number("processes", value, 1, WI_PROCESSES_MAX, &number);
+        cluster->processes = (uint32_t)number;
+        return err;
+    case OPTION_PROCESS:
+        err = read_number("process", value, 0, UINT32_MAX - 1, &number);
+        cluster->process = (uint32_t)number;
+        return err;
+    case OPTION_HOSTS:
+        cluster->hosts = value;
+        return NULL;
+    case OPTION_LISTEN:
+        cluster->listen = value;
+        return NULL;
+    case OPTION_CLUSTER:
+        cluster->name = value;
+        return NULL;
+    case OPTION_KEY_FILE:
+        cluster->key_file = value;
+        return NULL;
+    case OPTION_TLS_CERTIFICATE:
+        cluster->certificate = value;
+        return NULL;
+    case OPTION_TLS_KEY:
+        cluster->certificate_key = value;
+        return NULL;
+    case OPTION_TLS_AUTHORITY:
+        cluster->authority = value;
+        return NULL;
+    case OPTION_CONNECT_TIMEOUT:
+        return read_seconds("connect-timeout", value, &cluster->connect_ns);
+    default:
+        return read_seconds("silence-timeout", value, &cluster->silence_ns);
+    }
+}
+
 static weir_err *take_builtin(parse *p, int id, const char *value)
 {
     uint64_t number = 0;
@@ -157,12 +247,19 @@ static weir_err *take_builtin(parse *p, int id, const char *value)
     case OPTION_SPILL:
         p->config->spill = value;
         return NULL;
+    case OPTION_BATCH_ROWS:
+        err = read_number("batch-rows", value, 1, UINT32_MAX, &number);
+        if (!err)
+            p->config->batch_rows = (uint32_t)number;
+        return err;
     case OPTION_HELP:
         show_help(p);
         exit(0);
-    default:
+    case OPTION_VERSION:
         printf("weir %s\n", weir_version());
         exit(0);
+    default:
+        return take_of_cluster(&p->config->cluster, id, value);
     }
 }
 
@@ -225,6 +322,20 @@ static weir_err *parse_all(parse *p, int *argc, char **argv)
     return NULL;
 }
 
+/* `weir launch -w` says it so, for programs may have a -w of their own. */
+static weir_err *workers_from_environment(weir_config *config)
+{
+    const char *text = getenv("WEIR_WORKERS");
+    uint64_t workers = 0;
+    if (config->workers || !text || !*text)
+        return NULL;
+    if (!wi_hosts_number(text, WEIR_WORKERS_MAX, &workers) || !workers)
+        return weir_err_new("WEIR_WORKERS is `%s`, not a whole number from 1 to %d", text,
+                            WEIR_WORKERS_MAX);
+    config->workers = (uint32_t)workers;
+    return NULL;
+}
+
 weir_err *weir_options(int *argc, char **argv, const char *about, const weir_option *own,
                        weir_config *config)
 {
@@ -232,10 +343,14 @@ weir_err *weir_options(int *argc, char **argv, const char *about, const weir_opt
                .config = config};
     while (own && own[p.own_count].name)
         p.own_count++;
+    if (!config->cluster.processes) /* which one the program has not said, then */
+        config->cluster.process = WI_PROCESS_UNKNOWN;
     make_table(&p);
     weir_err *err = parse_all(&p, argc, argv);
     wi_free(p.table);
-    return err;
+    if (!err)
+        err = workers_from_environment(config);
+    return err ? err : wi_place_find(&config->cluster);
 }
 
 /* ---- a whole program -------------------------------------------------------------------- */

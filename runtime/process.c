@@ -199,10 +199,16 @@ static void run_deterministic(wi_process *process)
 #define WAITING_PART 8
 #define CREDIT_PART 64
 
+/* What may wait in a queue before those who fill it are blocked. */
+#define QUEUE_BYTES_MAX ((uint64_t)1 << 20)
+
+wi_bounds wi_test_bounds;
+
 static void bound_memory(wi_process *process)
 {
     uint64_t memory = process->config.memory_bytes;
     process->credit_bytes = CREDIT_BYTES_MAX;
+    process->queue_bytes = QUEUE_BYTES_MAX;
     if (!memory)
         return;
     process->waiting.bytes_max = memory / WAITING_PART;
@@ -210,6 +216,19 @@ static void bound_memory(wi_process *process)
     uint64_t share = memory / CREDIT_PART / process->workers;
     if (share < CREDIT_BYTES_MAX)
         process->credit_bytes = share > CREDIT_BYTES_MIN ? share : CREDIT_BYTES_MIN;
+}
+
+static void bound_for_tests(wi_process *process)
+{
+    const wi_bounds *bounds = &wi_test_bounds;
+    if (bounds->credit_bytes)
+        process->credit_bytes = bounds->credit_bytes;
+    if (bounds->queue_bytes)
+        process->queue_bytes = bounds->queue_bytes;
+    if (bounds->waiting_bytes) {
+        process->waiting.bytes_max = bounds->waiting_bytes;
+        process->waiting.directory = bounds->directory;
+    }
 }
 
 static void init(wi_process *process, const weir_config *config, weir_worker_fn *run, void *arg)
@@ -226,6 +245,7 @@ static void init(wi_process *process, const weir_config *config, weir_worker_fn 
     if (!process->config.spin_ns)
         process->config.spin_ns = process->crowded ? SPIN_NS_CROWDED : SPIN_NS_DEFAULT;
     bound_memory(process);
+    bound_for_tests(process);
     pthread_mutex_init(&process->lock, NULL);
     process->seats = wi_alloc_lines(workers * sizeof(wi_seat));
     process->rings = wi_alloc_lines((size_t)workers * workers * sizeof(wi_ring));

@@ -269,6 +269,7 @@ struct wi_process {
     struct wi_cluster *cluster; /* NULL: this process is alone */
     wi_spool_budget waiting;
     uint64_t credit_bytes;  /* what a worker may have sent an input of another, and is not taken */
+    uint64_t queue_bytes;   /* what may wait in a queue before those who fill it are blocked */
     bool crowded; /* more workers than cores: who has nothing to do gives its core away */
     weir_worker_fn *run;
     void *arg;
@@ -291,6 +292,14 @@ struct wi_process {
 };
 
 /* process.c */
+/* For tests, which set it while nothing is executed: other bounds for all executions; 0: as
+ * usual. */
+typedef struct wi_bounds {
+    uint64_t credit_bytes, queue_bytes;
+    size_t waiting_bytes; /* with `directory`: that may wait in memory */
+    const char *directory;
+} wi_bounds;
+extern wi_bounds wi_test_bounds;
 void wi_wake(wi_process *process, uint32_t worker);
 void wi_wake_all(wi_process *process);
 bool wi_stopping(const wi_process *process);
@@ -298,6 +307,14 @@ void wi_stop_with(wi_process *process, weir_err *reason);
 uint64_t wi_clock_ns(const wi_process *process);
 void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns);
 void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail);
+
+/* How many rows a batch has at most. */
+static inline uint32_t wi_rows_usual(const wi_flow *flow, const weir_type *type)
+{
+    uint32_t most = flow->worker->process->config.batch_rows;
+    uint32_t usual = weir_batch_rows_usual(type);
+    return most && most < usual ? most : usual;
+}
 
 static inline bool wi_is_local(const wi_process *process, uint32_t worker)
 {
@@ -413,15 +430,19 @@ void wi_flow_reopen(wi_flow *flow);
 /* Whether wi_flow_reopen would do something. */
 bool wi_flow_may_reopen(const wi_flow *flow);
 
+/* post.c */
+bool wi_shared_post(wi_flow *flow);
+/* Tells the other processes what they were not told yet, if there is room for it. */
+void wi_shared_push(wi_flow *flow);
+/* Whatever the flow has posted is applied, and known to the other processes. */
+void wi_shared_settle(wi_flow *flow);
+
 /* shared.c */
 const wi_tracker *wi_shared_join(wi_flow *flow, weir_err **err_out);
 void wi_shared_failed(weir_worker *worker, uint32_t number, const char *name,
                       const weir_err *why);
-bool wi_shared_post(wi_flow *flow);
 /* The worker's function has returned: it will build no more dataflows. */
 void wi_shared_returned(weir_worker *worker);
-/* Tells the other processes what they were not told yet. */
-void wi_shared_push(wi_flow *flow);
 void wi_shared_leave(wi_flow *flow);
 void wi_shared_free(wi_shared *shared);
 

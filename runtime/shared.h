@@ -1,5 +1,5 @@
 /* One dataflow as the whole process sees it: who built it, its tracker, and what the
- * tracker has published. Included by shared.c and frontiers.c only. */
+ * tracker has published. Included by shared.c, post.c, frontiers.c, gate.c and cluster*.c only. */
 #ifndef WEIR_RUNTIME_SHARED_H
 #define WEIR_RUNTIME_SHARED_H
 
@@ -90,7 +90,7 @@ wi_shared *wi_shared_find(wi_process *process, uint32_t number, bool *ended_out)
 /* With process->lock: keeps it until wi_shared_visited, which is called without. */
 void wi_shared_visit(wi_shared *shared);
 void wi_shared_visited(wi_shared *shared);
-/* A visitor. Applies changes of another process; takes them. */
+/* post.c. A visitor. Applies changes of another process; takes them. */
 void wi_shared_receive(wi_shared *shared, wi_incoming *incoming);
 
 /* frontiers.c; by the holder of the lock */

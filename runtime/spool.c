@@ -42,6 +42,22 @@ void wi_spool_init(wi_spool *spool, wi_spool_budget *budget)
     spool->budget = budget;
 }
 
+static void add_bytes(void *sum, const char *memory, size_t bytes)
+{
+    (void)memory;
+    *(size_t *)sum += bytes;
+}
+
+uint32_t wi_spool_weight(const weir_batch *batch)
+{
+    size_t row = batch->type->size + (batch->times ? sizeof *batch->times : 0) +
+                 (batch->diffs ? sizeof *batch->diffs : 0);
+    size_t bytes = sizeof *batch + batch->count * row;
+    if (batch->type->text_count)
+        wi_batch_texts(batch, add_bytes, &bytes);
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
 static wi_waiting *at(const wi_spool *spool, uint32_t index)
 {
     return &spool->ring[(spool->head + index) & (spool->capacity - 1)];
@@ -117,6 +133,7 @@ static bool write_all(wi_spill *spill, const void *bytes, size_t count)
     return true;
 }
 
+/* What cannot be written as a whole is cut off again: what is behind it would be misread. */
 static weir_err *append(wi_spool *spool, wi_waiting entry)
 {
     weir_err *err = spool->spill ? NULL : open_spill(spool);
@@ -125,16 +142,22 @@ static weir_err *append(wi_spool *spool, wi_waiting entry)
         return err;
     }
     wi_spill *spill = spool->spill;
+    uint64_t end = spill->end;
     wi_wire *wire = wi_wire_new(entry.batch);
     record before = {.bytes = wire->bytes, .from = entry.from, .weight = entry.bytes};
     bool written = write_all(spill, &before, sizeof before);
     for (uint32_t i = 0; i < wire->count && written; i++)
         written = write_all(spill, wire->parts[i].at, wire->parts[i].bytes);
-    if (!written)
+    if (written) {
+        atomic_fetch_add_explicit(&spool->budget->spilled_bytes, wire->bytes,
+                                  memory_order_relaxed);
+        spool->bytes += entry.bytes;
+        spill->count++;
+    } else {
         err = failed(spool, "written to");
-    atomic_fetch_add_explicit(&spool->budget->spilled_bytes, wire->bytes, memory_order_relaxed);
+        spill->end = end;
+    }
     wi_wire_free(wire);
-    spill->count++;
     return err;
 }
 
@@ -215,9 +238,9 @@ weir_err *wi_spool_push(wi_spool *spool, wi_waiting entry)
     bool full = budget->bytes_max && spool->count &&
                 atomic_load_explicit(&budget->bytes, memory_order_relaxed) + entry.bytes >
                     budget->bytes_max;
-    spool->bytes += entry.bytes;
     if (behind || full)
         return append(spool, entry);
+    spool->bytes += entry.bytes;
     keep(spool, entry);
     return NULL;
 }

@@ -30,12 +30,8 @@ typedef struct wi_spool {
     struct wi_spill *spill; /* NULL: nothing was ever spilled */
 } wi_spool;
 
-/* A batch counts for its memory, and something for itself. */
-static inline uint32_t wi_spool_weight(const weir_batch *batch)
-{
-    size_t bytes = wi_batch_bytes(batch) + sizeof *batch;
-    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-}
+/* What a batch counts for: all that it keeps in memory, also if it is a view. */
+uint32_t wi_spool_weight(const weir_batch *batch);
 
 void wi_spool_init(wi_spool *spool, wi_spool_budget *budget);
 /* Drops what waits. */
@@ -44,8 +40,8 @@ static inline bool wi_spool_empty(const wi_spool *spool)
 {
     return !spool->count;
 }
-/* Takes the reference. An error (the file cannot be written) says what to do; then the batch is
- * lost, and the execution must stop. */
+/* Takes the reference. An error (the file cannot be written) says what to do; then this batch is
+ * lost, no other one is, and the execution must stop. */
 weir_err *wi_spool_push(wi_spool *spool, wi_waiting entry);
 /* The first one, whose reference is the caller's; there is one. `type` is that of all batches. An
  * error as above. */

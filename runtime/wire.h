@@ -44,8 +44,9 @@ wi_wire *wi_wire_new(weir_batch *batch);
 void wi_wire_free(wi_wire *wire);
 
 /* any. A batch of these bytes, which are lent by `lender`; or, if it is smaller than
- * WI_WIRE_LENT_MIN, a copy (then `lender` was released when this returns). NULL, and
- * `lender` is not released, if the bytes are no batch of the type. They may be written to; `bytes` is aligned to 64. */
+ * WI_WIRE_LENT_MIN, a copy (then `lender` was released when this returns). NULL, and `lender` is
+ * not released, if the bytes are no batch of the type. They may be written to; `bytes` is aligned
+ * to 64. */
 #define WI_WIRE_LENT_MIN (16 * 1024)
 weir_batch *wi_wire_batch(const weir_type *type, char *bytes, size_t count,
                           void (*release)(void *lender), void *lender);

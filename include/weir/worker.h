@@ -24,7 +24,9 @@ typedef struct weir_cluster {
     const char *name;   /* [a-z0-9._-]{1,64}: processes of another one are refused; NULL: weir */
     uint64_t generation; /* the same: of the present attempt to run it */
     const char *hosts;  /* where each process listens, in order, with commas between: HOST:PORT
-                         * or a URL (tcp://, tls+tcp://, ipc://, abstract://) */
+                         * or a URL (tcp://, tls+tcp://, ipc://, abstract://); or @FILE, with one
+                         * a line. NULL: all on this host, at ports that follow each other */
+    const char *listen; /* the URL where this one listens, if others dial another; or NULL */
     int rendezvous;     /* > 0: a descriptor to ask the launcher for the others' addresses */
     const char *key_file; /* the shared key, mode 0600; NULL: none, or the environment's */
     const char *certificate, *certificate_key, *authority; /* files in PEM, for tls+tcp:// */
@@ -41,6 +43,7 @@ typedef struct weir_config {
     uint64_t spin_ns;    /* how long an idle worker spins before it parks; 0: default 30 us */
     uint64_t memory_bytes; /* of arrangements in memory, for the process; 0: any */
     const char *spill; /* the directory for what goes beyond; NULL: /var/tmp */
+    uint32_t batch_rows; /* that operators put into a batch, at most; 0: 64 KB of them */
     char **arguments;    /* ends with NULL: what weir_options left; for weir_argument */
 } weir_config;
 
@@ -65,8 +68,9 @@ typedef struct weir_option {
     bool *flag;
 } weir_option;
 
-/* any. Reads weir's options (-w, --pin, --deterministic, --seed, --help, --version) and the
- * program's own (an array that ends with a NULL name, or NULL) from the command line.
+/* any. Reads weir's options (-w, --pin, --processes, ...; --help lists them) and the program's
+ * own (an array that ends with a NULL name, or NULL) from the command line. What it does not
+ * say of workers and of the cluster, the environment may.
  * What is not an option stays: *argc and argv are shortened to argv[0] and the rest.
  * --help and --version print and exit(0). Unknown or malformed options are errors. */
 WEIR_API weir_err *weir_options(int *argc, char **argv, const char *about,

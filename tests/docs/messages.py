@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the messages explained in docs/errors.md are messages of the library.
+"""Checks that the messages explained in docs are messages of the library and of its command.
 
 Each line of a block "text message", without the words in front that say where, must be what
 one of the format strings in the library's sources can print. So a message that is reworded
@@ -10,12 +10,13 @@ import re
 import sys
 
 SOURCE = os.environ["WEIR_SOURCE"]
-PAGE = "docs/errors.md"
-FOLDERS = ["base", "progress", "runtime", "operators"]
+PAGES = ["docs/errors.md", "docs/operations.md"]
+FOLDERS = ["base", "progress", "net", "runtime", "operators", "tools/weir"]
 MIN_FIXED = 12  # characters of a format that are not arguments
-WHERE = re.compile(r"(worker \d+: )?(dataflow `\w+`(, operator \d+ `\w+`)?: )?")
+WHERE = re.compile(r"(weir launch: |worker \d+: )?(dataflow `\w+`(, operator \d+ `\w+`)?: )?")
 
-COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+# Or a string, which may look like one: "tcp://".
+COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|/\*.*?\*/|//[^\n]*', re.S)
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 # Literals next to each other are one string; a macro between them (PRIu64) is an argument.
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:(?:\s|\\\n|PRI\w+)*"(?:[^"\\\n]|\\.)*")*')
@@ -24,7 +25,7 @@ ARGUMENT = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t)?[a-zA-Z]|%(?=\
 
 def formats(text):
     """Every string in a C file, with \\0 where a macro stood between its parts."""
-    for found in STRING.finditer(COMMENT.sub(" ", text)):
+    for found in STRING.finditer(COMMENT.sub(lambda found: found[1] or " ", text)):
         parts = LITERAL.findall(found[0])
         joined = "" if not parts else parts[0]
         gaps = re.split(r'"(?:[^"\\\n]|\\.)*"', found[0])[1:-1]
@@ -67,13 +68,16 @@ def main():
                 if name.endswith(".c"):
                     with open(os.path.join(at, name), encoding="utf-8") as file:
                         patterns += filter(None, map(pattern_of, formats(file.read())))
-    with open(os.path.join(SOURCE, PAGE), encoding="utf-8") as file:
-        messages = list(messages_on(file.read()))
-    unknown = [at for at in messages if not is_known(at[1], patterns)]
-    for number, message in unknown:
-        print(f"{PAGE}:{number}: the library does not say this: {message}")
-    print(f"{PAGE}: {len(messages)} messages")
-    sys.exit(1 if unknown or not messages else 0)
+    failed = False
+    for page in PAGES:
+        with open(os.path.join(SOURCE, page), encoding="utf-8") as file:
+            messages = list(messages_on(file.read()))
+        unknown = [at for at in messages if not is_known(at[1], patterns)]
+        for number, message in unknown:
+            print(f"{page}:{number}: nobody says this: {message}")
+        print(f"{page}: {len(messages)} messages")
+        failed |= bool(unknown) or not messages
+    sys.exit(1 if failed else 0)
 
 
 main()

@@ -7,4 +7,9 @@ int command_bench(int argc, char **argv);
 /* One run of one figure in a process of its own, as `weir bench` starts it. */
 int command_bench_run(int argc, char **argv);
 
+int command_launch(int argc, char **argv);
+/* What `weir launch` starts: each process, and what ends all of them after it (launch_guard.c). */
+int command_launch_child(int argc, char **argv);
+int command_launch_keeper(int argc, char **argv);
+
 #endif

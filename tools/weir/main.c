@@ -13,6 +13,9 @@ static const struct command {
 } commands[] = {
     {"bench", "measure weir, and its peers beside it", command_bench},
     {"bench-run", NULL, command_bench_run},
+    {"launch", "run a program as several processes, here or on other hosts", command_launch},
+    {"launch-child", NULL, command_launch_child},
+    {"launch-keeper", NULL, command_launch_keeper},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
