@@ -55,8 +55,10 @@ static uint64_t value_of(uint64_t key)
 static void make(crossing *rows, uint32_t count, const struct layout *layout, uint32_t maker,
                  uint64_t n)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t key = key_of(layout, maker, n + i);
+    uint64_t step = (uint64_t)layout->workers * layout->workers, mask = layout->spread - 1;
+    uint64_t rest = key_of(layout, maker, n) - (n & mask);
+    for (uint32_t i = 0; i < count; i++, rest += step) {
+        uint64_t key = rest + ((n + i) & mask);
         rows[i] = (crossing){key, value_of(key)};
     }
 }
