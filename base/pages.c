@@ -238,10 +238,9 @@ void wi_pages_budget_end(void)
 
 /* ---- arrays ----------------------------------------------------------------------------- */
 
-void *wi_pages_new(size_t bytes)
+/* A mapping that was kept, or else a fresh one. */
+static void *array_new(size_t bytes, bool *fresh_out)
 {
-    if (bytes < FROM_SYSTEM)
-        return wi_alloc(bytes);
     bytes = class_of(bytes);
     pthread_mutex_lock(&lock);
     mapping entry = take_kept(bytes);
@@ -250,6 +249,7 @@ void *wi_pages_new(size_t bytes)
     entry.of_file = spill.budget && used.in_memory + entry.bytes > spill.budget;
     used.in_memory += entry.of_file ? 0 : entry.bytes;
     pthread_mutex_unlock(&lock);
+    *fresh_out = entry.of_file || !entry.memory;
     if (entry.of_file && entry.memory)
         munmap(entry.memory, entry.bytes);
     if (entry.of_file)
@@ -260,6 +260,21 @@ void *wi_pages_new(size_t bytes)
     enter(entry);
     pthread_mutex_unlock(&lock);
     return entry.memory;
+}
+
+void *wi_pages_new(size_t bytes)
+{
+    bool fresh;
+    return bytes < FROM_SYSTEM ? wi_alloc(bytes) : array_new(bytes, &fresh);
+}
+
+void *wi_pages_zeroed(size_t bytes)
+{
+    if (bytes < FROM_SYSTEM)
+        return wi_calloc(bytes, 1);
+    bool fresh;
+    void *memory = array_new(bytes, &fresh);
+    return fresh ? memory : memset(memory, 0, bytes);
 }
 
 /* Keeps a freed mapping; gives those that have to go for it. */
@@ -326,6 +341,36 @@ void *wi_pages_trim(void *memory, size_t bytes, size_t fewer)
     if (cut)
         munmap((char *)memory + now, cut);
     return memory;
+}
+
+void *wi_pages_cut(void *memory, size_t *bytes, size_t first)
+{
+    bool all = first == *bytes;
+    if (*bytes < FROM_SYSTEM) {
+        if (!all)
+            return memory;
+        wi_free(memory);
+        *bytes = 0;
+        return NULL;
+    }
+    if (!all) { /* what is left stays a mapping */
+        first = first < *bytes - FROM_SYSTEM ? first : *bytes - FROM_SYSTEM;
+        first &= ~(HUGE_PAGE - 1);
+    }
+    if (!first)
+        return memory;
+    pthread_mutex_lock(&lock);
+    mapping rest = leave(memory);
+    size_t cut = all ? rest.bytes : first;
+    used.in_memory -= rest.of_file ? 0 : cut;
+    rest.memory = (char *)memory + cut;
+    rest.bytes -= cut;
+    if (!all)
+        enter(rest);
+    pthread_mutex_unlock(&lock);
+    munmap(memory, cut);
+    *bytes -= first;
+    return all ? NULL : rest.memory;
 }
 
 void wi_pages_settle(void *memory, size_t bytes)

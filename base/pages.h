@@ -14,9 +14,13 @@
 
 /* Uninitialised; at least aligned to 16. Whoever frees or trims says the size again. */
 void *wi_pages_new(size_t bytes) __attribute__((malloc, returns_nonnull));
+void *wi_pages_zeroed(size_t bytes) __attribute__((malloc, returns_nonnull));
 void wi_pages_free(void *memory, size_t bytes);
 /* The same memory, perhaps moved, with less room; what is cut off is given back. */
 void *wi_pages_trim(void *memory, size_t bytes, size_t fewer);
+/* The memory without so many first bytes, or somewhat fewer: they are given back. *bytes is what is
+ * left; if that is none, the result is NULL, and nothing is kept for the next array. */
+void *wi_pages_cut(void *memory, size_t *bytes, size_t first);
 /* It will not be written any more, and may not be read for long. */
 void wi_pages_settle(void *memory, size_t bytes);
 

@@ -51,6 +51,37 @@ START_TEST(arrays_of_all_sizes)
 }
 END_TEST
 
+START_TEST(zeroed_arrays_are_zero_though_memory_is_used_again)
+{
+    for (size_t bytes = 1000; bytes < 40 * MB; bytes *= 3) {
+        char *array = wi_pages_new(bytes);
+        memset(array, 1, bytes);
+        wi_pages_free(array, bytes);
+        array = wi_pages_zeroed(bytes);
+        ck_assert(array[0] == 0 && memcmp(array, array + 1, bytes - 1) == 0);
+        wi_pages_free(array, bytes);
+    }
+}
+END_TEST
+
+START_TEST(what_is_cut_off_in_front_is_given_back)
+{
+    size_t before = resident_anonymous(), left = 64 * MB, all = left;
+    char *array = wi_pages_new(left), *rest = array;
+    fill(array, left, 3);
+    for (size_t done = 3 * MB; done < all; done += 3 * MB) {
+        rest = wi_pages_cut(rest, &left, done - (all - left));
+        ck_assert_ptr_eq(rest, array + (all - left));
+        ck_assert_uint_le(all - left, done);
+        ck_assert_int_eq(memcmp(array + done, &(size_t){done * 3}, sizeof(size_t)), 0);
+        ck_assert_uint_le(resident_anonymous(), before + left / MB + 2);
+    }
+    ck_assert_ptr_null(wi_pages_cut(rest, &left, left));
+    ck_assert_uint_eq(left, 0);
+    ck_assert_uint_le(resident_anonymous(), before + 2);
+}
+END_TEST
+
 START_TEST(freed_memory_is_bounded)
 {
     void *arrays[40];
@@ -102,6 +133,8 @@ int main(void)
     Suite *suite = suite_create("pages");
     TCase *all = tcase_create("all");
     tcase_add_test(all, arrays_of_all_sizes);
+    tcase_add_test(all, zeroed_arrays_are_zero_though_memory_is_used_again);
+    tcase_add_test(all, what_is_cut_off_in_front_is_given_back);
     tcase_add_test(all, freed_memory_is_bounded);
     tcase_add_test(all, beyond_the_budget_arrays_go_to_files);
     tcase_add_test(all, a_directory_that_cannot_be_written_is_an_error);
