@@ -4,8 +4,8 @@
  *
  * A large bin is dealt in place instead, among its own pieces, by the first digit of the first
  * word; then bucket by bucket is drawn out, sorted in cache and consolidated, and each piece
- * is freed once it is behind: there is never a second copy of the records, and of the run no
- * more is touched than it has. */
+ * goes once it is behind, its pages to the run: there is never a second copy of the records,
+ * hardly a fresh page, and of the run no more is touched than it has. */
 #include "seal.h"
 
 #include "../../base/alloc.h"
@@ -20,6 +20,7 @@
 #define DEAL_BITS 10                  /* at most 16 */
 #define BLOCK_WORDS 64
 #define SMALL_WORDS 256
+#define PAGED_AHEAD ((size_t)8 << 20) /* bytes of a run that are given pages before it is there */
 
 /* The records while they are being sealed. */
 typedef struct sealing {
@@ -282,7 +283,24 @@ static size_t draw(const dealing *deal, uint32_t b, uint32_t slot, uint64_t *to)
     return (size_t)deal->blocks[b] * deal->block + deal->filled[b];
 }
 
-/* Sorts and squeezes bucket by bucket; pieces that are behind are freed. */
+/* Lets go of pieces that are behind, and gives their pages to the run, to be written next: `rows`
+ * have been, and up to byte *paged has pages. Returns the first piece that is not behind. */
+static uint32_t leave_pieces(const sealing *seal, dealing *deal, uint32_t piece, uint32_t slot,
+                             wi_run *run, uint32_t rows, size_t *paged)
+{
+    size_t written = (size_t)rows * seal->layout->words * sizeof(uint64_t);
+    size_t next = wi_pages_place(written);
+    *paged = *paged < next ? next : *paged;
+    for (; piece < deal->bin->piece_count && deal->last_slots[piece] <= slot; piece++)
+        if (*paged - written < PAGED_AHEAD)
+            *paged += wi_bin_move_piece(seal->layout, deal->bin, piece, run->rows, run->row_bytes,
+                                        *paged);
+        else
+            wi_bin_free_piece(seal->layout, deal->bin, piece);
+    return piece;
+}
+
+/* Sorts and squeezes bucket by bucket. */
 static uint32_t seal_buckets(sealing *seal, dealing *deal, wi_run *run)
 {
     size_t largest = 0, all = seal->count;
@@ -293,11 +311,11 @@ static uint32_t seal_buckets(sealing *seal, dealing *deal, wi_run *run)
     seal->records = wi_pages_new(2 * records_bytes(seal, largest));
     uint64_t *scratch = seal->records + largest * seal->stride;
     uint32_t rows = 0, slot = 0, piece = 0;
+    size_t paged = 0;
     for (uint32_t b = 0; b < deal->buckets; b++) {
         seal->count = draw(deal, b, slot, seal->records);
         slot += deal->blocks[b];
-        for (; piece < deal->bin->piece_count && deal->last_slots[piece] <= slot; piece++)
-            wi_bin_free_piece(seal->layout, deal->bin, piece);
+        piece = leave_pieces(seal, deal, piece, slot, run, rows, &paged);
         wi_sort(seal->layout, seal->records, scratch, seal->count, seal->stride, 0);
         rows = squeeze_any(seal, run, rows);
     }

@@ -82,6 +82,33 @@ START_TEST(what_is_cut_off_in_front_is_given_back)
 }
 END_TEST
 
+/* Read from one end to the other as another is written, there are never pages for both. */
+START_TEST(pages_that_were_read_are_written)
+{
+    enum { PIECES = 40 };
+    size_t before = resident_anonymous(), piece = 2 * MB + 5000, paged = 0;
+    char *pieces[PIECES], *array = wi_pages_new(PIECES * piece);
+    for (unsigned i = 0; i < PIECES; i++)
+        fill(pieces[i] = wi_pages_new(piece), 2 * MB, 3);
+    for (unsigned i = 0; i < PIECES; i++) {
+        ck_assert(holds(pieces[i], 2 * MB, 3));
+        fill(array + i * 2 * MB, 2 * MB, i);
+        size_t next = wi_pages_place((i + 1) * 2 * MB);
+        paged = paged < next ? next : paged;
+        paged += wi_pages_move(array, PIECES * piece, paged, pieces[i], piece);
+        ck_assert_uint_le(resident_anonymous(), before + 2 * PIECES + 10);
+    }
+    for (unsigned i = 0; i < PIECES; i++)
+        ck_assert(holds(array + i * 2 * MB, 2 * MB, i));
+    array = wi_pages_trim(array, PIECES * piece, 11 * MB);
+    ck_assert(holds(array + 2 * MB, 2 * MB, 1));
+    wi_pages_free(array, 11 * MB);
+    char *again = wi_pages_zeroed(11 * MB); /* of the same memory, perhaps */
+    ck_assert(again[0] == 0 && memcmp(again, again + 1, 11 * MB - 1) == 0);
+    wi_pages_free(again, 11 * MB);
+}
+END_TEST
+
 START_TEST(freed_memory_is_bounded)
 {
     void *arrays[40];
@@ -112,9 +139,12 @@ START_TEST(beyond_the_budget_arrays_go_to_files)
     }
     for (unsigned i = 0; i < 20; i++)
         wi_pages_free(arrays[i], 3 * MB);
-    char *again = wi_pages_new(8 * MB);
+    char *again = wi_pages_new(8 * MB), *of_file = wi_pages_new(48 * MB);
     fill(again, 8 * MB, 5);
-    wi_pages_free(again, 8 * MB);
+    fill(of_file, 48 * MB, 7);
+    ck_assert_uint_eq(wi_pages_move(of_file, 48 * MB, 4 * MB, again, 8 * MB), 0);
+    ck_assert(holds(of_file, 48 * MB, 7));
+    wi_pages_free(of_file, 48 * MB);
     wi_pages_budget_end();
 }
 END_TEST
@@ -135,6 +165,7 @@ int main(void)
     tcase_add_test(all, arrays_of_all_sizes);
     tcase_add_test(all, zeroed_arrays_are_zero_though_memory_is_used_again);
     tcase_add_test(all, what_is_cut_off_in_front_is_given_back);
+    tcase_add_test(all, pages_that_were_read_are_written);
     tcase_add_test(all, freed_memory_is_bounded);
     tcase_add_test(all, beyond_the_budget_arrays_go_to_files);
     tcase_add_test(all, a_directory_that_cannot_be_written_is_an_error);
