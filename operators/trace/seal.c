@@ -19,6 +19,7 @@
 #define DEAL_FROM ((uint64_t)1 << 17) /* records */
 #define DEAL_BITS 10                  /* at most 16 */
 #define BLOCK_WORDS 64
+#define SAMPLE_STEP 61 /* records; data has no such period */
 #define SMALL_WORDS 256
 #define PAGED_AHEAD ((size_t)8 << 20) /* bytes of a run that are given pages before it is there */
 
@@ -135,7 +136,7 @@ static uint32_t squeeze_any(const sealing *seal, wi_run *run, uint32_t kept)
  * left over at the end of a piece makes no slot. */
 typedef struct dealing {
     wi_bin *bin;
-    uint64_t least;
+    uint64_t least, most; /* what is less or more goes with these */
     uint32_t shift, buckets, stride;
     uint32_t block;                          /* records */
     uint64_t *buffers;                       /* a block for each bucket */
@@ -148,9 +149,10 @@ typedef struct dealing {
     uint32_t blocks[(size_t)1 << DEAL_BITS];
 } dealing;
 
-INLINE void look_over(const wi_piece *piece, uint32_t stride, uint64_t *least, uint64_t *most)
+INLINE void look_over(const wi_piece *piece, uint32_t stride, uint32_t step, uint64_t *least,
+                      uint64_t *most)
 {
-    for (uint32_t i = 0; i < piece->count; i++) {
+    for (uint32_t i = 0; i < piece->count; i += step) {
         uint64_t value = piece->words[(size_t)i * stride];
         *least = value < *least ? value : *least;
         *most = value > *most ? value : *most;
@@ -162,7 +164,9 @@ INLINE void deal_piece(const wi_piece *piece, uint32_t stride, dealing *deal)
     uint32_t block = deal->block;
     for (uint32_t i = 0; i < piece->count; i++) {
         const uint64_t *record = piece->words + (size_t)i * stride;
-        uint32_t b = (uint32_t)((record[0] - deal->least) >> deal->shift);
+        uint64_t value = record[0] < deal->least ? deal->least : record[0];
+        value = value > deal->most ? deal->most : value;
+        uint32_t b = (uint32_t)((value - deal->least) >> deal->shift);
         uint64_t *buffer = deal->buffers + (size_t)b * block * stride;
         if (WEIR_UNLIKELY(deal->filled[b] == block)) {
             memcpy(deal->slots[deal->full], buffer, (size_t)block * stride * sizeof *buffer);
@@ -188,18 +192,30 @@ INLINE void deal_piece(const wi_piece *piece, uint32_t stride, dealing *deal)
             call(stride);       \
     } while (0)
 
-/* False if all records agree in their first word. */
-static bool deal_plan(dealing *deal)
+/* The least and greatest first word of every so many records. */
+static void look_at_some(const dealing *deal, uint32_t step, uint64_t *least, uint64_t *most)
 {
-    uint64_t least = UINT64_MAX, most = 0;
+    *least = UINT64_MAX;
+    *most = 0;
     for (uint32_t p = 0; p < deal->bin->piece_count; p++) {
-#define LOOK(n) look_over(&deal->bin->pieces[p], (n), &least, &most)
+#define LOOK(n) look_over(&deal->bin->pieces[p], (n), step, least, most)
         BY_STRIDE(deal->stride, LOOK);
     }
+}
+
+/* Which buckets there are, from a sample: a few records beyond it are no harm, while looking at
+ * all is a pass over memory. False if all records agree in their first word. */
+static bool deal_plan(dealing *deal)
+{
+    uint64_t least, most;
+    look_at_some(deal, SAMPLE_STEP, &least, &most);
+    if (least == most)
+        look_at_some(deal, 1, &least, &most);
     if (least == most)
         return false;
     uint32_t range = 64 - (uint32_t)__builtin_clzll(most - least);
     deal->least = least;
+    deal->most = most;
     deal->shift = range > DEAL_BITS ? range - DEAL_BITS : 0;
     deal->buckets = (uint32_t)((most - least) >> deal->shift) + 1;
     return true;
