@@ -2,10 +2,10 @@
  *
  * `weir launch-child` is what each process is started by: it asks the system to be killed when
  * the launcher dies, tells the keeper of its process group, and becomes the program. Death with
- * the launcher does not reach what a program itself starts; `weir launch-keeper`, one process in a
- * session of its own, does: it waits until the pipe from the launcher ends, kills the groups that
- * are left, and removes the folder of sockets. So one of the two is enough for the processes, and both would have to be killed at
- * once with the launcher for anything to stay. */
+ * the launcher does not reach what a program itself starts; `weir launch-keeper`, one process in
+ * a session of its own, does: it waits until the pipe from the launcher ends, kills the groups
+ * that are left, and removes the folder of sockets. So one of the two is enough for the
+ * processes, and both would have to be killed at once with the launcher for anything to stay. */
 #include "command.h"
 #include "launch.h"
 
