@@ -165,6 +165,49 @@ weir_batch *weir_batch_like(const weir_batch *like, const weir_type *type)
     return batch;
 }
 
+weir_batch *wi_batch_lent(const weir_type *type, void *rows, uint32_t count, weir_time *times,
+                          int64_t *diffs, void (*release)(void *lender), void *lender)
+{
+    weir_batch *batch = wi_alloc(sizeof *batch);
+    memset(batch, 0, sizeof *batch);
+    batch->type = type;
+    batch->count = batch->capacity = count;
+    batch->rows = rows;
+    batch->times = times;
+    batch->diffs = diffs;
+    batch->times_lent = batch->diffs_lent = true;
+    batch->diff = 1;
+    batch->release = release;
+    batch->lender = lender;
+    atomic_init(&batch->references, 1);
+    return batch;
+}
+
+void wi_batch_lend_texts(weir_batch *batch, char *memory, size_t bytes)
+{
+    chunk *added = heap_push(batch, 0);
+    added->memory = memory;
+    added->used = added->capacity = bytes;
+}
+
+void wi_batch_texts(const weir_batch *batch,
+                    void (*piece)(void *arg, const char *memory, size_t bytes), void *arg)
+{
+    for (; batch; batch = batch->base)
+        for (const chunk *at = batch->heap ? batch->heap->newest : NULL; at; at = at->older)
+            if (at->used)
+                piece(arg, at->memory, at->used);
+}
+
+weir_batch *wi_batch_copy(const weir_batch *batch)
+{
+    weir_batch *copy = weir_batch_like(batch, batch->type);
+    if (batch->count)
+        memcpy(copy->rows, batch->rows, (size_t)batch->count * batch->type->size);
+    wi_batch_own_texts(copy, copy->rows, copy->count);
+    return copy;
+}
+
 /* Views of views share the batch that owns the rows. */
 weir_batch *weir_batch_view(const weir_batch *of)
 {
@@ -225,10 +268,14 @@ void weir_batch_drop(weir_batch *batch)
     if (atomic_load_explicit(&batch->references, memory_order_acquire) != 1 &&
         atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
         return;
-    wi_free(batch->times);
-    wi_free(batch->diffs);
+    if (!batch->times_lent)
+        wi_free(batch->times);
+    if (!batch->diffs_lent)
+        wi_free(batch->diffs);
     if (batch->heap)
         heap_free(batch->heap);
+    if (batch->release)
+        batch->release(batch->lender);
     weir_batch_drop(batch->base);
     wi_free(batch);
 }
@@ -236,6 +283,7 @@ void weir_batch_drop(weir_batch *batch)
 void wi_batch_start_times(weir_batch *batch, uint32_t count)
 {
     batch->times = wi_alloc(batch->capacity * sizeof *batch->times);
+    batch->times_lent = false;
     for (uint32_t i = 0; i < count; i++)
         batch->times[i] = batch->time;
 }
@@ -243,6 +291,7 @@ void wi_batch_start_times(weir_batch *batch, uint32_t count)
 void wi_batch_start_diffs(weir_batch *batch, uint32_t count)
 {
     batch->diffs = wi_alloc(batch->capacity * sizeof *batch->diffs);
+    batch->diffs_lent = false;
     for (uint32_t i = 0; i < count; i++)
         batch->diffs[i] = batch->diff;
 }

@@ -8,6 +8,19 @@
  * copied, e.g. a part of a file; it is freed with the batch. */
 void wi_batch_adopt(weir_batch *batch, void *memory, size_t bytes);
 
+/* A batch whose rows and columns (NULL: none) lie in memory that somebody lends, until the last
+ * reference is gone and `release(lender)` is called. Rows may be changed, for instance by whoever
+ * moves texts. The rest of the batch is the caller's to fill in. */
+weir_batch *wi_batch_lent(const weir_type *type, void *rows, uint32_t count, weir_time *times,
+                          int64_t *diffs, void (*release)(void *lender), void *lender);
+/* Says that texts of the batch's rows lie in these bytes, which are lent with the rows. */
+void wi_batch_lend_texts(weir_batch *batch, char *memory, size_t bytes);
+/* Calls `piece` for each piece of memory that long texts of its rows may lie in. */
+void wi_batch_texts(const weir_batch *batch,
+                    void (*piece)(void *arg, const char *memory, size_t bytes), void *arg);
+/* The same rows in a batch of its own, with the long texts that they have and no others. */
+weir_batch *wi_batch_copy(const weir_batch *batch);
+
 /* A batch with these rows whose time, columns and diff may be written: the batch itself if
  * nobody else holds it, otherwise a view. Takes the reference. */
 weir_batch *wi_batch_own(weir_batch *batch);

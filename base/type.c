@@ -131,6 +131,23 @@ void weir_type_free(weir_type *type)
     wi_free(type);
 }
 
+weir_type *wi_type_copy(const weir_type *of)
+{
+    uint32_t count = of->field_count;
+    weir_type *type = wi_calloc(1, sizeof *type + (count + 1ull) * sizeof(weir_field));
+    weir_field *fields = (weir_field *)(type + 1);
+    *type = *of;
+    type->name = "";
+    type->describe = NULL;
+    type->table = fields;
+    for (uint32_t f = 0; f < count; f++) {
+        fields[f] = weir_type_fields(of)[f];
+        fields[f].name = "";
+    }
+    fields[count].kind = WEIR_KIND_count;
+    return type;
+}
+
 /* ---- comparing and naming types --------------------------------------------------------- */
 
 static bool field_same(const weir_field *a, const weir_field *b)

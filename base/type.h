@@ -31,6 +31,9 @@ static inline int64_t wi_load_signed(const void *at, uint32_t bytes)
     return (int64_t)(wi_load_unsigned(at, bytes) << spare) >> spare;
 }
 
+/* A type with the same layout and no names, for who only moves rows; weir_type_free. */
+weir_type *wi_type_copy(const weir_type *type);
+
 /* Whether rows of the type have bytes that belong to no field. */
 bool wi_type_padded(const weir_type *type);
 

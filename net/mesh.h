@@ -73,6 +73,10 @@ const char *wi_mesh_url(const wi_mesh *mesh);
 /* any. Connects to all others, urls[process] each, and waits until all have shaken hands.
  * After connect_ns the error names who is missing; what does not fit names both values. */
 weir_err *wi_mesh_connect(wi_mesh *mesh, const char *const *urls);
+/* any. The same in steps that do not wait, for a simulator: one thread, several meshes, and the
+ * clock that it gives. True: it is over, well or with an error. */
+bool wi_mesh_connect_step(wi_mesh *mesh, const char *const *urls, uint64_t now_ns,
+                          weir_err **err_out);
 
 /* any. Sends a frame: the parts one after the other. If `sent` is NULL they are copied; if not
  * they stay as they are until sent(arg) is called: perhaps within this call, from any thread

@@ -9,11 +9,13 @@
  * Implementations: nng.c (tcp://, tls+tcp://, ipc://, abstract://), memory.c (within a
  * process), sim.c (seeded: delays, breaks, reorders). All pass tests/unit/test_transport.c.
  *
- *   operation                        thread
- *   read_begin, read_end, arm        any, one at a time (the link's reader)
- *   write_begin, write_end           any, one at a time (its writer); beside the reader
- *   state                            either of them
- *   close                            any, when neither is in a call */
+ *   operation                            thread
+ *   read_begin, read_end, arm            any, one at a time (the link's reader)
+ *   write_begin, write_end, arm_write    any, one at a time (its writer); beside the reader
+ *   poll, peer, why                      either of them
+ *   close                                any, when neither is in a call
+ *   accept                               any, one at a time
+ *   close of a listener                  any, when nobody is in accept */
 #ifndef WEIR_NET_TRANSPORT_H
 #define WEIR_NET_TRANSPORT_H
 
@@ -55,15 +57,20 @@ struct wi_transport {
     void *arg; /* of the implementation */
 };
 
-/* The transport of a URL's scheme: nng's. NULL: there is none for it. */
+/* The transport of a URL's scheme: nng's, or memory's. NULL: there is none for it. */
 const wi_transport *wi_transport_of(const char *url);
 
 /* The address that peers can dial, with the port that was given. Lives as long as it. */
 const char *wi_listener_url(const wi_listener *listener);
 /* A link that somebody dialled, WI_LINK_UP; NULL: none for now. Owned by the caller. */
 wi_link *wi_listener_accept(wi_listener *listener);
+/* Links that nobody accepted are closed; those that were accepted stay. NULL does nothing. */
 void wi_listener_close(wi_listener *listener);
+/* So many links wait to be accepted; more are refused. */
+#define WI_LINKS_WAITING_MAX 64
 
+/* A link that was up is down once a read or a write has said -1: nobody looks at it but they.
+ * What had arrived before the peer closed can still be read, also after a write has failed. */
 wi_link_state wi_link_poll(wi_link *link);
 /* Who is at the other end, for messages. Lives as long as the link. */
 const char *wi_link_peer(const wi_link *link);
@@ -76,15 +83,19 @@ void wi_link_read_begin(wi_link *link, void *buffer, size_t bytes);
 /* > 0: so many bytes are there. 0: not yet; ask again (that is polling: it may well look at the
  * socket itself). -1: the link is down (also at an end of file). */
 int64_t wi_link_read_end(wi_link *link);
-/* Starts to send 1 to WI_WRITE_PARTS_MAX pieces, which stay until write_end gave something. */
+/* Starts to send 1 to WI_WRITE_PARTS_MAX pieces, not all of them empty, which stay until
+ * write_end gave something. */
 void wi_link_write_begin(wi_link *link, const wi_part *parts, uint32_t count);
 /* > 0: so many bytes, perhaps not all, are sent. 0: not yet. -1: the link is down. */
 int64_t wi_link_write_end(wi_link *link);
 /* `wake(arg)` will be called once, from any thread, when the read that was begun can be ended
  * or the link is down; at once, perhaps from within, if that is so already. The next
  * read_end that gives something disarms it; a call may then already be on its way. Costs some
- * microseconds: for who is about to sleep. */
+ * microseconds: for who is about to sleep. `wake` neither waits for anything nor calls the
+ * link. */
 void wi_link_arm(wi_link *link, void (*wake)(void *arg), void *arg);
+/* The same for the write that was begun; the next write_end that gives something disarms it. */
+void wi_link_arm_write(wi_link *link, void (*wake)(void *arg), void *arg);
 /* Nothing of the caller's is touched any more when it returns, and `wake` is not called. What
  * was not sent may be lost. NULL does nothing. */
 void wi_link_close(wi_link *link);
@@ -100,6 +111,7 @@ typedef struct wi_link_ops {
     void (*write_begin)(wi_link *link, const wi_part *parts, uint32_t count);
     int64_t (*write_end)(wi_link *link);
     void (*arm)(wi_link *link, void (*wake)(void *arg), void *arg);
+    void (*arm_write)(wi_link *link, void (*wake)(void *arg), void *arg);
     void (*close)(wi_link *link);
 } wi_link_ops;
 

@@ -65,11 +65,11 @@ static void op_full(weir_out *out)
         weir_op_stop(port->op, "pushes to output %u, which it has not opened by weir_send_at",
                      port->index);
         static const weir_time first;
-        wi_out_open(out, &first, weir_batch_rows_usual(port->type));
+        wi_out_open(out, &first, wi_rows_usual(port->op->flow, port->type));
         return;
     }
     wi_output_send(port, wi_out_seal(out));
-    wi_out_next(out, weir_batch_rows_usual(port->type));
+    wi_out_next(out, wi_rows_usual(port->op->flow, port->type));
 }
 
 static void op_misuse(weir_out *out, const weir_time *time)
@@ -125,6 +125,8 @@ uint32_t wi_op_add_input(weir_op *op, const weir_type *type, int dims, weir_rout
     port->dims = dims;
     port->route = route;
     port->from_op = UINT32_MAX;
+    port->edge = op->flow->edges++;
+    wi_spool_init(&port->queue, &op->flow->worker->process->waiting);
     weir_antichain_init(&port->frontier);
     wi_grow(&op->inputs, &op->input_capacity, op->input_count + 1, sizeof *op->inputs);
     op->inputs[op->input_count++] = port;
@@ -194,12 +196,7 @@ void wi_op_free(weir_op *op)
         wi_free(op->notifications[i].state);
     for (uint32_t i = 0; i < op->input_count; i++) {
         wi_input_port *input = op->inputs[i];
-        for (uint32_t q = 0; q < input->queue_count; q++) {
-            weir_batch *batch = input->queue[(input->queue_head + q) & (input->queue_capacity - 1)];
-            op->flow->worker->queued -= wi_queued_weight(batch);
-            weir_batch_drop(batch);
-        }
-        wi_free(input->queue);
+        wi_spool_fini(&input->queue);
         weir_antichain_fini(&input->frontier);
         wi_free(input);
     }
@@ -216,6 +213,7 @@ void wi_op_free(weir_op *op)
     wi_free(op->kept);
     wi_free(op->inputs);
     wi_free(op->outputs);
+    wi_free(op->gates);
     wi_free(op->summaries);
     wi_free(op->notifications);
     wi_free(op->state);

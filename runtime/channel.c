@@ -12,6 +12,7 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "../base/batch.h"
 #include "partition.h"
 
 static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch);
@@ -21,7 +22,7 @@ static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch);
 static void channel_full(weir_out *out)
 {
     wi_channel *channel = out->owner;
-    uint32_t rows = weir_batch_rows_usual(out->type);
+    uint32_t rows = wi_rows_usual(channel->from->op->flow, out->type);
     if (!channel->dirty) {
         wi_flow *flow = channel->from->op->flow;
         channel->dirty = true;
@@ -52,6 +53,12 @@ void wi_channel_new(wi_output_port *from, wi_input_port *to)
     channel->route = to->route;
     if (workers == 1)
         channel->route = WEIR_LOCAL;
+    if (channel->route.kind != WEIR_I_LOCAL) {
+        channel->sent = WI_NEWS(uint64_t, workers);
+        channel->held = WI_NEWS(wi_spool, workers);
+        for (uint32_t i = 0; i < workers; i++)
+            wi_spool_init(&channel->held[i], &flow->worker->process->waiting);
+    }
     if (spreads(channel->route.kind)) {
         channel->outs = WI_NEWS(weir_out, workers);
         for (uint32_t i = 0; i < workers; i++)
@@ -63,31 +70,26 @@ void wi_channel_new(wi_output_port *from, wi_input_port *to)
 
 void wi_channel_free(wi_channel *channel)
 {
-    if (channel->outs)
-        for (uint32_t i = 0; i < channel->from->op->flow->worker->process->workers; i++)
-            wi_out_fini(&channel->outs[i]);
+    uint32_t workers = channel->from->op->flow->worker->process->workers;
+    for (uint32_t i = 0; channel->outs && i < workers; i++)
+        wi_out_fini(&channel->outs[i]);
+    for (uint32_t i = 0; channel->held && i < workers; i++)
+        wi_spool_fini(&channel->held[i]);
+    wi_free(channel->sent);
+    wi_free(channel->held);
     wi_free(channel->outs);
     wi_free(channel);
 }
 
 /* ---- receiving -------------------------------------------------------------------------- */
 
-static void enqueue(wi_input_port *input, weir_batch *batch)
+static void enqueue(wi_input_port *input, wi_waiting entry)
 {
-    if (input->queue_count == input->queue_capacity) {
-        uint32_t capacity = input->queue_capacity ? input->queue_capacity * 2 : 8;
-        weir_batch **grown = wi_alloc(capacity * sizeof *grown);
-        for (uint32_t i = 0; i < input->queue_count; i++)
-            grown[i] = input->queue[(input->queue_head + i) & (input->queue_capacity - 1)];
-        wi_free(input->queue);
-        input->queue = grown;
-        input->queue_capacity = capacity;
-        input->queue_head = 0;
-    }
-    uint32_t tail = (input->queue_head + input->queue_count++) & (input->queue_capacity - 1);
-    input->queue[tail] = batch;
-    input->op->flow->worker->queued += wi_queued_weight(batch);
-    wi_flow_activate(input->op->flow, input->op->index);
+    wi_flow *flow = input->op->flow;
+    weir_err *err = wi_spool_push(&input->queue, entry);
+    if (err)
+        wi_stop_with(flow->worker->process, err);
+    wi_flow_activate(flow, input->op->index);
 }
 
 static void deliver_local(wi_input_port *input, weir_batch *batch)
@@ -98,19 +100,25 @@ static void deliver_local(wi_input_port *input, weir_batch *batch)
         return;
     }
     wi_flow_count(op->flow, input->loc, &batch->time, 1);
-    enqueue(input, batch);
+    enqueue(input, (wi_waiting){batch, op->flow->worker->index, wi_spool_weight(batch)});
 }
 
-void wi_flow_deliver(wi_flow *flow, uint32_t op_index, uint32_t input_index, weir_batch *batch)
+/* From another worker. */
+void wi_flow_deliver(wi_flow *flow, const wi_envelope *envelope)
 {
-    weir_op *op = flow->ops[op_index];
-    wi_input_port *input = op->inputs[input_index];
-    if (!op->logic->stateless) {
-        enqueue(input, batch);
+    weir_op *op = flow->ops[envelope->op];
+    wi_input_port *input = op->inputs[envelope->input];
+    weir_batch *batch = envelope->batch;
+    if (!wi_is_local(flow->worker->process, envelope->from))
+        batch->type = input->type; /* it came with a copy of the type */
+    bool queued = !op->logic->stateless || !wi_spool_empty(&input->queue) || wi_op_waits(op);
+    if (queued) {
+        enqueue(input, (wi_waiting){batch, envelope->from, envelope->bytes});
         return;
     }
     wi_flow_count(flow, input->loc, &batch->time, -1);
-    op->take(op, input_index, batch);
+    op->take(op, envelope->input, batch);
+    wi_input_took(input, envelope->from, envelope->bytes);
 }
 
 /* ---- sending ---------------------------------------------------------------------------- */
@@ -124,8 +132,12 @@ static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch)
         return;
     }
     wi_flow_count(flow, input->loc, &batch->time, 1);
-    wi_worker_send(flow->worker, to,
-                   (wi_envelope){flow->number, input->op->index, input->index, batch});
+    if (batch->type->text_count && !channel->outs && !wi_is_local(flow->worker->process, to)) {
+        weir_batch *compact = wi_batch_copy(batch); /* its texts may be a few of many */
+        weir_batch_drop(batch);
+        batch = compact;
+    }
+    wi_channel_give(channel, to, batch);
 }
 
 void wi_channel_flush(wi_channel *channel)

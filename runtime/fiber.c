@@ -136,7 +136,7 @@ static void pass_time(wi_fibers *all, uint32_t workers)
 
 void wi_fibers_run(wi_process *process, void (*body)(weir_worker *worker))
 {
-    uint32_t workers = process->workers;
+    uint32_t workers = process->local_workers;
     wi_fibers all = {.process = process, .body = body, .random = process->config.seed,
                      .tsan = wi_tsan_fiber_current()};
     all.fibers = WI_NEWS(wi_fiber, workers);

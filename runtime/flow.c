@@ -52,6 +52,8 @@ void wi_flow_free(wi_flow *flow)
     weir_err_free(flow->error);
     wi_free(flow->ops);
     wi_free(flow->active);
+    wi_free(flow->blocked);
+    wi_free(flow->owed);
     wi_free(flow->watchers);
     wi_free(flow->watch_counts);
     wi_free(flow->closers);
@@ -98,6 +100,8 @@ static void connect_channels(wi_flow *flow)
             }
             wi_channel_new(flow->ops[input->from_op]->outputs[input->from_port], input);
         }
+    if (!flow->error)
+        wi_gates_connect(flow);
 }
 
 static void locate(wi_flow *flow, const wi_tracker *tracker)
@@ -109,6 +113,7 @@ static void locate(wi_flow *flow, const wi_tracker *tracker)
     flow->watchers = WI_NEWS(wi_input_port *, locs);
     flow->watch_counts = WI_NEWS(uint32_t, locs);
     flow->active = WI_NEWS(uint64_t, flow->op_count / 64 + 1);
+    flow->blocked = WI_NEWS(uint64_t, flow->op_count / 64 + 1);
     for (uint32_t i = 0; i < flow->op_count; i++) {
         weir_op *op = flow->ops[i];
         for (uint32_t p = 0; p < op->output_count; p++)
@@ -240,6 +245,8 @@ bool wi_flow_step(wi_flow *flow)
     for (int pass = 0; pass < STEP_PASSES; pass++) {
         /* Counts as work: the program may wait for a probe, and must look before it sleeps. */
         did |= wi_shared_log_read(flow, location_moved);
+        if (flow->shorts || flow->reopened)
+            wi_flow_reopen(flow);
         bool ran = flow->any_active;
         if (ran)
             run_active(flow);
@@ -252,6 +259,8 @@ bool wi_flow_step(wi_flow *flow)
         if (!flow->any_active)
             break;
     }
+    if (atomic_load_explicit(&flow->notice->unsent, memory_order_relaxed))
+        wi_shared_push(flow);
     check_drop(flow);
     return did;
 }

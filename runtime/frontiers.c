@@ -17,7 +17,7 @@ void wi_publish_init(wi_shared *shared)
     shared->cells = wi_alloc_lines(shared->locs * sizeof(wi_cell));
     shared->log = WI_NEWS(_Atomic(uint32_t), WI_LOG_SLOTS);
     shared->watch_stride = (shared->locs + 63) / 64 * 64;
-    shared->watch = wi_alloc_lines((size_t)shared->watch_stride * shared->process->workers);
+    shared->watch = wi_alloc_lines((size_t)shared->watch_stride * shared->process->local_workers);
 }
 
 void wi_publish_fini(wi_shared *shared)
@@ -95,7 +95,7 @@ void wi_flow_watch(wi_flow *flow, wi_loc loc, int change)
     flow->watch_counts[rep] = before + (uint32_t)change;
     if ((before != 0) == (flow->watch_counts[rep] != 0))
         return;
-    size_t at = (size_t)flow->worker->index * shared->watch_stride + rep;
+    size_t at = (size_t)flow->worker->local * shared->watch_stride + rep;
     atomic_store_explicit(&shared->watch[at], before == 0, memory_order_relaxed);
 }
 

@@ -137,38 +137,45 @@ void wi_op_count(weir_op *op, uint32_t output, const weir_time *time, int64_t de
 
 static weir_batch *dequeue(wi_input_port *input)
 {
-    weir_batch *batch = input->queue[input->queue_head];
-    input->queue_head = (input->queue_head + 1) & (input->queue_capacity - 1);
-    input->queue_count--;
-    input->op->flow->worker->queued -= wi_queued_weight(batch);
-    return batch;
+    wi_waiting entry;
+    weir_err *err = wi_spool_pop(&input->queue, input->type, &entry);
+    if (err)
+        wi_stop_with(input->op->flow->worker->process, err);
+    wi_input_took(input, entry.from, entry.bytes);
+    return entry.batch;
 }
 
-/* Sources wait while what they sent before has not been taken: rings to other workers are
- * full, or queues of this one are long. */
-static bool held_back(const wi_flow *flow)
+/* Takes what waits at an input, as long as there is room for what that gives. */
+static void take_queue(weir_op *op, uint32_t index, uint32_t *budget)
 {
-    return flow->worker->queued > WI_QUEUED_MAX || wi_worker_backlogged(flow->worker);
+    wi_input_port *input = op->inputs[index];
+    while (!wi_spool_empty(&input->queue)) {
+        if (!*budget) {
+            wi_flow_activate(op->flow, op->index);
+            return;
+        }
+        if (op->gate_count && wi_op_waits(op)) {
+            wi_op_block(op);
+            return;
+        }
+        weir_batch *batch = dequeue(input);
+        uint32_t cost = batch->count / 16 + 1;
+        *budget -= cost < *budget ? cost : *budget;
+        wi_flow_count(op->flow, input->loc, &batch->time, -1);
+        op->take(op, index, batch);
+    }
 }
 
 /* Runs what is due: batches up to a budget of rows, then completed times, the frontier and
- * `run`. What is left over stays activated. */
+ * `run`. What is left over stays activated, or blocked until there is room for what it sends. */
 void wi_op_run(weir_op *op, uint32_t budget)
 {
-    for (uint32_t i = 0; i < op->input_count; i++) {
-        wi_input_port *input = op->inputs[i];
-        while (input->queue_count) {
-            if (!budget) {
-                wi_flow_activate(op->flow, op->index);
-                break;
-            }
-            weir_batch *batch = dequeue(input);
-            uint32_t cost = batch->count / 16 + 1;
-            budget -= cost < budget ? cost : budget;
-            wi_flow_count(op->flow, input->loc, &batch->time, -1);
-            op->take(op, i, batch);
-        }
+    if (op->gate_count && wi_op_waits(op)) {
+        wi_op_block(op);
+        return;
     }
+    for (uint32_t i = 0; i < op->input_count; i++)
+        take_queue(op, i, &budget);
     if (op->moved) {
         op->moved = false;
         if (op->notification_count && op->logic->notify)
@@ -179,8 +186,8 @@ void wi_op_run(weir_op *op, uint32_t budget)
             wi_op_end_call(op);
         }
     }
-    if (op->want_run && op->logic->source && held_back(op->flow)) {
-        wi_flow_activate(op->flow, op->index);
+    if (op->want_run && op->logic->source && op->gate_count && wi_op_waits(op)) {
+        wi_op_block(op);
     } else if (op->want_run) {
         op->want_run = false;
         wi_op_begin_call(op, UINT32_MAX, NULL);
@@ -298,7 +305,7 @@ void wi_output_open(wi_output_port *port, const weir_time *time)
 {
     if (port->out.batch) /* what was pushed while it was closed, which stops the execution */
         weir_batch_drop(wi_out_seal(&port->out));
-    wi_out_open(&port->out, time, weir_batch_rows_usual(port->type));
+    wi_out_open(&port->out, time, wi_rows_usual(port->op->flow, port->type));
     port->opened = true;
 }
 
@@ -353,7 +360,7 @@ static void send_in_order(wi_output_port *port, weir_batch *batch)
         wi_output_send(port, wi_out_seal(&port->out));
     wi_output_send(port, batch);
     if (port->opened)
-        wi_out_next(&port->out, weir_batch_rows_usual(port->type));
+        wi_out_next(&port->out, wi_rows_usual(port->op->flow, port->type));
 }
 
 void weir_send_batch(weir_op *op, uint32_t output, weir_batch *batch)

@@ -22,6 +22,7 @@ typedef enum option_id {
     OPTION_SEED,
     OPTION_MEMORY,
     OPTION_SPILL,
+    OPTION_BATCH_ROWS,
     OPTION_HELP,
     OPTION_VERSION,
     OPTION_PROCESSES,
@@ -53,6 +54,7 @@ static const builtin builtins[] = {
     {"memory", 0, "SIZE", "what arrangements may have in memory, e.g. 4G (default: all there is)",
      OPTION_MEMORY},
     {"spill", 0, "DIR", "where the rest goes (default /var/tmp)", OPTION_SPILL},
+    {"batch-rows", 0, "N", "rows in a batch, at most (default: 64 KB of them)", OPTION_BATCH_ROWS},
     {"help", 'h', NULL, "show this and exit", OPTION_HELP},
     {"version", 0, NULL, "show weir's version and exit", OPTION_VERSION},
 #define FIRST_OF_CLUSTER OPTION_PROCESSES
@@ -245,6 +247,11 @@ static weir_err *take_builtin(parse *p, int id, const char *value)
     case OPTION_SPILL:
         p->config->spill = value;
         return NULL;
+    case OPTION_BATCH_ROWS:
+        err = read_number("batch-rows", value, 1, UINT32_MAX, &number);
+        if (!err)
+            p->config->batch_rows = (uint32_t)number;
+        return err;
     case OPTION_HELP:
         show_help(p);
         exit(0);

@@ -120,7 +120,7 @@ static void own_texts(weir_out *outs, uint32_t workers, const uint32_t *before)
 static void scatter_in_parts(const weir_batch *batch, uint32_t begin, const uint64_t *targets,
                              uint32_t count, weir_out *outs, uint32_t workers)
 {
-    uint32_t before[WEIR_WORKERS_MAX];
+    uint32_t before[WI_WORKERS_ALL_MAX];
     while (count) {
         uint32_t part = room_in_all(outs, workers, count);
         for (uint32_t i = 0; batch->type->text_count && i < workers; i++)

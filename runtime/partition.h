@@ -4,6 +4,9 @@
 
 #include <weir/operator.h>
 
+/* In all processes together. */
+#define WI_WORKERS_ALL_MAX 1024
+
 /* Which worker rows with a key of this hash are exchanged to. Hashes are spread evenly by their
  * upper half. */
 static inline uint32_t wi_worker_of(uint64_t hash, uint32_t workers)

@@ -21,7 +21,9 @@
 #include "../base/alloc.h"
 #include "../base/pages.h"
 #include "../base/assert.h"
+#include "cluster.h"
 #include "fiber.h"
+#include "partition.h"
 #include "tsan.h"
 
 #define SPIN_NS_DEFAULT 30000
@@ -48,7 +50,7 @@ void wi_wake(wi_process *process, uint32_t worker)
 
 void wi_wake_all(wi_process *process)
 {
-    for (uint32_t i = 0; i < process->workers; i++)
+    for (uint32_t i = 0; i < process->local_workers; i++)
         wi_wake(process, i);
 }
 
@@ -95,6 +97,8 @@ void wi_stop_with(wi_process *process, weir_err *reason)
     pthread_mutex_unlock(&process->lock);
     if (!first)
         weir_err_free(reason);
+    else if (process->cluster)
+        wi_cluster_stop(process, weir_err_message(reason));
     atomic_store_explicit(&process->stopping, true, memory_order_seq_cst);
     wi_wake_all(process);
 }
@@ -119,7 +123,7 @@ static void pin(const weir_worker *worker)
     cpu_set_t allowed, one;
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || !CPU_COUNT(&allowed))
         return;
-    uint32_t wanted = worker->index % (uint32_t)CPU_COUNT(&allowed);
+    uint32_t wanted = worker->local % (uint32_t)CPU_COUNT(&allowed);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &allowed) || wanted--)
             continue;
@@ -156,19 +160,20 @@ static void *thread_main(void *arg)
 
 static void run_threads(wi_process *process)
 {
-    pthread_t *threads = WI_NEWS(pthread_t, process->workers);
+    uint32_t workers = process->local_workers;
+    pthread_t *threads = WI_NEWS(pthread_t, workers);
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, (size_t)16 << 20);
-    pthread_barrier_init(&process->finished, NULL, process->workers);
-    for (uint32_t i = 0; i < process->workers; i++)
+    pthread_barrier_init(&process->finished, NULL, workers);
+    for (uint32_t i = 0; i < workers; i++)
         if (pthread_create(&threads[i], &attr, thread_main, &process->worker[i]) != 0) {
             fprintf(stderr, "weir: could not start the thread of worker %u of %u; raise the limit "
                             "of threads (ulimit -u) or use fewer workers\n",
-                    i, process->workers);
+                    i, workers);
             exit(71);
         }
-    for (uint32_t i = 0; i < process->workers; i++)
+    for (uint32_t i = 0; i < workers; i++)
         pthread_join(threads[i], NULL);
     pthread_barrier_destroy(&process->finished);
     pthread_attr_destroy(&attr);
@@ -179,20 +184,68 @@ static void run_deterministic(wi_process *process)
 {
     urcu_qsbr_register_thread();
     wi_fibers_run(process, work);
-    for (uint32_t i = 0; i < process->workers; i++)
+    for (uint32_t i = 0; i < process->local_workers; i++)
         wi_worker_fini(&process->worker[i]);
     urcu_qsbr_unregister_thread();
 }
 
 /* ---- an execution ----------------------------------------------------------------------- */
 
+/* What a worker may have sent to one input of another, by default; less if there is a budget of
+ * memory and there are many workers. */
+#define CREDIT_BYTES_MAX ((uint64_t)1 << 20)
+#define CREDIT_BYTES_MIN ((uint64_t)64 << 10)
+/* Of --memory: batches that wait, and what may be on its way to each worker. */
+#define WAITING_PART 8
+#define CREDIT_PART 64
+
+/* What may wait in a queue before those who fill it are blocked. */
+#define QUEUE_BYTES_MAX ((uint64_t)1 << 20)
+
+wi_bounds wi_test_bounds;
+
+static void bound_memory(wi_process *process)
+{
+    uint64_t memory = process->config.memory_bytes;
+    process->credit_bytes = CREDIT_BYTES_MAX;
+    process->queue_bytes = QUEUE_BYTES_MAX;
+    if (!memory)
+        return;
+    process->waiting.bytes_max = memory / WAITING_PART;
+    process->waiting.directory = process->config.spill ? process->config.spill : "/var/tmp";
+    uint64_t share = memory / CREDIT_PART / process->workers;
+    if (share < CREDIT_BYTES_MAX)
+        process->credit_bytes = share > CREDIT_BYTES_MIN ? share : CREDIT_BYTES_MIN;
+}
+
+static void bound_for_tests(wi_process *process)
+{
+    const wi_bounds *bounds = &wi_test_bounds;
+    if (bounds->credit_bytes)
+        process->credit_bytes = bounds->credit_bytes;
+    if (bounds->queue_bytes)
+        process->queue_bytes = bounds->queue_bytes;
+    if (bounds->waiting_bytes) {
+        process->waiting.bytes_max = bounds->waiting_bytes;
+        process->waiting.directory = bounds->directory;
+    }
+}
+
 static void init(wi_process *process, const weir_config *config, weir_worker_fn *run, void *arg)
 {
     uint32_t workers = config->workers ? config->workers : 1;
-    *process = (wi_process){.config = *config, .workers = workers, .run = run, .arg = arg};
-    process->crowded = (long)workers > sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t processes = config->cluster.processes ? config->cluster.processes : 1;
+    *process = (wi_process){.config = *config,
+                            .workers = workers * processes,
+                            .local_workers = workers,
+                            .first_worker = workers * config->cluster.process,
+                            .run = run,
+                            .arg = arg};
+    process->crowded = (long)process->workers > sysconf(_SC_NPROCESSORS_ONLN);
     if (!process->config.spin_ns)
         process->config.spin_ns = process->crowded ? SPIN_NS_CROWDED : SPIN_NS_DEFAULT;
+    bound_memory(process);
+    bound_for_tests(process);
     pthread_mutex_init(&process->lock, NULL);
     process->seats = wi_alloc_lines(workers * sizeof(wi_seat));
     process->rings = wi_alloc_lines((size_t)workers * workers * sizeof(wi_ring));
@@ -206,10 +259,11 @@ static void init(wi_process *process, const weir_config *config, weir_worker_fn 
 static void fini(wi_process *process)
 {
     wi_envelope envelope;
-    for (uint32_t i = 0; i < process->workers * process->workers; i++)
+    uint32_t workers = process->local_workers;
+    for (uint32_t i = 0; i < workers * workers; i++)
         while (wi_ring_pop(&process->rings[i], &envelope))
             weir_batch_drop(envelope.batch);
-    for (uint32_t i = 0; i < process->workers; i++) /* mail that nobody took any more */
+    for (uint32_t i = 0; i < workers; i++) /* mail that nobody took any more */
         for (wi_mail *mail = process->seats[i].mailbox, *next; mail; mail = next) {
             next = mail->next;
             mail->take(NULL, mail);
@@ -221,6 +275,7 @@ static void fini(wi_process *process)
         process->free_shares(process->shares);
     urcu_qsbr_barrier(); /* frontiers deferred by publishing */
     wi_free(process->shared);
+    wi_free(process->ended);
     wi_free(process->returned);
     wi_free(process->worker);
     wi_free(process->rings);
@@ -233,6 +288,18 @@ weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg
     if (config->workers > WEIR_WORKERS_MAX)
         return weir_err_new("%u workers were asked for; at most %d are possible in a process",
                             config->workers, WEIR_WORKERS_MAX);
+    const weir_cluster *cluster = &config->cluster;
+    if (cluster->processes > 1 && cluster->process >= cluster->processes)
+        return weir_err_new("this is to be process %u of %u; they are counted from 0",
+                            cluster->process, cluster->processes);
+    if (cluster->processes > 1 && config->deterministic)
+        return weir_err_new("a deterministic run has one process, not %u", cluster->processes);
+    uint64_t workers = (uint64_t)(config->workers ? config->workers : 1) *
+                       (cluster->processes ? cluster->processes : 1);
+    if (workers > WI_WORKERS_ALL_MAX)
+        return weir_err_new("%u processes of %u workers were asked for; at most %d workers are "
+                            "possible in all",
+                            cluster->processes, config->workers, WI_WORKERS_ALL_MAX);
     weir_err *err = NULL;
     if (config->memory_bytes)
         err = wi_pages_budget(config->memory_bytes, config->spill ? config->spill : "/var/tmp");
@@ -240,10 +307,16 @@ weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg
         return err;
     wi_process process;
     init(&process, config, run, arg);
-    if (config->deterministic)
+    err = wi_cluster_join(&process);
+    if (err) {
+        process.reason = err;
+    } else if (config->deterministic) {
         run_deterministic(&process);
-    else
+    } else {
         run_threads(&process);
+    }
+    if (process.cluster)
+        wi_cluster_leave(&process);
     weir_err *reason = process.reason;
     fini(&process);
     if (config->memory_bytes)

@@ -25,6 +25,7 @@
 /* A batch on its way to an input of an operator on another worker. */
 typedef struct wi_envelope {
     uint32_t flow, op, input;
+    uint32_t from, bytes; /* the worker that sent it, and what it counts for (wi_spool_weight) */
     weir_batch *batch;
 } wi_envelope;
 

@@ -23,6 +23,7 @@
 #include "../progress/tracker.h"
 #include "changes.h"
 #include "ring.h"
+#include "spool.h"
 
 typedef struct wi_process wi_process;
 typedef struct wi_shared wi_shared;
@@ -44,10 +45,8 @@ struct wi_input_port {
     /* where its batches come from */
     uint32_t from_op, from_port; /* UINT32_MAX: not connected (a feedback not yet set) */
     weir_route route;
-    bool counted; /* batches pass a queue or another worker, so they are pointstamps */
-    /* batches that wait, oldest first: a ring of queue_capacity (a power of two) */
-    weir_batch **queue;
-    uint32_t queue_head, queue_count, queue_capacity;
+    uint32_t edge; /* its number among all inputs of the dataflow: for credits */
+    wi_spool queue; /* batches that wait, oldest first */
     /* the last frontier read (weir_op_frontier) */
     weir_antichain frontier;
     wi_input_port *next_watcher; /* of the same location */
@@ -112,6 +111,8 @@ struct weir_op {
     uint32_t calling_input; /* UINT32_MAX: none, `allowed` goes for every output */
     weir_time allowed;
     bool want_run, moved;
+    wi_channel **gates; /* what must have room before it runs; see gate.c */
+    uint32_t gate_count, gate_capacity;
     bool follows; /* has `frontier` or `notify`: is told when its inputs' frontiers move */
     weir_capability *capabilities; /* doubly linked */
     uint64_t allowed_outputs; /* if not in a batch's call: where `allowed` goes for */
@@ -147,6 +148,11 @@ struct wi_channel {
     weir_time time;
     bool dirty;
     wi_channel *next_dirty;
+    /* to other workers, by target; see gate.c */
+    uint64_t *sent; /* bytes so far; NULL: it goes to no other worker */
+    wi_spool *held; /* what waits for credit */
+    bool is_short;  /* some target has no credit: it is in the flow's list */
+    wi_channel *next_short;
 };
 
 /* ---- dataflows -------------------------------------------------------------------------- */
@@ -172,6 +178,7 @@ typedef struct wi_notice {
     _Alignas(64) _Atomic(uint64_t) log_head; /* frontiers that have moved so far (release) */
     _Atomic(bool) done;                      /* every time is complete (release) */
     _Atomic(uint32_t) dropped;               /* 1 + who dropped it first; 0: nobody */
+    _Atomic(bool) unsent;                    /* other processes are to be told more */
 } wi_notice;
 
 struct wi_flow {
@@ -189,6 +196,12 @@ struct wi_flow {
     uint32_t op_count, op_capacity;
     uint64_t *active; /* a bit for each operator that has something to do */
     bool any_active;
+    uint64_t *blocked; /* a bit for each operator that waits for a gate to open */
+    bool any_blocked, reopened;
+    wi_channel *shorts; /* channels without credit somewhere */
+    uint64_t *owed;     /* [worker * edges + edge]: taken from workers of other processes, and not
+                         * yet told to them */
+    uint32_t edges;     /* inputs of all operators */
     wi_input_port **watchers; /* by representative location */
     uint32_t *watch_counts;   /* by representative location; see wi_flow_watch */
     uint64_t log_seen;
@@ -217,13 +230,15 @@ typedef struct wi_mail {
 /* A worker's line that others touch: alone on its cache lines. */
 typedef struct wi_seat {
     _Atomic(uint32_t) parked;     /* futex word: 1 while asleep; owner sets, anyone clears */
+    _Atomic(uint32_t) waits;      /* 1: it sleeps and has channels without credit; owner sets */
     _Atomic(wi_mail *) mailbox;   /* newest first; anyone pushes, owner takes all */
     char pad[112];
 } wi_seat;
 
 struct weir_worker {
     wi_process *process;
-    uint32_t index;
+    uint32_t index; /* among the workers of all processes */
+    uint32_t local; /* among those of this process */
     wi_seat *seat;
     uint64_t random;
     wi_flow **flows; /* live ones, in order of number */
@@ -235,9 +250,9 @@ struct weir_worker {
     uint32_t building_count, building_capacity;
     wi_envelope *stash; /* for dataflows not built here yet */
     uint32_t stash_count, stash_capacity;
-    struct wi_overflow *overflow; /* by target: what its ring had no room for */
-    uint32_t queued;              /* what waits in input queues: wi_queued_weight */
-    bool *sent_to;                /* by target: got an envelope in this step */
+    /* by local worker: */
+    struct wi_overflow *overflow; /* what its ring had no room for */
+    bool *sent_to;                /* got an envelope in this step, or credit */
     bool busy;         /* the last step did something */
     uint32_t idle_steps; /* since it did something, or gave its core away */
     struct wi_fiber *fiber;
@@ -248,21 +263,28 @@ struct weir_worker {
 
 struct wi_process {
     weir_config config;
-    uint32_t workers;
+    uint32_t workers;       /* of all processes: what rows are spread over */
+    uint32_t local_workers; /* of this one: threads */
+    uint32_t first_worker;  /* the index of the first of them */
+    struct wi_cluster *cluster; /* NULL: this process is alone */
+    wi_spool_budget waiting;
+    uint64_t credit_bytes;  /* what a worker may have sent an input of another, and is not taken */
+    uint64_t queue_bytes;   /* what may wait in a queue before those who fill it are blocked */
     bool crowded; /* more workers than cores: who has nothing to do gives its core away */
     weir_worker_fn *run;
     void *arg;
     weir_worker *worker; /* array */
     wi_seat *seats;
-    wi_ring *rings; /* [from * workers + to] */
+    wi_ring *rings; /* [from * local_workers + to] */
     _Atomic(uint32_t) parked_count; /* how many seats may be asleep; a hint for wakers */
     _Atomic(bool) stopping;         /* any sets (release); all read */
     pthread_barrier_t finished;     /* all workers are past their last step */
     pthread_mutex_t lock;           /* guards reason and the table of dataflows */
     weir_err *reason;
-    wi_shared **shared;
-    uint32_t shared_count, shared_capacity;
-    uint32_t *returned; /* by worker: how many dataflows it had built when its function
+    wi_shared **shared; /* by number; NULL: not built yet, or gone */
+    bool *ended;        /* by number: gone */
+    uint32_t shared_count, shared_capacity, ended_capacity;
+    uint32_t *returned; /* by local worker: how many dataflows it had built when its function
                          * returned; UINT32_MAX: it has not; guarded by lock */
     _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
     struct wi_share *shares;        /* published arrangements; guarded by lock */
@@ -270,6 +292,14 @@ struct wi_process {
 };
 
 /* process.c */
+/* For tests, which set it while nothing is executed: other bounds for all executions; 0: as
+ * usual. */
+typedef struct wi_bounds {
+    uint64_t credit_bytes, queue_bytes;
+    size_t waiting_bytes; /* with `directory`: that may wait in memory */
+    const char *directory;
+} wi_bounds;
+extern wi_bounds wi_test_bounds;
 void wi_wake(wi_process *process, uint32_t worker);
 void wi_wake_all(wi_process *process);
 bool wi_stopping(const wi_process *process);
@@ -278,12 +308,17 @@ uint64_t wi_clock_ns(const wi_process *process);
 void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns);
 void wi_mail_post(wi_process *process, uint32_t worker, wi_mail *mail);
 
-/* What a batch counts for in its worker's queues: kilobytes, and one. Beyond 2 MB the
- * worker's sources wait, and the rings to it. */
-#define WI_QUEUED_MAX 2048
-static inline uint32_t wi_queued_weight(const weir_batch *batch)
+/* How many rows a batch has at most. */
+static inline uint32_t wi_rows_usual(const wi_flow *flow, const weir_type *type)
 {
-    return (uint32_t)(wi_batch_bytes(batch) / 1024) + 1;
+    uint32_t most = flow->worker->process->config.batch_rows;
+    uint32_t usual = weir_batch_rows_usual(type);
+    return most && most < usual ? most : usual;
+}
+
+static inline bool wi_is_local(const wi_process *process, uint32_t worker)
+{
+    return worker - process->first_worker < process->local_workers;
 }
 
 /* worker.c */
@@ -291,9 +326,10 @@ void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index);
 void wi_worker_fini(weir_worker *worker);
 bool wi_worker_step(weir_worker *worker);
 bool wi_worker_may_sleep(weir_worker *worker, uint64_t *until_ns_out);
-bool wi_worker_backlogged(const weir_worker *worker);
 void wi_worker_close_inputs(weir_worker *worker);
 void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope);
+/* A batch from another worker has come. */
+void wi_worker_take(weir_worker *worker, const wi_envelope *envelope);
 void wi_worker_timer(weir_worker *worker, uint64_t due_ns, uint32_t flow, uint32_t op);
 wi_flow *wi_worker_flow(weir_worker *worker, uint32_t number);
 uint32_t wi_worker_begin(weir_worker *worker);
@@ -305,7 +341,7 @@ wi_flow *wi_flow_new(weir_worker *worker, const char *name);
 void wi_flow_free(wi_flow *flow);
 bool wi_flow_step(wi_flow *flow);
 void wi_flow_flush(wi_flow *flow);
-void wi_flow_deliver(wi_flow *flow, uint32_t op, uint32_t input, weir_batch *batch);
+void wi_flow_deliver(wi_flow *flow, const wi_envelope *envelope);
 void wi_flow_closer(wi_flow *flow, wi_closer closer);
 void wi_flow_forget_closer(wi_flow *flow, void *arg);
 
@@ -324,8 +360,10 @@ static inline bool wi_flow_done(const wi_flow *flow)
 /* Whether a step would do nothing. */
 static inline bool wi_flow_quiet(const wi_flow *flow)
 {
-    return !flow->any_active && !flow->dirty && !flow->changes->count && !wi_flow_moved(flow) &&
-           !atomic_load_explicit(&flow->notice->dropped, memory_order_relaxed);
+    return !flow->any_active && !flow->dirty && !flow->changes->count && !flow->shorts &&
+           !flow->reopened && !wi_flow_moved(flow) &&
+           !atomic_load_explicit(&flow->notice->dropped, memory_order_relaxed) &&
+           !atomic_load_explicit(&flow->notice->unsent, memory_order_relaxed);
 }
 
 static inline void wi_flow_activate(wi_flow *flow, uint32_t op)
@@ -376,13 +414,33 @@ void wi_output_send(wi_output_port *port, weir_batch *batch);
 void wi_channel_flush(wi_channel *channel);
 void wi_channel_new(wi_output_port *from, wi_input_port *to);
 void wi_channel_free(wi_channel *channel);
-void wi_input_enqueue(wi_input_port *input, weir_batch *batch);
+
+/* gate.c: credit, and who waits for it. */
+void wi_gates_connect(wi_flow *flow);
+/* Whether something that the operator's rows go to has no room. */
+bool wi_op_waits(const weir_op *op);
+/* It will be activated when that may have changed. */
+void wi_op_block(weir_op *op);
+/* To another worker, now or when there is credit. Takes the reference. */
+void wi_channel_give(wi_channel *channel, uint32_t to, weir_batch *batch);
+/* Batches that were sent from `from` have been taken from an input. */
+void wi_input_took(wi_input_port *input, uint32_t from, uint32_t bytes);
+/* Sends what was held if there is credit now, and activates who waited. */
+void wi_flow_reopen(wi_flow *flow);
+/* Whether wi_flow_reopen would do something. */
+bool wi_flow_may_reopen(const wi_flow *flow);
+
+/* post.c */
+bool wi_shared_post(wi_flow *flow);
+/* Tells the other processes what they were not told yet, if there is room for it. */
+void wi_shared_push(wi_flow *flow);
+/* Whatever the flow has posted is applied, and known to the other processes. */
+void wi_shared_settle(wi_flow *flow);
 
 /* shared.c */
 const wi_tracker *wi_shared_join(wi_flow *flow, weir_err **err_out);
 void wi_shared_failed(weir_worker *worker, uint32_t number, const char *name,
                       const weir_err *why);
-bool wi_shared_post(wi_flow *flow);
 /* The worker's function has returned: it will build no more dataflows. */
 void wi_shared_returned(weir_worker *worker);
 void wi_shared_leave(wi_flow *flow);
@@ -395,6 +453,9 @@ void wi_flow_watch(wi_flow *flow, wi_loc loc, int change);
 /* Calls `moved` for each location whose frontier changed since the last call; false if none
  * did. */
 bool wi_shared_log_read(wi_flow *flow, void (*moved)(wi_flow *flow, wi_loc loc));
+/* Bytes that worker `to` (of all) has taken of what the local worker `from` sent it on an edge. */
+_Atomic(uint64_t) *wi_shared_taken(const wi_shared *shared, uint32_t from, uint32_t to,
+                                   uint32_t edge);
 /* Whether an update at (strictly before) the time may still come at the location. */
 bool wi_shared_le(const wi_shared *shared, wi_loc loc, int dims, const weir_time *time);
 bool wi_shared_lt(const wi_shared *shared, wi_loc loc, int dims, const weir_time *time);

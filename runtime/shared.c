@@ -1,19 +1,6 @@
-/* Progress between the workers of a process: one tracker for each dataflow.
- *
- * A worker posts its changes as one piece. If the tracker is free it takes the lock and
- * applies them itself; otherwise it leaves them in its outbox slot, for whoever holds the
- * lock. The holder drains every slot, propagates once, publishes the frontiers that moved
- * and wakes the sleeping workers that they concern.
- *
- * Invariants
- *   P1 Changes that belong together are applied before the same propagate: a slot holds
- *      one piece, and a piece is applied as a whole.
- *   P2 No piece is stranded: a worker that has filled its slot then tries the lock; a
- *      holder that has released the lock then looks at the slots again. Both are
- *      sequentially consistent, so at least one of them sees the other.
- *   P3 A piece is counted once: the slot is emptied only after it was applied and cleared,
- *      and its worker fills it again only when it is empty.
- * tests/models checks them. */
+/* Dataflows as the whole process sees them: the first worker that has built one makes its tracker,
+ * the others are compared with it, and the last one to leave frees it. What goes on in between is
+ * post.c's (progress) and frontiers.c's (what is published). */
 #include "shared.h"
 
 #include <stdio.h>
@@ -22,7 +9,8 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
-#include "tsan.h"
+#include "../base/type.h"
+#include "cluster.h"
 
 /* ---- the graph, compared between workers ------------------------------------------------ */
 
@@ -169,6 +157,29 @@ static void propagate(wi_shared *shared)
     wi_publish(shared, moved, count);
 }
 
+/* Everything by edge. Types are copied, since a worker's own may go with its dataflow. */
+static void open_ports(wi_shared *shared, const wi_flow *flow)
+{
+    const wi_process *process = shared->process;
+    shared->taken_stride = (flow->edges + 7) / 8 * 8; /* each pair of workers has its own lines */
+    shared->taken = wi_alloc_lines(sizeof *shared->taken * process->local_workers *
+                                   process->workers * shared->taken_stride);
+    if (!process->cluster)
+        return;
+    wi_changes_init(&shared->outgoing, shared->locs);
+    shared->port_count = flow->edges;
+    shared->ports = WI_NEWS(wi_shared_port, flow->edges + 1);
+    for (uint32_t i = 0; i < flow->op_count; i++)
+        for (uint32_t p = 0; p < flow->ops[i]->input_count; p++) {
+            const wi_input_port *input = flow->ops[i]->inputs[p];
+            shared->ports[input->edge] =
+                (wi_shared_port){.op = i,
+                                 .input = p,
+                                 .exchanged = input->route.kind != WEIR_I_LOCAL,
+                                 .type = wi_type_copy(input->type)};
+        }
+}
+
 static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
 {
     wi_process *process = shared->process;
@@ -183,13 +194,14 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
         shared->op_names[i] = wi_strdup(flow->ops[i]->name);
     }
     shared->locs = wi_tracker_locs(tracker);
-    shared->slots = wi_alloc_lines(process->workers * sizeof(wi_slot));
+    shared->slots = wi_alloc_lines(process->local_workers * sizeof(wi_slot));
     shared->reps = WI_NEWS(wi_loc, shared->locs);
     shared->dims = WI_NEWS(uint8_t, shared->locs);
     for (wi_loc loc = 0; loc < shared->locs; loc++) {
         shared->reps[loc] = wi_tracker_rep(tracker, loc);
         shared->dims[loc] = (uint8_t)wi_tracker_dims(tracker, loc);
     }
+    open_ports(shared, flow);
     wi_publish_init(shared);
     count_sources(shared, flow);
     propagate(shared);
@@ -200,16 +212,16 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
     atomic_store_explicit(&shared->notice.done, wi_tracker_idle(tracker), memory_order_release);
 }
 
-static bool try_lock(wi_shared *shared);
-static void hold(wi_shared *shared, wi_changes *own);
-
 /* ---- joining and leaving ---------------------------------------------------------------- */
 
 static wi_shared *find_shared(wi_process *process, uint32_t number, const char *name)
 {
     wi_grow(&process->shared, &process->shared_capacity, number + 1, sizeof *process->shared);
-    while (process->shared_count <= number)
+    wi_grow(&process->ended, &process->ended_capacity, number + 1, sizeof *process->ended);
+    while (process->shared_count <= number) {
+        process->ended[process->shared_count] = false;
         process->shared[process->shared_count++] = NULL;
+    }
     if (!process->shared[number]) {
         wi_shared *shared = wi_alloc_lines(sizeof *shared);
         shared->process = process;
@@ -231,9 +243,9 @@ static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
 {
     if (shared->failure)
         return weir_err_new("%s", shared->failure);
-    for (uint32_t i = 0; i < shared->process->workers; i++)
+    for (uint32_t i = 0; i < shared->process->local_workers; i++)
         if (shared->process->returned[i] <= shared->number)
-            return missing(shared, i, flow->worker->index);
+            return missing(shared, shared->process->first_worker + i, flow->worker->index);
     if (shared->tracker) {
         if (strcmp(shared->name, flow->root.name) != 0)
             return weir_err_new("worker %u built dataflow `%s` where worker %u built `%s`; every "
@@ -251,7 +263,7 @@ static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
         return named;
     }
     open_shared(shared, flow, tracker);
-    return NULL;
+    return shared->process->cluster ? wi_cluster_built(shared) : NULL;
 }
 
 /* Operators keep the node ids that make_graph gave them; on workers that join later the ids
@@ -300,40 +312,47 @@ void wi_shared_returned(weir_worker *worker)
     wi_process *process = worker->process;
     weir_err *err = NULL;
     pthread_mutex_lock(&process->lock);
-    process->returned[worker->index] = worker->flow_next;
+    process->returned[worker->local] = worker->flow_next;
     for (uint32_t n = worker->flow_next; n < process->shared_count && !err; n++)
         if (process->shared[n] && process->shared[n]->tracker)
             err = missing(process->shared[n], worker->index, process->shared[n]->first_worker);
     pthread_mutex_unlock(&process->lock);
+    if (!err && process->cluster)
+        wi_cluster_returned(process, worker->index, worker->flow_next);
     if (err)
         wi_stop_with(process, err);
 }
 
 /* Changes in the outbox belong to the flow, which is about to go. */
-static void empty_slot(wi_flow *flow)
+static void leave(wi_shared *shared)
 {
-    wi_shared *shared = flow->shared;
-    while (atomic_load_explicit(&shared->slots[flow->worker->index].posted, memory_order_acquire))
-        if (try_lock(shared))
-            hold(shared, NULL);
+    wi_process *process = shared->process;
+    pthread_mutex_lock(&process->lock);
+    bool last = shared->over && !shared->visits && process->shared[shared->number] == shared;
+    if (last) {
+        process->shared[shared->number] = NULL;
+        process->ended[shared->number] = true;
+    }
+    pthread_mutex_unlock(&process->lock);
+    if (last)
+        wi_shared_free(shared);
 }
 
 void wi_shared_leave(wi_flow *flow)
 {
     wi_shared *shared = flow->shared;
-    empty_slot(flow);
+    wi_shared_settle(flow);
     if (!wi_flow_done(flow)) {
         uint32_t none = 0;
         atomic_compare_exchange_strong(&shared->notice.dropped, &none, flow->worker->index + 1);
+        if (shared->process->cluster)
+            wi_cluster_dropped(shared->process, flow->number, flow->worker->index);
         wi_wake_all(shared->process); /* who sleeps on it must find out */
     }
     pthread_mutex_lock(&shared->process->lock);
-    bool last = --shared->members == 0 && shared->joined == shared->process->workers;
-    if (last)
-        shared->process->shared[shared->number] = NULL;
+    shared->over = --shared->members == 0 && shared->joined == shared->process->local_workers;
     pthread_mutex_unlock(&shared->process->lock);
-    if (last)
-        wi_shared_free(shared);
+    leave(shared);
 }
 
 void wi_shared_free(wi_shared *shared)
@@ -348,6 +367,16 @@ void wi_shared_free(wi_shared *shared)
     wi_free(shared->op_names);
     wi_tracker_free(shared->tracker);
     wi_free(shared->failure);
+    for (wi_incoming *at = atomic_load_explicit(&shared->incoming, memory_order_relaxed), *next; at;
+         at = next) {
+        next = at->next;
+        wi_free(at);
+    }
+    for (uint32_t i = 0; i < shared->port_count; i++)
+        weir_type_free((weir_type *)shared->ports[i].type);
+    wi_free(shared->ports);
+    wi_free((void *)shared->taken);
+    wi_changes_fini(&shared->outgoing);
     wi_free(shared->slots);
     wi_free(shared->reps);
     wi_free(shared->dims);
@@ -355,104 +384,32 @@ void wi_shared_free(wi_shared *shared)
     wi_free(shared);
 }
 
-/* ---- posting ---------------------------------------------------------------------------- */
+/* ---- other processes -------------------------------------------------------------------- */
 
-static bool try_lock(wi_shared *shared)
+_Atomic(uint64_t) *wi_shared_taken(const wi_shared *shared, uint32_t from, uint32_t to,
+                                   uint32_t edge)
 {
-    return !atomic_load_explicit(&shared->lock, memory_order_seq_cst) &&
-           !atomic_exchange_explicit(&shared->lock, 1, memory_order_seq_cst);
+    size_t pair = (size_t)from * shared->process->workers + to;
+    return &shared->taken[pair * shared->taken_stride + edge];
 }
 
-static void apply(wi_shared *shared, wi_changes *changes)
+wi_shared *wi_shared_find(wi_process *process, uint32_t number, bool *ended_out)
 {
-    for (uint32_t i = 0; i < changes->count; i++) {
-        const wi_change *change = &changes->entries[i];
-        if (change->delta)
-            wi_tracker_update(shared->tracker, change->loc, &change->time, change->delta);
-    }
-    wi_changes_clear(changes);
+    *ended_out = number < process->shared_count && process->ended[number];
+    wi_shared *shared = number < process->shared_count ? process->shared[number] : NULL;
+    return shared && shared->tracker ? shared : NULL;
 }
 
-static void drain_slots(wi_shared *shared)
+void wi_shared_visit(wi_shared *shared)
 {
-    for (uint32_t i = 0; i < shared->process->workers; i++) {
-        wi_slot *slot = &shared->slots[i];
-        wi_changes *posted = atomic_load_explicit(&slot->posted, memory_order_acquire);
-        if (!posted)
-            continue;
-        apply(shared, posted);
-        atomic_store_explicit(&slot->posted, NULL, memory_order_release);
-    }
+    shared->visits++;
 }
 
-static bool any_posted(wi_shared *shared)
-{
-    for (uint32_t i = 0; i < shared->process->workers; i++)
-        if (atomic_load_explicit(&shared->slots[i].posted, memory_order_seq_cst))
-            return true;
-    return false;
-}
-
-/* Sleepers published that they sleep before they looked for work a last time; what we
- * published lies before this look at them, so one of the two sees the other. */
-static void wake_concerned(wi_shared *shared, const wi_loc *moved, uint32_t count, bool done)
+void wi_shared_visited(wi_shared *shared)
 {
     wi_process *process = shared->process;
-    if (process->workers == 1)
-        return;
-    wi_full_fence();
-    if (!atomic_load_explicit(&process->parked_count, memory_order_relaxed))
-        return;
-    for (uint32_t i = 0; i < process->workers; i++)
-        if (atomic_load_explicit(&process->seats[i].parked, memory_order_relaxed) &&
-            (done || wi_publish_concerns(shared, i, moved, count)))
-            wi_wake(process, i);
-}
-
-static void work_as_holder(wi_shared *shared)
-{
-    const wi_loc *moved;
-    uint32_t count = wi_tracker_propagate(shared->tracker, &moved);
-    if (!count)
-        return;
-    wi_publish(shared, moved, count);
-    bool done = wi_tracker_idle(shared->tracker);
-    if (done) {
-        atomic_store_explicit(&shared->notice.done, true, memory_order_release);
-        wi_publish(shared, moved, 1); /* who has looked in between looks again */
-    }
-    wake_concerned(shared, moved, count, done);
-}
-
-static void hold(wi_shared *shared, wi_changes *own)
-{
-    bool others = shared->process->workers > 1;
-    if (own)
-        apply(shared, own);
-    do {
-        if (others)
-            drain_slots(shared);
-        work_as_holder(shared);
-        atomic_store_explicit(&shared->lock, 0,
-                              others ? memory_order_seq_cst : memory_order_release);
-    } while (others && any_posted(shared) && try_lock(shared));
-}
-
-/* Returns whether the changes are on their way; if not, the outbox is still full and they
- * stay with the worker, who goes on adding to them. */
-bool wi_shared_post(wi_flow *flow)
-{
-    wi_shared *shared = flow->shared;
-    if (try_lock(shared)) {
-        hold(shared, flow->changes);
-        return true;
-    }
-    wi_slot *slot = &shared->slots[flow->worker->index];
-    if (atomic_load_explicit(&slot->posted, memory_order_acquire))
-        return false;
-    atomic_store_explicit(&slot->posted, flow->changes, memory_order_seq_cst);
-    flow->changes = flow->changes == &flow->buffers[0] ? &flow->buffers[1] : &flow->buffers[0];
-    if (try_lock(shared))
-        hold(shared, NULL);
-    return true;
+    pthread_mutex_lock(&process->lock);
+    shared->visits--;
+    pthread_mutex_unlock(&process->lock);
+    leave(shared);
 }

@@ -1,5 +1,5 @@
 /* One dataflow as the whole process sees it: who built it, its tracker, and what the
- * tracker has published. Included by shared.c and frontiers.c only. */
+ * tracker has published. Included by shared.c, post.c, frontiers.c, gate.c and cluster*.c only. */
 #ifndef WEIR_RUNTIME_SHARED_H
 #define WEIR_RUNTIME_SHARED_H
 
@@ -32,6 +32,20 @@ typedef struct wi_slot {
     _Alignas(64) _Atomic(wi_changes *) posted;
 } wi_slot;
 
+/* Changes that another process has sent, to be applied as one piece. */
+typedef struct wi_incoming {
+    struct wi_incoming *next;
+    uint32_t count;
+    wi_change changes[];
+} wi_incoming;
+
+/* What another process must know to send an input a batch, and this one to take it. */
+typedef struct wi_shared_port {
+    uint32_t op, input;
+    bool exchanged; /* from other workers, too */
+    const weir_type *type; /* the process's own copy */
+} wi_shared_port;
+
 struct wi_shared {
     wi_process *process;
     uint32_t number;
@@ -39,11 +53,13 @@ struct wi_shared {
     /* guarded by process->lock */
     uint32_t members; /* workers that have joined and not left */
     uint32_t joined;
+    uint32_t visits;  /* threads that use it and are no members */
+    bool over;        /* all members have left: the last visit frees it */
     char *failure; /* why it could not be built; NULL: it could, so far */
     /* Set by the first worker that builds it, constant afterwards (what they point to is
      * not). Workers read these all the time: nothing on their lines is written to. */
     _Alignas(64) wi_tracker *tracker; /* touched only by the holder of `lock` */
-    wi_slot *slots; /* by worker */
+    wi_slot *slots; /* by local worker */
     wi_cell *cells; /* by location (representatives are filled in) */
     wi_loc *reps;   /* by location; constant */
     uint8_t *dims;  /* by location; constant */
@@ -53,12 +69,29 @@ struct wi_shared {
     _Atomic(uint8_t) *watch;
     _Atomic(uint32_t) *log; /* the last WI_LOG_SLOTS locations that moved */
     uint32_t watch_stride, locs, first_worker, op_count;
+    /* see wi_shared_taken: [(local from * workers + to) * taken_stride + edge]. Of a local `to`
+     * written by that worker (release), of others by who takes its messages; read by `from` */
+    _Atomic(uint64_t) *taken;
+    uint32_t taken_stride, port_count;
+    wi_shared_port *ports; /* by edge */
     char *dims_text; /* the root's dimensions */
     char **op_texts; /* what each operator is, to compare with other workers' */
     char **op_names;
+    wi_changes outgoing; /* what the other processes are not told yet; the lock's holder's */
+    _Alignas(64) _Atomic(wi_incoming *) incoming; /* newest first; anyone pushes, the holder of
+                                                   * the lock takes all */
     _Alignas(64) _Atomic(uint32_t) lock; /* of the tracker and of publishing */
     wi_notice notice;
 };
+
+/* shared.c; by cluster.c */
+/* With process->lock. The dataflow, if it was built here; *ended_out: it was, and is gone. */
+wi_shared *wi_shared_find(wi_process *process, uint32_t number, bool *ended_out);
+/* With process->lock: keeps it until wi_shared_visited, which is called without. */
+void wi_shared_visit(wi_shared *shared);
+void wi_shared_visited(wi_shared *shared);
+/* post.c. A visitor. Applies changes of another process; takes them. */
+void wi_shared_receive(wi_shared *shared, wi_incoming *incoming);
 
 /* frontiers.c; by the holder of the lock */
 void wi_publish_init(wi_shared *shared);

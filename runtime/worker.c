@@ -21,11 +21,15 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "cluster.h"
 #include "fiber.h"
 #include "tsan.h"
 
 /* What one step takes from each ring, so that a flood from peers leaves room for work. */
 #define RING_BUDGET 256
+
+#define DROPPED_LOOK_NS 100000000
+#define UNSENT_LOOK_NS 1000000
 
 /* About 2 us. */
 #define IDLE_STEPS_A_YIELD 64
@@ -52,10 +56,13 @@ static uint64_t mix(uint64_t z)
 
 void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index)
 {
-    *worker = (weir_worker){.process = process, .index = index, .seat = &process->seats[index]};
-    worker->overflow = WI_NEWS(struct wi_overflow, process->workers);
-    worker->sent_to = WI_NEWS(bool, process->workers);
-    worker->random = mix(process->config.seed + (index + 1) * UINT64_C(0xD1B54A32D192ED03));
+    *worker = (weir_worker){.process = process,
+                            .index = process->first_worker + index,
+                            .local = index,
+                            .seat = &process->seats[index]};
+    worker->overflow = WI_NEWS(struct wi_overflow, process->local_workers);
+    worker->sent_to = WI_NEWS(bool, process->local_workers);
+    worker->random = mix(process->config.seed + (worker->index + 1) * UINT64_C(0xD1B54A32D192ED03));
 }
 
 void wi_worker_fini(weir_worker *worker)
@@ -65,7 +72,7 @@ void wi_worker_fini(weir_worker *worker)
         wi_worker_forget(worker, flow);
         wi_flow_free(flow);
     }
-    for (uint32_t i = 0; i < worker->process->workers; i++) {
+    for (uint32_t i = 0; i < worker->process->local_workers; i++) {
         struct wi_overflow *over = &worker->overflow[i];
         for (uint32_t e = over->first; e < over->count; e++)
             weir_batch_drop(over->envelopes[e].batch);
@@ -126,7 +133,7 @@ void wi_worker_adopt(weir_worker *worker, wi_flow *flow)
     for (uint32_t i = 0; i < worker->stash_count; i++) {
         wi_envelope *waiting = &worker->stash[i];
         if (waiting->flow == flow->number)
-            wi_flow_deliver(flow, waiting->op, waiting->input, waiting->batch);
+            wi_flow_deliver(flow, waiting);
         else
             worker->stash[kept++] = *waiting;
     }
@@ -147,10 +154,15 @@ void wi_worker_forget(weir_worker *worker, wi_flow *flow)
 
 /* ---- sending to peers ------------------------------------------------------------------- */
 
+static wi_ring *ring_to(const weir_worker *worker, uint32_t to)
+{
+    return &worker->process->rings[worker->local * worker->process->local_workers + to];
+}
+
 static bool drain_overflow(weir_worker *worker, uint32_t to)
 {
     struct wi_overflow *over = &worker->overflow[to];
-    wi_ring *ring = &worker->process->rings[worker->index * worker->process->workers + to];
+    wi_ring *ring = ring_to(worker, to);
     while (over->first < over->count) {
         if (!wi_ring_push(ring, over->envelopes[over->first]))
             return false;
@@ -176,7 +188,12 @@ static void add_overflow(struct wi_overflow *over, wi_envelope envelope)
 
 void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope)
 {
-    wi_ring *ring = &worker->process->rings[worker->index * worker->process->workers + to];
+    if (!wi_is_local(worker->process, to)) {
+        wi_cluster_send(worker, to, &envelope);
+        return;
+    }
+    to -= worker->process->first_worker;
+    wi_ring *ring = ring_to(worker, to);
     struct wi_overflow *over = &worker->overflow[to];
     if ((over->count == 0 || drain_overflow(worker, to)) && wi_ring_push(ring, envelope)) {
         worker->sent_to[to] = true;
@@ -185,9 +202,9 @@ void wi_worker_send(weir_worker *worker, uint32_t to, wi_envelope envelope)
     add_overflow(over, envelope);
 }
 
-bool wi_worker_backlogged(const weir_worker *worker)
+static bool has_overflow(const weir_worker *worker)
 {
-    for (uint32_t i = 0; i < worker->process->workers; i++)
+    for (uint32_t i = 0; i < worker->process->local_workers; i++)
         if (worker->overflow[i].count)
             return true;
     return false;
@@ -197,7 +214,7 @@ static void wake_receivers(weir_worker *worker)
 {
     wi_process *process = worker->process;
     bool fenced = false;
-    for (uint32_t to = 0; to < process->workers; to++) {
+    for (uint32_t to = 0; to < process->local_workers; to++) {
         if (worker->overflow[to].count)
             drain_overflow(worker, to);
         if (!worker->sent_to[to])
@@ -213,17 +230,17 @@ static void wake_receivers(weir_worker *worker)
 
 /* ---- taking messages -------------------------------------------------------------------- */
 
-static void take_envelope(weir_worker *worker, wi_envelope envelope)
+void wi_worker_take(weir_worker *worker, const wi_envelope *envelope)
 {
-    wi_flow *flow = wi_worker_flow(worker, envelope.flow);
+    wi_flow *flow = wi_worker_flow(worker, envelope->flow);
     if (flow) {
-        wi_flow_deliver(flow, envelope.op, envelope.input, envelope.batch);
-    } else if (not_built_yet(worker, envelope.flow)) {
+        wi_flow_deliver(flow, envelope);
+    } else if (not_built_yet(worker, envelope->flow)) {
         wi_grow(&worker->stash, &worker->stash_capacity, worker->stash_count + 1,
-                sizeof envelope);
-        worker->stash[worker->stash_count++] = envelope;
+                sizeof *envelope);
+        worker->stash[worker->stash_count++] = *envelope;
     } else { /* dropped here */
-        weir_batch_drop(envelope.batch);
+        weir_batch_drop(envelope->batch);
     }
 }
 
@@ -231,14 +248,13 @@ static bool take_rings(weir_worker *worker)
 {
     wi_process *process = worker->process;
     bool took = false;
-    for (uint32_t from = 0; from < process->workers; from++) {
-        if (from == worker->index)
+    for (uint32_t from = 0; from < process->local_workers; from++) {
+        if (from == worker->local)
             continue;
-        wi_ring *ring = &process->rings[from * process->workers + worker->index];
+        wi_ring *ring = &process->rings[from * process->local_workers + worker->local];
         wi_envelope envelope;
-        for (int budget = RING_BUDGET;
-             budget && worker->queued <= WI_QUEUED_MAX && wi_ring_pop(ring, &envelope); budget--) {
-            take_envelope(worker, envelope);
+        for (int budget = RING_BUDGET; budget && wi_ring_pop(ring, &envelope); budget--) {
+            wi_worker_take(worker, &envelope);
             took = true;
         }
     }
@@ -334,12 +350,14 @@ bool wi_worker_step(weir_worker *worker)
     wi_require(!worker->current, "an operator's callback steps the worker that runs it");
     bool did = take_mail(worker);
     did |= take_timers(worker);
-    if (process->workers > 1)
+    if (process->local_workers > 1)
         did |= take_rings(worker);
+    if (process->cluster)
+        did |= wi_cluster_poll(worker);
     for (uint32_t i = 0; i < worker->flow_count; i++)
         if (!wi_flow_quiet(worker->flows[i]))
             did |= wi_flow_step(worker->flows[i]);
-    if (process->workers > 1)
+    if (process->local_workers > 1)
         wake_receivers(worker);
     wi_tsan_release_quiescent();
     urcu_qsbr_quiescent_state();
@@ -387,37 +405,52 @@ bool weir_step(weir_worker *worker)
 bool wi_worker_may_sleep(weir_worker *worker, uint64_t *until_ns_out)
 {
     wi_process *process = worker->process;
-    if (wi_stopping(process) || wi_worker_backlogged(worker) ||
+    if (wi_stopping(process) || has_overflow(worker) ||
         atomic_load_explicit(&worker->seat->mailbox, memory_order_relaxed))
         return false;
-    for (uint32_t from = 0; from < process->workers; from++)
-        if (from != worker->index &&
-            !wi_ring_empty(&process->rings[from * process->workers + worker->index]))
+    for (uint32_t from = 0; from < process->local_workers; from++)
+        if (from != worker->local &&
+            !wi_ring_empty(&process->rings[from * process->local_workers + worker->local]))
             return false;
-    bool dropped = false;
+    bool dropped = false, unsent = false;
     for (uint32_t i = 0; i < worker->flow_count; i++) {
         wi_flow *flow = worker->flows[i];
-        if (flow->any_active || flow->changes->nonzero || flow->dirty || wi_flow_moved(flow))
+        if (flow->any_active || flow->changes->nonzero || flow->dirty || wi_flow_moved(flow) ||
+            wi_flow_may_reopen(flow))
             return false;
         dropped |= atomic_load_explicit(&flow->notice->dropped, memory_order_relaxed) != 0;
+        unsent |= atomic_load_explicit(&flow->notice->unsent, memory_order_relaxed);
     }
     uint64_t until = worker->timer_count ? worker->timers[0].due_ns : UINT64_MAX;
-    if (dropped) { /* look again whether a peer's drop is still not followed here */
-        uint64_t look_ns = wi_clock_ns(process) + 100000000;
+    if (dropped || unsent) { /* look again whether a peer's drop is still not followed here, or
+                              * whether there is room for what is unsent */
+        uint64_t look_ns = wi_clock_ns(process) + (unsent ? UNSENT_LOOK_NS : DROPPED_LOOK_NS);
         until = look_ns < until ? look_ns : until;
     }
     *until_ns_out = until;
     return true;
 }
 
+static bool any_short(const weir_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->flow_count; i++)
+        if (worker->flows[i]->shorts)
+            return true;
+    return false;
+}
+
+/* The last one to sleep asks the cluster to be woken by what arrives. */
 static void sleep_until(weir_worker *worker, uint64_t until_ns)
 {
     wi_process *process = worker->process;
+    atomic_store_explicit(&worker->seat->waits, any_short(worker), memory_order_relaxed);
     atomic_store_explicit(&worker->seat->parked, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&process->parked_count, 1, memory_order_relaxed);
+    uint32_t parked =
+        1 + atomic_fetch_add_explicit(&process->parked_count, 1, memory_order_relaxed);
     wi_full_fence();
     uint64_t until;
-    if (wi_worker_may_sleep(worker, &until) && until >= until_ns) {
+    if (wi_worker_may_sleep(worker, &until) && until >= until_ns &&
+        (!process->cluster || parked < process->local_workers || wi_cluster_arm(process))) {
         wi_tsan_release_quiescent();
         urcu_qsbr_thread_offline();
         wi_seat_wait(process, worker->seat, until_ns);

@@ -20,6 +20,9 @@ typedef struct weir_batch {
     int64_t *diffs;    /* NULL, or one diff a row */
     struct weir_heap *heap;      /* private: the long texts */
     struct weir_batch *base;     /* private: of a view, whose rows these are */
+    void (*release)(void *lender); /* private: rows and texts are lent, by `lender` */
+    void *lender;                  /* private */
+    bool times_lent, diffs_lent;   /* private: so are these columns */
     _Atomic uint32_t references; /* private */
 } weir_batch;
 

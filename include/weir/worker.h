@@ -43,6 +43,7 @@ typedef struct weir_config {
     uint64_t spin_ns;    /* how long an idle worker spins before it parks; 0: default 30 us */
     uint64_t memory_bytes; /* of arrangements in memory, for the process; 0: any */
     const char *spill; /* the directory for what goes beyond; NULL: /var/tmp */
+    uint32_t batch_rows; /* that operators put into a batch, at most; 0: 64 KB of them */
     char **arguments;    /* ends with NULL: what weir_options left; for weir_argument */
 } weir_config;
 

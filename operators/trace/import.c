@@ -103,7 +103,7 @@ static const wi_shard *find(weir_dataflow *flow, const char *name)
 {
     const weir_worker *worker = flow->flow->worker;
     const wi_share *share = wi_share_of(worker, name);
-    const wi_shard *shard = share ? &share->shards[worker->index] : NULL;
+    const wi_shard *shard = share ? &share->shards[worker->local] : NULL;
     if (flow->parent)
         weir_scope_fail(flow,
                         "import: `%s` is imported in loop `%s`; import it in the dataflow and "

@@ -84,8 +84,10 @@ weir_scan *weir_scan_key(const weir_snapshot *of, const void *key)
 {
     uint64_t hash;
     weir_key_hash(&of->share->layout->key, key, 1, &hash);
-    uint32_t shard = wi_worker_of(hash, of->share->workers);
+    uint32_t shard = wi_worker_of(hash, of->share->all_workers) - of->share->first_worker;
     weir_scan *scan = scan_new(of);
+    if (shard >= of->share->workers) /* another process has it */
+        return ready(scan);
     wi_heap heap = {0};
     uint64_t *words = encode(of, key, &heap);
     for (uint32_t r = of->begins[shard]; r < of->begins[shard + 1]; r++) {

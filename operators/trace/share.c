@@ -20,7 +20,9 @@ static wi_share *share_new(weir_worker *worker, const weir_arrangement *of, cons
     share->key_layout = wi_layout_of_key(of->layout);
     share->type = of->layout->type;
     share->dims = of->tokens.scope->dims;
-    share->workers = worker->process->workers;
+    share->workers = worker->process->local_workers;
+    share->all_workers = worker->process->workers;
+    share->first_worker = worker->process->first_worker;
     atomic_init(&share->references, 1);
     pthread_mutex_init(&share->lock, NULL);
     share->shards = wi_alloc_lines(share->workers * sizeof(wi_shard));
@@ -99,7 +101,7 @@ wi_share *wi_share_of(const weir_worker *worker, const char *name)
     wi_process *process = worker->process;
     pthread_mutex_lock(&process->lock);
     wi_share *share = process->shares;
-    while (share && (strcmp(share->name, name) != 0 || !is_current(&share->shards[worker->index])))
+    while (share && (strcmp(share->name, name) != 0 || !is_current(&share->shards[worker->local])))
         share = share->next;
     pthread_mutex_unlock(&process->lock);
     return share;
@@ -125,7 +127,7 @@ static wi_share *join_share(weir_worker *worker, const weir_arrangement *of, con
     pthread_mutex_lock(&process->lock);
     wi_share *mine = NULL;
     for (wi_share *share = process->shares; share; share = share->next)
-        if (strcmp(share->name, name) == 0 && share->shards[worker->index].state == WI_SHARD_NEW)
+        if (strcmp(share->name, name) == 0 && share->shards[worker->local].state == WI_SHARD_NEW)
             mine = share;
     if (!mine) {
         mine = share_new(worker, of, name);
@@ -300,7 +302,7 @@ void weir_arrangement_publish(weir_arrangement *of, const char *name)
     }
     publish_plan *plan = WI_NEW(publish_plan);
     plan->share = join_share(worker, of, name);
-    plan->shard = &plan->share->shards[worker->index];
+    plan->shard = &plan->share->shards[worker->local];
     plan->trace = of->trace;
     plan->shard->layout = wi_layout_retain(of->layout);
     plan->shard->key = of->key;

@@ -52,11 +52,12 @@ typedef struct wi_share wi_share;
 struct wi_share {
     wi_share *next;  /* of the process's, newest first; under process->lock */
     uint32_t ended;  /* shards; under process->lock */
-    char *name, *by; /* constant, as are the next five; by: the dataflow */
+    char *name, *by; /* constant, as are the next seven; by: the dataflow */
     const weir_type *type;
     wi_layout *layout, *key_layout;
     int dims;
-    uint32_t workers;
+    uint32_t workers; /* of this process: shards */
+    uint32_t all_workers, first_worker; /* of all processes, and the first one here */
     _Atomic(uint32_t) references; /* up relaxed, down acquire and release */
     pthread_mutex_t lock;         /* guards the list of views and their holds */
     weir_view *views;

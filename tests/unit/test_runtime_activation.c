@@ -180,7 +180,7 @@ START_TEST(an_hour_of_virtual_time_is_soon_over)
     test_run(&test_ways[_i], run_an_hour, &notes);
     ck_assert_msg(test_seconds() - begin < 2, "%.1f s", test_seconds() - begin);
     const char *expected[] = {"", "now", "now now", "now now now", "now now now now"};
-    ck_assert_str_eq(test_notes_text(&notes), expected[test_ways[_i].workers]);
+    ck_assert_str_eq(test_notes_text(&notes), expected[test_workers(_i)]);
 }
 END_TEST
 
@@ -312,7 +312,7 @@ static void drop_rung(weir_worker *worker, void *arg)
 
 START_TEST(activators_may_outlive_their_operators)
 {
-    leaving l = {.rings.workers = test_ways[_i].workers};
+    leaving l = {.rings.workers = test_workers(_i)};
     pthread_t threads[1];
     ck_assert(!pthread_create(&threads[0], NULL, ring_until_over, &l));
     test_run(&test_ways[_i], drop_rung, &l);

@@ -238,8 +238,8 @@ START_TEST(an_output_waits_for_the_inputs_that_reach_it)
             test_list_init(&c.out[i], 1);
         test_run(&test_ways[_i], run_cross, &c);
         char expected[2][32];
-        sprintf(expected[0], "4 +%u 1\n", test_ways[_i].workers);
-        sprintf(expected[1], "6 +%u 2\n", test_ways[_i].workers);
+        sprintf(expected[0], "4 +%u 1\n", test_workers(_i));
+        sprintf(expected[1], "6 +%u 2\n", test_workers(_i));
         for (int i = 0; i < 2; i++) {
             char *text = test_list_text(&c.out[i]);
             ck_assert_str_eq(text, expected[i]);
@@ -361,7 +361,7 @@ START_TEST(a_source_begins_with_a_capability_on_each_output)
     test_list out;
     test_list_init(&out, 1);
     test_stops(&test_ways[_i], run_source, &out, "`source`: done", NULL);
-    ck_assert_uint_ge(out.count, test_ways[_i].workers);
+    ck_assert_uint_ge(out.count, test_workers(_i));
     test_list_fini(&out);
 }
 END_TEST

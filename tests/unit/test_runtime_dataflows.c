@@ -132,7 +132,7 @@ START_TEST(dataflows_advance_side_by_side)
 {
     lives all = {0};
     test_run(&test_ways[_i], three_at_once, &all);
-    expect_lives(&all, 3 * test_ways[_i].workers, 300 * test_ways[_i].workers);
+    expect_lives(&all, 3 * test_workers(_i), 300 * test_workers(_i));
 }
 END_TEST
 
@@ -153,7 +153,7 @@ START_TEST(dataflows_are_built_while_others_run)
 {
     lives all = {0};
     test_run(&test_ways[_i], one_after_the_other, &all);
-    expect_lives(&all, 6 * test_ways[_i].workers, 210 * test_ways[_i].workers);
+    expect_lives(&all, 6 * test_workers(_i), 210 * test_workers(_i));
 }
 END_TEST
 
@@ -196,7 +196,7 @@ START_TEST(rows_wait_for_a_dataflow_that_is_not_built_yet)
 {
     lives all = {0};
     test_run(&test_ways[_i], build_late, &all);
-    expect_lives(&all, 2 * test_ways[_i].workers, 100000);
+    expect_lives(&all, 2 * test_workers(_i), 100000);
 }
 END_TEST
 
@@ -222,7 +222,7 @@ START_TEST(rows_wait_for_a_dataflow_that_is_being_built)
 {
     lives all = {0};
     test_run(&test_ways[_i], step_while_building, &all);
-    expect_lives(&all, 2 * test_ways[_i].workers, 100000);
+    expect_lives(&all, 2 * test_workers(_i), 100000);
 }
 END_TEST
 
@@ -242,7 +242,7 @@ START_TEST(dataflows_may_be_built_by_turns)
 {
     lives all = {0};
     test_run(&test_ways[_i], build_two_at_once, &all);
-    expect_lives(&all, 2 * test_ways[_i].workers, 200 * test_ways[_i].workers);
+    expect_lives(&all, 2 * test_workers(_i), 200 * test_workers(_i));
 }
 END_TEST
 
@@ -273,7 +273,7 @@ START_TEST(dataflows_are_dropped_at_work)
 {
     lives all = {0};
     test_run(&test_ways[_i], drop_at_work, &all);
-    ck_assert_uint_eq(all.started, 2 * (test_sanitized() ? 10 : 40) * test_ways[_i].workers);
+    ck_assert_uint_eq(all.started, 2 * (test_sanitized() ? 10 : 40) * test_workers(_i));
     ck_assert_uint_eq(all.stopped, all.started);
     ck_assert_uint_eq(all.early, 0);
 }
@@ -295,7 +295,7 @@ START_TEST(complete_dataflows_are_dropped_and_others_built)
 {
     lives all = {0};
     test_run(&test_ways[_i], complete_and_drop, &all);
-    expect_lives(&all, 50 * test_ways[_i].workers, 400 * test_ways[_i].workers);
+    expect_lives(&all, 50 * test_workers(_i), 400 * test_workers(_i));
 }
 END_TEST
 
@@ -313,7 +313,7 @@ START_TEST(a_dataflow_is_dropped_before_others_build_it)
 {
     lives all = {0};
     test_run(&test_ways[_i], drop_at_once, &all);
-    ck_assert_uint_eq(all.stopped, 2 * test_ways[_i].workers);
+    ck_assert_uint_eq(all.stopped, 2 * test_workers(_i));
 }
 END_TEST
 
@@ -334,9 +334,9 @@ static void drop_alone(weir_worker *worker, void *arg)
 
 START_TEST(a_dataflow_dropped_on_one_worker_only_stops_all)
 {
-    if (test_ways[_i].workers == 1)
+    if (test_workers(_i) == 1)
         return;
-    unsigned wait_ms = test_ways[_i].workers == 2 ? 50 : 0;
+    unsigned wait_ms = test_workers(_i) == 2 ? 50 : 0;
     double begin = test_seconds();
     test_stops(&test_ways[_i], drop_alone, &wait_ms, "`shared`", "dropped by worker 0",
                "weir_dataflow_drop", NULL);
@@ -372,7 +372,7 @@ END_TEST
 
 START_TEST(an_error_on_several_workers_stops_all_with_the_reason)
 {
-    if (test_ways[_i].workers == 1)
+    if (test_workers(_i) == 1)
         return;
     lives all = {0};
     test_stops(&test_ways[_i], fail_and_go_on, &all, "dataflow `wrong`: nobody wants this", NULL);

@@ -251,7 +251,7 @@ static void fail_on_last(weir_worker *worker, void *arg)
 
 START_TEST(an_error_on_one_worker_stops_all)
 {
-    if (test_ways[_i].workers > 1)
+    if (test_workers(_i) > 1)
         test_stops(&test_ways[_i], fail_on_last, NULL, "dataflow `lonely`: nothing works here",
                    NULL);
 }
@@ -270,7 +270,7 @@ static void fail_everywhere(weir_worker *worker, void *arg)
 /* Whoever comes second must not hide the reason of the first. */
 START_TEST(a_cycle_that_does_not_advance_is_named_by_all)
 {
-    if (test_ways[_i].workers > 1)
+    if (test_workers(_i) > 1)
         for (int i = 0; i < 20; i++)
             test_stops(&test_ways[_i], fail_everywhere, NULL, "`cyclic`", "feedback", "map twice",
                        NULL);

@@ -375,7 +375,7 @@ static void join_feeders(feeder *feeders)
 
 START_TEST(feeds_of_other_threads)
 {
-    feeding f = {.workers = test_ways[_i].workers, .rows = 20000};
+    feeding f = {.workers = test_workers(_i), .rows = 20000};
     feeder feeders[FEEDS];
     start_feeders(feeders, &f, feed_all);
     test_run(&test_ways[_i], run_fed, &f);
@@ -419,7 +419,7 @@ static void run_slowly(weir_worker *worker, void *arg)
 
 START_TEST(a_feed_waits_for_a_slow_worker)
 {
-    feeding f = {.workers = test_ways[_i].workers};
+    feeding f = {.workers = test_workers(_i)};
     feeder feeders[FEEDS];
     start_feeders(feeders, &f, feed_too_much);
     test_run(&test_ways[_i], run_slowly, &f);
@@ -467,7 +467,7 @@ static void stop_and_join(weir_worker *worker, void *arg)
 
 START_TEST(feeds_end_when_the_execution_stops)
 {
-    feeding f = {.workers = test_ways[_i].workers};
+    feeding f = {.workers = test_workers(_i)};
     feeder feeders[FEEDS];
     void *args[] = {&f, feeders};
     start_feeders(feeders, &f, feed_on);
@@ -501,7 +501,7 @@ static void drop_fed(weir_worker *worker, void *arg)
 
 START_TEST(feeds_end_when_the_dataflow_is_dropped)
 {
-    feeding f = {.workers = test_ways[_i].workers};
+    feeding f = {.workers = test_workers(_i)};
     feeder feeders[FEEDS];
     start_feeders(feeders, &f, feed_on);
     test_run(&test_ways[_i], drop_fed, &f);
@@ -528,7 +528,7 @@ static void *feed_back(void *arg)
 
 START_TEST(a_feed_does_not_move_back)
 {
-    feeding f = {.workers = test_ways[_i].workers};
+    feeding f = {.workers = test_workers(_i)};
     feeder feeders[FEEDS];
     start_feeders(feeders, &f, feed_back);
     test_stops(&test_ways[_i], run_fed, &f, "from time 5 to 3", NULL);
@@ -552,7 +552,7 @@ static void fail_fed(weir_worker *worker, void *arg)
 
 START_TEST(a_feed_of_a_dataflow_that_was_not_built)
 {
-    feeding f = {.workers = test_ways[_i].workers};
+    feeding f = {.workers = test_workers(_i)};
     test_stops(&test_ways[_i], fail_fed, &f, "dataflow `fed`: no", NULL);
 }
 END_TEST
@@ -618,7 +618,7 @@ START_TEST(texts_of_any_bytes_are_carried_unharmed)
     test_run(&test_ways[_i], run_texts, &t);
     char *text = test_list_text(&t.counts), expected[256] = "";
     for (int i = 0; i < ODD_TEXTS; i++)
-        sprintf(expected + strlen(expected), "0 +%u %d\n", 3 * test_ways[_i].workers, i);
+        sprintf(expected + strlen(expected), "0 +%u %d\n", 3 * test_workers(_i), i);
     ck_assert_str_eq(text, expected);
     free(text);
     test_list_fini(&t.counts);
@@ -692,8 +692,8 @@ START_TEST(rows_of_no_bytes_and_of_a_megabyte)
 {
     sizes s = {0};
     test_run(&test_ways[_i], run_sizes, &s);
-    ck_assert_uint_eq(s.nothings, UINT64_C(200000) * test_ways[_i].workers);
-    ck_assert_uint_eq(s.larges, 6 * test_ways[_i].workers);
+    ck_assert_uint_eq(s.nothings, UINT64_C(200000) * test_workers(_i));
+    ck_assert_uint_eq(s.larges, 6 * test_workers(_i));
     ck_assert_uint_eq(s.wrong, 0);
 }
 END_TEST

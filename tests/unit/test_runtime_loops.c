@@ -178,7 +178,7 @@ START_TEST(variables_depend_on_one_another)
 {
     static const uint64_t rows[] = {5};
     char expected[128];
-    uint32_t w = test_ways[_i].workers;
+    uint32_t w = test_workers(_i);
     sprintf(expected, "(0, 0) +1 5\n(0, 2) +%u 3\n(0, 4) +%u 1\n", w, w * w);
     expect_loop(&test_ways[_i], two_variables, rows, 1, expected);
 }

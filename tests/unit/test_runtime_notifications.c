@@ -105,7 +105,7 @@ START_TEST(times_are_notified_in_order)
     char *text = test_list_text(&o.out), expected[1024] = "";
     for (uint32_t epoch = 0; epoch < 20; epoch++)
         sprintf(expected + strlen(expected), "%u +1 %u\n", epoch,
-                epoch * 2 * test_ways[_i].workers);
+                epoch * 2 * test_workers(_i));
     ck_assert_str_eq(text, expected);
     free(text);
     test_list_fini(&o.out);
@@ -229,9 +229,9 @@ START_TEST(rounds_are_notified_one_by_one)
     test_run(&test_ways[_i], run_loop, &out);
     char *text = test_list_text(&out), expected[4096] = "";
     for (uint32_t epoch = 0; epoch < 3; epoch++)
-        for (uint32_t round = 0; round <= (epoch + 1) * test_ways[_i].workers; round++)
+        for (uint32_t round = 0; round <= (epoch + 1) * test_workers(_i); round++)
             sprintf(expected + strlen(expected), "(%u, %u) +1 %u\n", epoch, round,
-                    (epoch + 1) * test_ways[_i].workers - round);
+                    (epoch + 1) * test_workers(_i) - round);
     ck_assert_str_eq(text, expected);
     free(text);
     test_list_fini(&out);
@@ -326,7 +326,7 @@ START_TEST(complete_times_are_notified_at_once)
     const char *text = test_notes_text(&notes);
     ck_assert_msg(!strncmp(text, expected, strlen(expected)), "%s", text);
     ck_assert_msg(!strcmp(strstr(text, " 50"), " 50 70"), "%s", text);
-    for (uint32_t i = 0, n = 0; i < test_ways[_i].workers; i++, n++)
+    for (uint32_t i = 0, n = 0; i < test_workers(_i); i++, n++)
         ck_assert_ptr_nonnull(strstr(text, "passed"));
 }
 END_TEST
@@ -403,8 +403,8 @@ START_TEST(states_of_times_that_never_come_are_discarded)
 {
     discarded = stopped = 0;
     test_run(&test_ways[_i], run_owning, NULL);
-    ck_assert_int_eq(discarded, 3 * (int)test_ways[_i].workers);
-    ck_assert_int_eq(stopped, (int)test_ways[_i].workers);
+    ck_assert_int_eq(discarded, 3 * (int)test_workers(_i));
+    ck_assert_int_eq(stopped, (int)test_workers(_i));
 }
 END_TEST
 
@@ -452,8 +452,8 @@ START_TEST(the_last_time_is_complete_when_the_input_is_closed)
     test_list_init(&e.out, 1);
     test_run(&test_ways[_i], run_ends, &e);
     char *text = test_list_text(&e.out), expected[64];
-    sprintf(expected, "0 +1 %u\n18446744073709551615 +1 %u\n", test_ways[_i].workers,
-            2 * test_ways[_i].workers);
+    sprintf(expected, "0 +1 %u\n18446744073709551615 +1 %u\n", test_workers(_i),
+            2 * test_workers(_i));
     ck_assert_str_eq(text, expected);
     free(text);
     test_list_fini(&e.out);
@@ -528,9 +528,9 @@ START_TEST(all_inputs_must_have_passed)
     static const char *const twice[] = {"", "0 7", "0 0 7 7", "0 0 0 7 7 7", "0 0 0 0 7 7 7 7"};
     waiting w = {.notes = TEST_NOTES};
     test_run(&test_ways[_i], run_both, &w);
-    ck_assert_str_eq(test_notes_sorted(&w.notes), once[test_ways[_i].workers]);
+    ck_assert_str_eq(test_notes_sorted(&w.notes), once[test_workers(_i)]);
     test_run(&test_ways[_i], run_alone, &w);
-    ck_assert_str_eq(test_notes_sorted(&w.notes), twice[test_ways[_i].workers]);
+    ck_assert_str_eq(test_notes_sorted(&w.notes), twice[test_workers(_i)]);
 }
 END_TEST
 

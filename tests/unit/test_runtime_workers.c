@@ -24,7 +24,7 @@ START_TEST(every_worker_runs_the_function_once)
     test_notes notes = TEST_NOTES;
     test_run(&test_ways[_i], note_index, &notes);
     const char *expected[] = {"", "0/1", "0/2 1/2", "0/3 1/3 2/3", "0/4 1/4 2/4 3/4"};
-    ck_assert_str_eq(test_notes_sorted(&notes), expected[test_ways[_i].workers]);
+    ck_assert_str_eq(test_notes_sorted(&notes), expected[test_workers(_i)]);
 }
 END_TEST
 
@@ -130,7 +130,7 @@ START_TEST(what_is_left_when_the_function_returns_is_run)
     test_list seen;
     test_list_init(&seen, 1);
     test_run(&test_ways[_i], push_and_return, &seen);
-    expect_ten_twice(&seen, test_ways[_i].workers);
+    expect_ten_twice(&seen, test_workers(_i));
 }
 END_TEST
 
@@ -165,7 +165,7 @@ START_TEST(any_way_of_stepping_gets_there)
         stepping by = {.how = how};
         test_list_init(&by.seen, 1);
         test_run(&test_ways[_i], push_and_step, &by);
-        expect_ten_twice(&by.seen, test_ways[_i].workers);
+        expect_ten_twice(&by.seen, test_workers(_i));
     }
 }
 END_TEST
@@ -198,7 +198,7 @@ START_TEST(a_hundred_epochs_one_by_one)
     test_run(&test_ways[_i], hundred_epochs, &seen);
     char *text = test_list_text(&seen), line[64];
     for (int i = 0; i < 100; i++) {
-        sprintf(line, "%d +%u %d\n", i, test_ways[_i].workers, i);
+        sprintf(line, "%d +%u %d\n", i, test_workers(_i), i);
         ck_assert_ptr_nonnull(strstr(text, line));
     }
     free(text);
@@ -389,11 +389,11 @@ START_TEST(one_worker_stops_all_and_the_first_reason_wins)
     stopping s = {.notes = TEST_NOTES};
     test_list_init(&s.seen, 1);
     char reason[64];
-    sprintf(reason, "worker %u: enough after 50 rounds", test_ways[_i].workers - 1);
+    sprintf(reason, "worker %u: enough after 50 rounds", test_workers(_i) - 1);
     test_stops(&test_ways[_i], stop_the_others, &s, reason, NULL);
     const char *expected[] = {"", "ended", "ended ended", "ended ended ended",
                               "ended ended ended ended"};
-    ck_assert_str_eq(test_notes_text(&s.notes), expected[test_ways[_i].workers]);
+    ck_assert_str_eq(test_notes_text(&s.notes), expected[test_workers(_i)]);
     test_list_fini(&s.seen);
 }
 END_TEST

@@ -1,0 +1,105 @@
+/* Checksums of frames, and the checks of what came. See frame.h. */
+#include "frame.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+/* libxxhash's choice of AVX2 or AVX-512 at run time, three times as fast as what the compiler
+ * may use for any x86-64. Only its shared library has them, hence weak. */
+extern XXH64_hash_t XXH3_64bits_dispatch(const void *input, size_t bytes) __attribute__((weak));
+extern XXH_errorcode XXH3_64bits_update_dispatch(XXH3_state_t *state, const void *input,
+                                                 size_t bytes) __attribute__((weak));
+
+static uint64_t checksum_one(const void *at, size_t bytes)
+{
+    return XXH3_64bits_dispatch ? XXH3_64bits_dispatch(at, bytes) : XXH3_64bits(at, bytes);
+}
+
+uint64_t wi_frame_checksum(const wi_part *parts, uint32_t count)
+{
+    if (count == 1)
+        return checksum_one(parts[0].at, parts[0].bytes);
+    XXH3_state_t state;
+    XXH3_INITSTATE(&state);
+    XXH3_64bits_reset(&state);
+    for (uint32_t i = 0; i < count; i++)
+        if (parts[i].bytes == 0)
+            continue;
+        else if (XXH3_64bits_update_dispatch)
+            XXH3_64bits_update_dispatch(&state, parts[i].at, parts[i].bytes);
+        else
+            XXH3_64bits_update(&state, parts[i].at, parts[i].bytes);
+    return XXH3_64bits_digest(&state);
+}
+
+static uint64_t checksum_header(const wi_frame_header *header)
+{
+    return XXH3_64bits(header, offsetof(wi_frame_header, header));
+}
+
+void wi_frame_close(wi_frame_header *header)
+{
+    header->header = checksum_header(header);
+}
+
+static bool is(const char *what, uint64_t expected, uint64_t came, char why[WI_WHY_BYTES])
+{
+    if (WEIR_LIKELY(expected == came))
+        return true;
+    snprintf(why, WI_WHY_BYTES, "%s %" PRIu64 " was expected, %" PRIu64 " came", what, expected,
+             came);
+    return false;
+}
+
+bool wi_frame_check(const wi_frame_header *header, const wi_frame_expected *expected,
+                    char why[WI_WHY_BYTES])
+{
+    uint64_t sum = checksum_header(header);
+    if (WEIR_UNLIKELY(header->magic != WI_FRAME_MAGIC || header->header != sum)) {
+        snprintf(why, WI_WHY_BYTES,
+                 "the header of frame %" PRIu64 " is garbled: magic %08x, checksum %016" PRIx64
+                 " were expected, %08x, %016" PRIx64 " came",
+                 expected->sequence, WI_FRAME_MAGIC, sum, header->magic, header->header);
+        return false;
+    }
+    if (!is("generation", expected->generation, header->generation, why) ||
+        !is("process", expected->from, header->from, why) ||
+        !is("lane", expected->lane, header->lane, why) ||
+        !is("frame", expected->sequence, header->sequence, why))
+        return false;
+    bool own = header->flags == WI_FRAME_OWN;
+    uint32_t most = own ? WI_WORD_BYTES_MAX : WI_FRAME_BYTES_MAX;
+    if (WEIR_UNLIKELY(header->bytes > most || (header->flags && !own) || header->zero)) {
+        snprintf(why, WI_WHY_BYTES,
+                 "frame %" PRIu64 " is not possible: at most %u bytes and flags 0 or 1 were "
+                 "expected, %u bytes and flags %u came",
+                 expected->sequence, most, header->bytes, header->flags);
+        return false;
+    }
+    return true;
+}
+
+bool wi_frame_padded(const wi_frame_header *header)
+{
+    static const char zeros[WI_FRAME_LINE];
+    const char *end = (const char *)(header + 1) + header->bytes;
+    return memcmp(end, zeros, wi_frame_bytes(header->bytes) - sizeof *header - header->bytes) == 0;
+}
+
+bool wi_frame_check_payload(const wi_frame_header *header, char why[WI_WHY_BYTES])
+{
+    uint64_t check[2] = {checksum_one(header + 1, header->bytes), 0};
+    if (WEIR_LIKELY(memcmp(check, header->check, sizeof check) == 0 && wi_frame_padded(header)))
+        return true;
+    memcpy(&check[1], header->check, sizeof check[1]);
+    snprintf(why, WI_WHY_BYTES,
+             "the %u bytes of frame %" PRIu64 " are garbled: checksum %016" PRIx64
+             " was expected, they have %016" PRIx64 "%s",
+             header->bytes, header->sequence, check[1], check[0],
+             wi_frame_padded(header) ? "" : ", and are not followed by zeros");
+    return false;
+}

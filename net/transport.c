@@ -1,0 +1,98 @@
+/* Dispatch to the implementations of the transport seam. See transport.h. */
+#include "transport.h"
+
+#include <string.h>
+
+#include "../base/assert.h"
+#include "memory.h"
+#include "nng_link.h"
+
+static const struct {
+    const char *scheme;
+    const wi_transport *transport;
+} schemes[] = {
+    {"tcp://", &wi_transport_nng},      {"tls+tcp://", &wi_transport_nng},
+    {"ipc://", &wi_transport_nng},      {"abstract://", &wi_transport_nng},
+    {"memory://", &wi_transport_memory},
+};
+
+const wi_transport *wi_transport_of(const char *url)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strncmp(url, schemes[i].scheme, strlen(schemes[i].scheme)) == 0)
+            return schemes[i].transport;
+    return NULL;
+}
+
+const char *wi_listener_url(const wi_listener *listener)
+{
+    return listener->ops->url(listener);
+}
+
+wi_link *wi_listener_accept(wi_listener *listener)
+{
+    return listener->ops->accept(listener);
+}
+
+void wi_listener_close(wi_listener *listener)
+{
+    if (listener)
+        listener->ops->close(listener);
+}
+
+wi_link_state wi_link_poll(wi_link *link)
+{
+    return link->ops->poll(link);
+}
+
+const char *wi_link_peer(const wi_link *link)
+{
+    return link->ops->peer(link);
+}
+
+const char *wi_link_why(const wi_link *link)
+{
+    return link->ops->why(link);
+}
+
+void wi_link_read_begin(wi_link *link, void *buffer, size_t bytes)
+{
+    wi_assert(bytes > 0, "a read asks for at least one byte");
+    link->ops->read_begin(link, buffer, bytes);
+}
+
+int64_t wi_link_read_end(wi_link *link)
+{
+    return link->ops->read_end(link);
+}
+
+void wi_link_write_begin(wi_link *link, const wi_part *parts, uint32_t count)
+{
+    wi_assert(count > 0 && count <= WI_WRITE_PARTS_MAX, "a write has 1 to 8 parts");
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++)
+        any |= parts[i].bytes > 0;
+    wi_assert(any, "a write has at least one byte");
+    link->ops->write_begin(link, parts, count);
+}
+
+int64_t wi_link_write_end(wi_link *link)
+{
+    return link->ops->write_end(link);
+}
+
+void wi_link_arm(wi_link *link, void (*wake)(void *arg), void *arg)
+{
+    link->ops->arm(link, wake, arg);
+}
+
+void wi_link_arm_write(wi_link *link, void (*wake)(void *arg), void *arg)
+{
+    link->ops->arm_write(link, wake, arg);
+}
+
+void wi_link_close(wi_link *link)
+{
+    if (link)
+        link->ops->close(link);
+}

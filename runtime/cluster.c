@@ -1,0 +1,339 @@
+/* See cluster.h. Here: joining and leaving, the keeper, and all that is sent. */
+#include "cluster_frames.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <urcu-qsbr.h>
+
+#include "../base/alloc.h"
+#include "../base/assert.h"
+#include "place.h"
+#include "tsan.h"
+#include "wire.h"
+
+#define KEEPER_NS 50000000
+/* When the others are told of a failure, how long they may take to hear it. */
+#define FAILED_LEAVE_NS UINT64_C(2000000000)
+/* Progress is merged while so much of it waits to be sent to some process. */
+#define BUSY_BYTES ((size_t)64 << 10)
+
+_Thread_local weir_worker *wi_cluster_polling;
+
+/* ---- sending: any thread ---------------------------------------------------------------- */
+
+static void send_all(wi_cluster *cluster, wi_frame_kind kind, const wi_part *parts, uint32_t count)
+{
+    for (uint32_t p = 0; p < cluster->processes; p++)
+        if (p != cluster->self)
+            wi_mesh_send(cluster->mesh, p, WI_LANE_PROGRESS, kind, parts, count, NULL, NULL);
+}
+
+static void free_wire(void *wire)
+{
+    wi_wire_free(wire);
+}
+
+void wi_cluster_send(weir_worker *worker, uint32_t to, const wi_envelope *envelope)
+{
+    wi_process *process = worker->process;
+    wi_wire *wire = wi_wire_new(envelope->batch);
+    wire->head.flow = envelope->flow;
+    wire->head.op = envelope->op;
+    wire->head.input = envelope->input;
+    wire->head.from = worker->index;
+    wire->head.to = to;
+    wire->head.weight = envelope->bytes;
+    wi_mesh_send(process->cluster->mesh, to / process->local_workers, WI_LANE_DATA,
+                 WI_FRAME_BATCH, wire->parts, wire->count, free_wire, wire);
+}
+
+void wi_cluster_credit(weir_worker *worker, uint32_t flow, uint32_t to, uint32_t edge,
+                       uint64_t bytes)
+{
+    wi_process *process = worker->process;
+    wi_credit_frame frame = {flow, edge, worker->index, to, bytes};
+    wi_part part = {&frame, sizeof frame};
+    wi_mesh_send(process->cluster->mesh, to / process->local_workers, WI_LANE_PROGRESS,
+                 WI_FRAME_CREDIT, &part, 1, NULL, NULL);
+}
+
+static void send_worker(wi_process *process, wi_frame_kind kind, uint32_t flow, uint32_t worker)
+{
+    wi_worker_frame frame = {flow, worker};
+    send_all(process->cluster, kind, &(wi_part){&frame, sizeof frame}, 1);
+}
+
+void wi_cluster_dropped(wi_process *process, uint32_t flow, uint32_t worker)
+{
+    send_worker(process, WI_FRAME_DROPPED, flow, worker);
+}
+
+void wi_cluster_returned(wi_process *process, uint32_t worker, uint32_t built)
+{
+    send_worker(process, WI_FRAME_RETURNED, built, worker);
+}
+
+void wi_cluster_stop(wi_process *process, const char *reason)
+{
+    wi_cluster *cluster = process->cluster;
+    if (atomic_exchange_explicit(&cluster->told, true, memory_order_relaxed))
+        return;
+    send_all(cluster, WI_FRAME_STOP, &(wi_part){reason, strlen(reason)}, 1);
+}
+
+bool wi_cluster_busy(const wi_process *process)
+{
+    const wi_cluster *cluster = process->cluster;
+    for (uint32_t p = 0; p < cluster->processes; p++)
+        if (p != cluster->self &&
+            wi_mesh_backlog(cluster->mesh, p, WI_LANE_PROGRESS) > BUSY_BYTES)
+            return true;
+    return false;
+}
+
+void wi_cluster_progress(wi_process *process, uint32_t flow, const uint8_t *dims, uint32_t locs,
+                         const wi_changes *changes)
+{
+    (void)locs;
+    wi_flow_frame head = {flow, 0};
+    uint64_t *words = WI_NEWS(uint64_t, (size_t)changes->count * (2 + WEIR_DIMS_MAX));
+    size_t used = 0;
+    for (uint32_t i = 0; i < changes->count; i++) {
+        const wi_change *change = &changes->entries[i];
+        if (!change->delta)
+            continue;
+        head.count++;
+        words[used++] = change->loc;
+        words[used++] = (uint64_t)change->delta;
+        memcpy(&words[used], change->time.at, dims[change->loc] * sizeof *words);
+        used += dims[change->loc];
+    }
+    wi_part parts[] = {{&head, sizeof head}, {words, used * sizeof *words}};
+    send_all(process->cluster, WI_FRAME_PROGRESS, parts, 2);
+    wi_free(words);
+}
+
+/* ---- a dataflow was built --------------------------------------------------------------- */
+
+static void send_graph(wi_cluster *cluster, const wi_shared *shared)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    wi_assert(to, "memory streams open");
+    wi_flow_frame head = {shared->number, shared->op_count};
+    fwrite(&head, sizeof head, 1, to);
+    fprintf(to, "%s%c%s%c", shared->name, 0, shared->dims_text, 0);
+    for (uint32_t i = 0; i < shared->op_count; i++)
+        fprintf(to, "%s%c%s%c", shared->op_names[i], 0, shared->op_texts[i], 0);
+    fclose(to);
+    send_all(cluster, WI_FRAME_GRAPH, &(wi_part){text, bytes}, 1);
+    free(text);
+}
+
+weir_err *wi_cluster_built(wi_shared *shared)
+{
+    wi_cluster *cluster = shared->process->cluster;
+    send_graph(cluster, shared);
+    for (uint32_t p = 0; p < cluster->processes; p++)
+        if (cluster->peers[p].built <= shared->number)
+            return weir_err_new("worker %u of process %u has returned without building dataflow "
+                                "`%s`, which process %u built; every worker must build the same "
+                                "dataflows in the same order",
+                                cluster->peers[p].returned, p, shared->name, cluster->self);
+    return wi_cluster_take_early(cluster, shared);
+}
+
+/* ---- polling ---------------------------------------------------------------------------- */
+
+bool wi_cluster_poll(weir_worker *worker)
+{
+    wi_cluster *cluster = worker->process->cluster;
+    if (!atomic_load_explicit(&cluster->polled, memory_order_relaxed))
+        atomic_store_explicit(&cluster->polled, true, memory_order_relaxed);
+    wi_cluster_polling = worker;
+    bool any = wi_mesh_poll(cluster->mesh, wi_clock_ns(worker->process));
+    wi_cluster_polling = NULL;
+    return any;
+}
+
+bool wi_cluster_arm(wi_process *process)
+{
+    return wi_mesh_arm(process->cluster->mesh);
+}
+
+/* any thread, also one of the transport's: somebody who sleeps is to poll. */
+static void on_wake(void *arg)
+{
+    wi_process *process = ((wi_cluster *)arg)->process;
+    for (uint32_t i = 0; i < process->local_workers; i++)
+        if (atomic_load_explicit(&process->seats[i].parked, memory_order_seq_cst)) {
+            wi_wake(process, i);
+            return;
+        }
+}
+
+static void on_down(void *arg, uint32_t process, weir_err *why)
+{
+    (void)process;
+    wi_stop_with(((wi_cluster *)arg)->process, why);
+}
+
+/* Heartbeats, and what comes while all workers are in long calls or have ended. */
+static void *keep(void *arg)
+{
+    wi_cluster *cluster = arg;
+    wi_process *process = cluster->process;
+    urcu_qsbr_register_thread();
+    pthread_mutex_lock(&cluster->lock);
+    while (!cluster->ending) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += KEEPER_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        wi_tsan_release_quiescent();
+        urcu_qsbr_thread_offline();
+        pthread_cond_timedwait(&cluster->ended, &cluster->lock, &until);
+        urcu_qsbr_thread_online();
+        pthread_mutex_unlock(&cluster->lock);
+        if (!atomic_exchange_explicit(&cluster->polled, false, memory_order_relaxed))
+            wi_mesh_poll(cluster->mesh, wi_clock_ns(process));
+        wi_mesh_tick(cluster->mesh, wi_clock_ns(process));
+        if (atomic_load_explicit(&process->parked_count, memory_order_relaxed) ==
+                process->local_workers &&
+            !wi_mesh_arm(cluster->mesh))
+            on_wake(cluster);
+        pthread_mutex_lock(&cluster->lock);
+    }
+    pthread_mutex_unlock(&cluster->lock);
+    urcu_qsbr_thread_offline();
+    urcu_qsbr_unregister_thread();
+    return NULL;
+}
+
+/* ---- joining and leaving ---------------------------------------------------------------- */
+
+static void free_cluster(wi_cluster *cluster)
+{
+    wi_mesh_close(cluster->mesh);
+    if (cluster->urls)
+        wi_place_free_urls(cluster->urls, cluster->processes);
+    while (cluster->early) {
+        wi_early *next = cluster->early->next;
+        if (cluster->early->chunk)
+            wi_chunk_drop(cluster->early->chunk);
+        else
+            wi_free(cluster->early->bytes);
+        wi_free(cluster->early);
+        cluster->early = next;
+    }
+    for (uint32_t p = 0; p < cluster->processes; p++)
+        wi_free(cluster->peers[p].compared);
+    wi_free(cluster->peers);
+    pthread_mutex_destroy(&cluster->lock);
+    pthread_cond_destroy(&cluster->ended);
+    wi_free(cluster);
+}
+
+static wi_cluster *new_cluster(wi_process *process)
+{
+    wi_cluster *cluster = WI_NEW(wi_cluster);
+    cluster->process = process;
+    cluster->processes = process->config.cluster.processes;
+    cluster->self = process->config.cluster.process;
+    cluster->peers = WI_NEWS(wi_peer, cluster->processes);
+    for (uint32_t p = 0; p < cluster->processes; p++)
+        cluster->peers[p].built = UINT32_MAX;
+    cluster->early_end = &cluster->early;
+    pthread_mutex_init(&cluster->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&cluster->ended, &attr);
+    pthread_condattr_destroy(&attr);
+    return cluster;
+}
+
+static weir_err *connect_mesh(wi_cluster *cluster)
+{
+    const weir_cluster *place = &cluster->process->config.cluster;
+    wi_mesh_config config = {.process = cluster->self,
+                             .processes = cluster->processes,
+                             .workers = cluster->process->local_workers,
+                             .cluster = place->name ? place->name : "weir",
+                             .generation = place->generation,
+                             .key_file = place->key_file,
+                             .key = getenv("WEIR_KEY"),
+                             .tls = {.certificate = place->certificate,
+                                     .key = place->certificate_key,
+                                     .authority = place->authority},
+                             .connect_ns = place->connect_ns,
+                             .silence_ns = place->silence_ns,
+                             .frame = wi_cluster_frame,
+                             .down = on_down,
+                             .wake = on_wake,
+                             .arg = cluster};
+    char *url = NULL;
+    weir_err *err = wi_place_url(place, &url);
+    if (!err)
+        err = wi_mesh_listen(&config, url, &cluster->mesh);
+    wi_free(url);
+    if (!err)
+        err = wi_place_urls(place, wi_mesh_url(cluster->mesh), &cluster->urls);
+    if (!err)
+        err = wi_mesh_connect(cluster->mesh, (const char *const *)cluster->urls);
+    return err;
+}
+
+weir_err *wi_cluster_join(wi_process *process)
+{
+    if (process->config.cluster.processes <= 1)
+        return NULL;
+    wi_cluster *cluster = new_cluster(process);
+    process->cluster = cluster;
+    weir_err *err = connect_mesh(cluster);
+    if (!err && pthread_create(&cluster->keeper, NULL, keep, cluster) != 0)
+        err = weir_err_new("could not start the thread that keeps up with the other processes; "
+                           "raise the limit of threads (ulimit -u)");
+    if (err) {
+        process->cluster = NULL;
+        free_cluster(cluster);
+    }
+    return err;
+}
+
+/* All workers have ended; the keeper goes on until the others have ended, too. */
+static void wait_for_all(wi_cluster *cluster)
+{
+    wi_process *process = cluster->process;
+    uint64_t start = wi_clock_ns(process);
+    while (!wi_mesh_parted(cluster->mesh)) {
+        uint64_t now = wi_clock_ns(process);
+        if (wi_stopping(process) && now - start > FAILED_LEAVE_NS)
+            return;
+        wi_mesh_poll(cluster->mesh, now);
+        wi_mesh_tick(cluster->mesh, now);
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
+}
+
+void wi_cluster_leave(wi_process *process)
+{
+    wi_cluster *cluster = process->cluster;
+    pthread_mutex_lock(&cluster->lock);
+    cluster->ending = true;
+    pthread_cond_signal(&cluster->ended);
+    pthread_mutex_unlock(&cluster->lock);
+    pthread_join(cluster->keeper, NULL);
+    urcu_qsbr_register_thread();
+    wi_mesh_goodbye(cluster->mesh);
+    wait_for_all(cluster);
+    urcu_qsbr_unregister_thread();
+    process->cluster = NULL;
+    free_cluster(cluster);
+}
