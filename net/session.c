@@ -55,8 +55,8 @@ static void garbled(wi_session *session, const char *why)
 {
     static const char *const lanes[WI_LANES] = {"progress", "data"};
     snprintf(session->why, sizeof session->why,
-             "what it sent on its %s link is not what it should be: %s", lanes[session->config.lane],
-             why);
+             "what it sent on its %s link is not what it should be: %s",
+             lanes[session->config.lane], why);
     set_state(session, WI_SESSION_FAILED);
 }
 
