@@ -10,6 +10,7 @@
 
 #include "alloc.h"
 #include "assert.h"
+#include "pages.h"
 #include "type.h"
 
 #define ROWS_ALIGN 64
@@ -133,10 +134,21 @@ void wi_batch_own_texts(weir_batch *batch, void *rows, uint32_t count)
 
 /* ---- batches ---------------------------------------------------------------------------- */
 
+/* Of the header and the rows, which for a large batch lie in pages of their own. */
+static size_t block_bytes(size_t rows_bytes)
+{
+    return sizeof(weir_batch) + ROWS_ALIGN - 1 + rows_bytes;
+}
+
+size_t wi_batch_rows_bytes(size_t bytes)
+{
+    return bytes - block_bytes(0);
+}
+
 weir_batch *weir_batch_new(const weir_type *type, uint32_t capacity)
 {
     size_t rows_bytes = (size_t)capacity * type->size;
-    weir_batch *batch = wi_alloc(sizeof *batch + ROWS_ALIGN - 1 + rows_bytes);
+    weir_batch *batch = wi_pages_new(block_bytes(rows_bytes));
     memset(batch, 0, sizeof *batch);
     batch->type = type;
     batch->capacity = capacity;
@@ -175,7 +187,7 @@ weir_batch *wi_batch_lent(const weir_type *type, void *rows, uint32_t count, wei
     batch->rows = rows;
     batch->times = times;
     batch->diffs = diffs;
-    batch->times_lent = batch->diffs_lent = true;
+    batch->rows_lent = batch->times_lent = batch->diffs_lent = true;
     batch->diff = 1;
     batch->release = release;
     batch->lender = lender;
@@ -232,6 +244,20 @@ weir_batch *weir_batch_view(const weir_batch *of)
     return view;
 }
 
+weir_batch *wi_batch_part(weir_batch *of, uint32_t first, uint32_t capacity)
+{
+    wi_dassert(!of->base && !of->heap, "a part is of a batch that owns its rows, without texts");
+    weir_batch *part = wi_alloc(sizeof *part);
+    memset(part, 0, sizeof *part);
+    part->type = of->type;
+    part->capacity = capacity;
+    part->rows = (char *)of->rows + (size_t)first * of->type->size;
+    part->diff = 1;
+    part->base = weir_batch_retain(of);
+    atomic_init(&part->references, 1);
+    return part;
+}
+
 weir_batch *wi_batch_own(weir_batch *batch)
 {
     if (atomic_load_explicit(&batch->references, memory_order_acquire) == 1)
@@ -276,8 +302,12 @@ void weir_batch_drop(weir_batch *batch)
         heap_free(batch->heap);
     if (batch->release)
         batch->release(batch->lender);
-    weir_batch_drop(batch->base);
-    wi_free(batch);
+    if (batch->base || batch->rows_lent) {
+        weir_batch_drop(batch->base);
+        wi_free(batch);
+    } else {
+        wi_pages_free(batch, block_bytes((size_t)batch->capacity * batch->type->size));
+    }
 }
 
 void wi_batch_start_times(weir_batch *batch, uint32_t count)

@@ -25,6 +25,13 @@ weir_batch *wi_batch_copy(const weir_batch *batch);
  * nobody else holds it, otherwise a view. Takes the reference. */
 weir_batch *wi_batch_own(weir_batch *batch);
 
+/* Room for `capacity` rows in another batch, from row `first` on, as a batch of its own: for many
+ * that come and go together and are to lie in large pages. Types without texts only: long ones
+ * that were the part's own would be gone before a view of it is. */
+weir_batch *wi_batch_part(weir_batch *of, uint32_t first, uint32_t capacity);
+/* The rows of a batch that is to take so many bytes in all. */
+size_t wi_batch_rows_bytes(size_t bytes);
+
 /* The memory of its rows and long texts. */
 size_t wi_batch_bytes(const weir_batch *batch);
 

@@ -24,10 +24,12 @@
 #define KEPT_BYTES_MIN ((size_t)64 << 20) /* always; and a share of what is in use */
 #define KEPT_SHARE 4
 #define KEPT_MAX 64
+#define MOVED_MAX 16384 /* in all: each makes another mapping for the system, which has 65,530 */
 
 typedef struct mapping {
     void *memory; /* NULL: none */
     size_t bytes;
+    uint32_t moved; /* times that pages of another were moved into it */
     bool of_file;
 } mapping;
 
@@ -45,6 +47,8 @@ static struct {
     size_t size, count; /* size: a power of two, or 0 */
     size_t in_memory;   /* bytes of those that are not of files */
 } used;
+
+static size_t moved_count; /* of all mappings, those in use and those kept */
 
 /* Set by the first that asks, for as long as some execution asks for one. */
 static struct {
@@ -132,7 +136,7 @@ static mapping take_kept(size_t bytes)
     mapping *kept = &cache.list[best];
     if (kept->bytes < part + FROM_SYSTEM)
         return take_out(best);
-    mapping taken = {kept->memory, part, false};
+    mapping taken = {.memory = kept->memory, .bytes = part};
     kept->memory = (char *)kept->memory + part;
     kept->bytes -= part;
     cache.bytes -= part;
@@ -238,10 +242,9 @@ void wi_pages_budget_end(void)
 
 /* ---- arrays ----------------------------------------------------------------------------- */
 
-void *wi_pages_new(size_t bytes)
+/* A mapping that was kept, or else a fresh one. */
+static void *array_new(size_t bytes, bool *fresh_out)
 {
-    if (bytes < FROM_SYSTEM)
-        return wi_alloc(bytes);
     bytes = class_of(bytes);
     pthread_mutex_lock(&lock);
     mapping entry = take_kept(bytes);
@@ -249,7 +252,12 @@ void *wi_pages_new(size_t bytes)
         entry.bytes = bytes;
     entry.of_file = spill.budget && used.in_memory + entry.bytes > spill.budget;
     used.in_memory += entry.of_file ? 0 : entry.bytes;
+    if (entry.of_file) {
+        moved_count -= entry.moved;
+        entry.moved = 0;
+    }
     pthread_mutex_unlock(&lock);
+    *fresh_out = entry.of_file || !entry.memory;
     if (entry.of_file && entry.memory)
         munmap(entry.memory, entry.bytes);
     if (entry.of_file)
@@ -262,14 +270,29 @@ void *wi_pages_new(size_t bytes)
     return entry.memory;
 }
 
+void *wi_pages_new(size_t bytes)
+{
+    bool fresh;
+    return bytes < FROM_SYSTEM ? wi_alloc(bytes) : array_new(bytes, &fresh);
+}
+
+void *wi_pages_zeroed(size_t bytes)
+{
+    if (bytes < FROM_SYSTEM)
+        return wi_calloc(bytes, 1);
+    bool fresh;
+    void *memory = array_new(bytes, &fresh);
+    return fresh ? memory : memset(memory, 0, bytes);
+}
+
 /* Keeps a freed mapping; gives those that have to go for it. */
 static size_t keep(mapping freed, mapping *gone)
 {
     size_t count = 0, most = KEPT_BYTES_MIN + used.in_memory / KEPT_SHARE;
     while (cache.count && (cache.count == KEPT_MAX || cache.bytes + freed.bytes > most))
-        gone[count++] = take_out(0);
+        moved_count -= (gone[count++] = take_out(0)).moved;
     if (freed.bytes > most) {
-        gone[count++] = freed;
+        moved_count -= (gone[count++] = freed).moved;
         return count;
     }
     cache.list[cache.count++] = freed;
@@ -326,6 +349,79 @@ void *wi_pages_trim(void *memory, size_t bytes, size_t fewer)
     if (cut)
         munmap((char *)memory + now, cut);
     return memory;
+}
+
+void *wi_pages_cut(void *memory, size_t *bytes, size_t first)
+{
+    bool all = first == *bytes;
+    if (*bytes < FROM_SYSTEM) {
+        if (!all)
+            return memory;
+        wi_free(memory);
+        *bytes = 0;
+        return NULL;
+    }
+    if (!all) { /* what is left stays a mapping */
+        first = first < *bytes - FROM_SYSTEM ? first : *bytes - FROM_SYSTEM;
+        first &= ~(HUGE_PAGE - 1);
+    }
+    if (!first)
+        return memory;
+    pthread_mutex_lock(&lock);
+    mapping rest = leave(memory);
+    size_t cut = all ? rest.bytes : first;
+    used.in_memory -= rest.of_file ? 0 : cut;
+    rest.memory = (char *)memory + cut;
+    rest.bytes -= cut;
+    if (all)
+        moved_count -= rest.moved;
+    else
+        enter(rest);
+    pthread_mutex_unlock(&lock);
+    munmap(memory, cut);
+    *bytes -= first;
+    return all ? NULL : rest.memory;
+}
+
+size_t wi_pages_place(size_t byte)
+{
+    return (byte + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
+/* Takes the mapping out of the table if its pages can be moved; otherwise it is as it was. */
+static mapping take_movable(void *to, void *from)
+{
+    mapping taken = {0};
+    pthread_mutex_lock(&lock);
+    mapping *into = find(to), *of = find(from);
+    if (!into->of_file && !of->of_file && !of->moved && moved_count < MOVED_MAX) {
+        into->moved++;
+        moved_count++;
+        taken = leave(from);
+        used.in_memory -= taken.bytes;
+    }
+    pthread_mutex_unlock(&lock);
+    return taken;
+}
+
+size_t wi_pages_move(void *to, size_t to_bytes, size_t at, void *from, size_t bytes)
+{
+    size_t whole = bytes & ~(HUGE_PAGE - 1);
+    wi_dassert(at % HUGE_PAGE == 0, "pages go where pages are");
+    mapping taken = whole && at + whole <= to_bytes ? take_movable(to, from) : (mapping){0};
+    if (!taken.memory) {
+        wi_pages_free(from, bytes);
+        return 0;
+    }
+    char *place = (char *)to + at;
+    void *there = mremap(from, whole, whole, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    size_t done = there == place ? whole : 0;
+    if (taken.bytes > done)
+        munmap((char *)from + done, taken.bytes - done);
+    if (!done && mmap(place, whole, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != place)
+        wi_alloc_failed(whole); /* the system may have unmapped what was there */
+    return done;
 }
 
 void wi_pages_settle(void *memory, size_t bytes)

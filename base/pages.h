@@ -14,9 +14,20 @@
 
 /* Uninitialised; at least aligned to 16. Whoever frees or trims says the size again. */
 void *wi_pages_new(size_t bytes) __attribute__((malloc, returns_nonnull));
+void *wi_pages_zeroed(size_t bytes) __attribute__((malloc, returns_nonnull));
 void wi_pages_free(void *memory, size_t bytes);
 /* The same memory, perhaps moved, with less room; what is cut off is given back. */
 void *wi_pages_trim(void *memory, size_t bytes, size_t fewer);
+/* The memory without so many first bytes, or somewhat fewer: they are given back. *bytes is what is
+ * left; if that is none, the result is NULL, and nothing is kept for the next array. */
+void *wi_pages_cut(void *memory, size_t *bytes, size_t first);
+/* Frees `from`, and puts what whole pages it has in the place of those of `to` from byte `at` on,
+ * whose contents are lost. For arrays that are read as another is written: pages that were just
+ * read serve the writer, who otherwise would get fresh ones, which cost more than what is done
+ * with them. Returns how many bytes of `to`, from `at` on, are such pages; perhaps 0. */
+size_t wi_pages_move(void *to, size_t to_bytes, size_t at, void *from, size_t bytes);
+/* The first `at` of those that wi_pages_move takes, at or after a byte. */
+size_t wi_pages_place(size_t byte);
 /* It will not be written any more, and may not be read for long. */
 void wi_pages_settle(void *memory, size_t bytes);
 

@@ -227,7 +227,8 @@ wi_verdict wi_hello_judge(const wi_hello *mine, const wi_hello *theirs,
 {
     reason_out[0] = '\0';
     if (mine->byte_order != theirs->byte_order) {
-        DIFFERS("stores 01020304 as", "%08" PRIx32, byte_order, "their byte order must be the same");
+        DIFFERS("stores 01020304 as", "%08" PRIx32, byte_order,
+                "their byte order must be the same");
     } else if (strcmp(mine->cluster, theirs->cluster) != 0) {
         DIFFERS("is of cluster", "`%s`", cluster, ALL_SAME);
         return WI_VERDICT_STRANGER;

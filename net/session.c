@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../base/alloc.h"
-#include "../base/assert.h"
+#include "handshake.h"
 
 /* With less room left than this behind a frame's beginning, the next chunk is begun. */
 #define READ_BYTES_MIN ((size_t)4096)
@@ -55,8 +55,8 @@ static void garbled(wi_session *session, const char *why)
 {
     static const char *const lanes[WI_LANES] = {"progress", "data"};
     snprintf(session->why, sizeof session->why,
-             "what it sent on its %s link is not what it should be: %s", lanes[session->config.lane],
-             why);
+             "what it sent on its %s link is not what it should be: %s",
+             lanes[session->config.lane], why);
     set_state(session, WI_SESSION_FAILED);
 }
 
@@ -117,10 +117,34 @@ static bool open_payload(wi_session *session, const wi_frame_header *header, cha
     return false;
 }
 
+/* Who has dialled has said its proof, and so has a session, before the other side has read it;
+ * that may still refuse, since its mesh cannot be opened. False: this is no greeting. */
+static bool take_refusal(wi_session *session, const char *at, size_t have)
+{
+    wi_greeting greeting;
+    wi_greeting_type type;
+    wi_verdict verdict;
+    char reason[WI_REASON_BYTES_MAX + 1];
+    if (wi_session_state_of(session) != WI_SESSION_NEW || have < WI_GREETING_PREFIX_BYTES ||
+        !wi_greeting_check((const unsigned char *)at, &type, &greeting.bytes))
+        return false;
+    greeting.bytes += WI_GREETING_PREFIX_BYTES;
+    if (have < greeting.bytes)
+        return true; /* and the rest will come */
+    memcpy(greeting.at, at, greeting.bytes);
+    if (!wi_refusal_decode(&greeting, &verdict, reason))
+        return false;
+    snprintf(session->why, sizeof session->why, "it has refused this process: %s", reason);
+    set_state(session, WI_SESSION_FAILED);
+    return true;
+}
+
 /* The frame at `parsed`, if all of it is there. False: it is not, or the session has ended. */
 static bool take_frame(wi_session *session)
 {
     size_t have = session->filled - session->parsed;
+    if (take_refusal(session, session->chunk->bytes + session->parsed, have))
+        return false;
     if (have < sizeof(wi_frame_header))
         return false;
     char *at = session->chunk->bytes + session->parsed;

@@ -275,7 +275,7 @@ static weir_err *connect_mesh(wi_cluster *cluster)
                              .cluster = place->name ? place->name : "weir",
                              .generation = place->generation,
                              .key_file = place->key_file,
-                             .key = getenv("WEIR_KEY"),
+                             .key = wi_place_key(place),
                              .tls = {.certificate = place->certificate,
                                      .key = place->certificate_key,
                                      .authority = place->authority},

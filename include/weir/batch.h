@@ -22,7 +22,7 @@ typedef struct weir_batch {
     struct weir_batch *base;     /* private: of a view, whose rows these are */
     void (*release)(void *lender); /* private: rows and texts are lent, by `lender` */
     void *lender;                  /* private */
-    bool times_lent, diffs_lent;   /* private: so are these columns */
+    bool rows_lent, times_lent, diffs_lent; /* private: what is not the batch's own */
     _Atomic uint32_t references; /* private */
 } weir_batch;
 

@@ -1,8 +1,9 @@
 /* Rows of one time, added up by hashing; see row_bin.h.
  *
  * Equal rows are found by a table of row numbers, a part at a time: of 2^k slots, one is 1 +
- * the row's number in its lower k bits and some bits of the hash above. All but the first of
- * equal rows get diff zero, and what is zero is squeezed out.
+ * the row's number in its lower k bits and some bits of the hash above. Rows that equal others are
+ * marked and have their sum, which is zero for all but the first, in an array beside: rows that
+ * equal none, mostly all but a few, are not touched again before they are sent.
  *
  * Bits of a row's hash: the lowest say which part, the next where to look, the upper half is
  * compared. (The highest say which worker has the row, and are much the same for all.) */
@@ -10,6 +11,7 @@
 
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
+#include "../../base/pages.h"
 #include "../../base/type.h"
 #include "emit.h"
 
@@ -18,6 +20,8 @@
 #define PARTS (1u << PART_BITS)
 #define DEAL_CHUNKS 64 /* a bin with more is dealt into parts */
 #define SLOT_BITS_MIN 4
+#define AHEAD_BYTES 2048 /* rows are asked for from memory before they are looked at */
+#define SLAB_BYTES ((size_t)2 << 20) /* a huge page */
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -39,6 +43,9 @@ void wi_row_bins_fini(wi_row_bins *bins)
     wi_free(bins->packing.fields);
     wi_free(bins->slots);
     wi_free(bins->words);
+    wi_pages_free(bins->sums, bins->sums_room * sizeof *bins->sums);
+    wi_free(bins->marks);
+    weir_batch_drop(bins->slab);
 }
 
 /* ---- rows ------------------------------------------------------------------------------- */
@@ -96,9 +103,25 @@ static void fill_from(const wi_row_bins *bins, wi_row_part *part, uint32_t row)
     part->diff_to = last->diffs ? last->diffs + row : NULL;
 }
 
-static weir_batch *new_chunk(const wi_row_bins *bins, const wi_row_bin *bin, uint32_t rows)
+/* A part of a huge page: taking small pages from the system one by one would cost as much as
+ * dealing rows and adding them up. */
+static weir_batch *chunk_of_slab(wi_row_bins *bins)
 {
-    weir_batch *chunk = weir_batch_new(bins->type, rows);
+    size_t bytes = bins->step << bins->chunk_shift;
+    uint32_t chunks = (uint32_t)(wi_batch_rows_bytes(SLAB_BYTES) / bytes);
+    if (!bins->slab || bins->slab_used == chunks) {
+        weir_batch_drop(bins->slab);
+        bins->slab = weir_batch_new(bins->type, chunks << bins->chunk_shift);
+        bins->slab_used = 0;
+    }
+    uint32_t first = bins->slab_used++ << bins->chunk_shift;
+    return wi_batch_part(bins->slab, first, 1u << bins->chunk_shift);
+}
+
+static weir_batch *new_chunk(wi_row_bins *bins, const wi_row_bin *bin, uint32_t rows)
+{
+    bool of_slab = bin->part_count > 1 && !bins->type->text_count;
+    weir_batch *chunk = of_slab ? chunk_of_slab(bins) : weir_batch_new(bins->type, rows);
     chunk->diff = bin->diff;
     if (bin->has_diffs)
         wi_batch_start_diffs(chunk, 0);
@@ -106,7 +129,7 @@ static weir_batch *new_chunk(const wi_row_bins *bins, const wi_row_bin *bin, uin
 }
 
 /* The heap moves with the rows, so texts stay where they are. */
-static void grow_chunk(const wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part, uint32_t rows)
+static void grow_chunk(wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part, uint32_t rows)
 {
     weir_batch *small = part->chunks[0], *large = new_chunk(bins, bin, rows);
     memcpy(large->rows, small->rows, (size_t)small->count * bins->type->size);
@@ -120,7 +143,7 @@ static void grow_chunk(const wi_row_bins *bins, wi_row_bin *bin, wi_row_part *pa
 }
 
 /* Room for at least one more row, where there is none; about for `wanted`. */
-static void make_room(const wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part, uint32_t wanted)
+static void make_room(wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part, uint32_t wanted)
 {
     uint32_t full = 1u << bins->chunk_shift, rows = full;
     close_part(bins, part);
@@ -179,19 +202,51 @@ static char *row_at(const wi_row_bins *bins, const wi_row_part *part, uint32_t i
            (index & ((1u << bins->chunk_shift) - 1)) * (size_t)bins->type->size;
 }
 
-static int64_t *diff_at(const wi_row_bins *bins, const wi_row_part *part, uint32_t index)
+static int64_t diff_at(const wi_row_bins *bins, const wi_row_part *part, uint32_t index)
 {
     weir_batch *chunk = part->chunks[index >> bins->chunk_shift];
-    if (!chunk->diffs)
-        wi_batch_start_diffs(chunk, chunk->count);
-    return &chunk->diffs[index & ((1u << bins->chunk_shift) - 1)];
+    return weir_batch_diff(chunk, index & ((1u << bins->chunk_shift) - 1));
 }
 
-/* An empty table for so many rows; gives log2 of its size. */
+static inline bool is_marked(const wi_row_bins *bins, uint32_t index)
+{
+    return bins->marks[index / 64] >> index % 64 & 1;
+}
+
+static void mark(wi_row_bins *bins, uint32_t index, int64_t sum)
+{
+    bins->marks[index / 64] |= UINT64_C(1) << index % 64;
+    bins->sums[index] = sum;
+}
+
+/* Adds a row to one that it equals. */
+static void add_row(wi_row_bins *bins, const wi_row_part *part, uint32_t to, uint32_t row)
+{
+    if (!is_marked(bins, to))
+        mark(bins, to, diff_at(bins, part, to));
+    bins->sums[to] = (int64_t)((uint64_t)bins->sums[to] + (uint64_t)diff_at(bins, part, row));
+    mark(bins, row, 0);
+}
+
+/* No marks, and room for the sums of so many rows. */
+static void clear_marks(wi_row_bins *bins, uint64_t rows)
+{
+    if (rows > bins->sums_room) {
+        wi_pages_free(bins->sums, bins->sums_room * sizeof *bins->sums);
+        wi_free(bins->marks);
+        bins->sums_room = rows < 2 * bins->sums_room ? 2 * bins->sums_room : rows;
+        bins->sums = wi_pages_new(bins->sums_room * sizeof *bins->sums);
+        bins->marks = WI_NEWS(uint64_t, bins->sums_room / 64 + 1);
+    }
+    memset(bins->marks, 0, (rows / 64 + 1) * sizeof *bins->marks);
+}
+
+/* An empty table for so many rows; gives log2 of its size. With three slots in eight in use at
+ * most, most rows that are new see so at once. */
 static uint32_t clear_slots(wi_row_bins *bins, uint64_t rows)
 {
     uint32_t bits = SLOT_BITS_MIN;
-    while (rows > (UINT64_C(3) << bits) / 4)
+    while (rows > UINT64_C(3) << bits >> 3)
         bits++;
     if (bits > bins->slot_bits || !bins->slots) {
         wi_free(bins->slots);
@@ -203,13 +258,17 @@ static uint32_t clear_slots(wi_row_bins *bins, uint64_t rows)
 }
 
 /* Looks for rows [first, first + count), one chunk's, among those that are in the table, and
- * puts them there. Returns how many were found. With `add`, they are added to what they equal. */
-static uint32_t look_up(const wi_row_bins *bins, const wi_row_part *part, uint32_t first,
+ * puts them there if they are new. Returns how many were not. With `add`, those are added to what
+ * they equal. */
+static uint32_t look_up(wi_row_bins *bins, const wi_row_part *part, uint32_t first,
                         uint32_t count, uint32_t bits, bool add)
 {
     uint64_t hashes[BLOCK];
     uint32_t mask = (1u << bits) - 1, found = 0, *slots = bins->slots;
     const char *rows = row_at(bins, part, first);
+    size_t bytes = count * bins->type->size;
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(rows + AHEAD_BYTES + at);
     hash_rows(bins, rows, count, hashes);
     for (uint32_t i = 0; i < count; i++)
         __builtin_prefetch(&slots[hashes[i] >> PART_BITS & mask], 1);
@@ -228,11 +287,8 @@ static uint32_t look_up(const wi_row_bins *bins, const wi_row_part *part, uint32
             continue;
         }
         found++;
-        if (add) {
-            int64_t *to = diff_at(bins, part, other), *from = diff_at(bins, part, first + i);
-            *to = (int64_t)((uint64_t)*to + (uint64_t)*from);
-            *from = 0;
-        }
+        if (add)
+            add_row(bins, part, other, first + i);
     }
     return found;
 }
@@ -242,6 +298,7 @@ static void add_up(wi_row_bins *bins, wi_row_part *part)
     uint64_t rows = part->count ? ((uint64_t)(part->count - 1) << bins->chunk_shift) +
                                       part->chunks[part->count - 1]->count
                                 : 0;
+    clear_marks(bins, rows);
     if (rows < 2)
         return;
     uint32_t bits = clear_slots(bins, rows);
@@ -251,37 +308,9 @@ static void add_up(wi_row_bins *bins, wi_row_part *part)
                     count - begin < BLOCK ? count - begin : BLOCK, bits, true);
 }
 
-/* Takes out rows of diff zero, and the column of diffs if all are the same then. */
-static void squeeze(const wi_row_bins *bins, weir_batch *chunk)
-{
-    if (!chunk->diffs) {
-        chunk->count = chunk->diff ? chunk->count : 0;
-        return;
-    }
-    size_t size = bins->type->size;
-    uint32_t kept = 0;
-    bool same = true;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        if (!chunk->diffs[i])
-            continue;
-        if (kept != i) {
-            memcpy((char *)chunk->rows + kept * size, (char *)chunk->rows + i * size, size);
-            chunk->diffs[kept] = chunk->diffs[i];
-        }
-        same &= chunk->diffs[kept] == chunk->diffs[0];
-        kept++;
-    }
-    chunk->count = kept;
-    if (same && kept) {
-        chunk->diff = chunk->diffs[0];
-        wi_free(chunk->diffs);
-        chunk->diffs = NULL;
-    }
-}
-
 /* ---- rows come -------------------------------------------------------------------------- */
 
-static void put_row(const wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part, const char *row,
+static void put_row(wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part, const char *row,
                     int64_t diff)
 {
     if (part->to == part->end)
@@ -294,7 +323,7 @@ static void put_row(const wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part,
         *part->diff_to++ = diff;
 }
 
-static ALWAYS_INLINE void deal_block(const wi_row_bins *bins, wi_row_bin *bin, const char *rows,
+static ALWAYS_INLINE void deal_block(wi_row_bins *bins, wi_row_bin *bin, const char *rows,
                                      uint32_t count, const uint64_t *hashes, size_t size)
 {
     wi_row_part *parts = bin->parts;
@@ -304,11 +333,12 @@ static ALWAYS_INLINE void deal_block(const wi_row_bins *bins, wi_row_bin *bin, c
             make_room(bins, bin, part, 1);
         memcpy(part->to, rows + i * size, size);
         part->to += size;
+        __builtin_prefetch(part->to + 128, 1); /* so many streams no processor sees */
     }
 }
 
 /* Rows [begin, end) of a batch, or of a chunk of the bin before it was dealt. */
-static void deal(const wi_row_bins *bins, wi_row_bin *bin, const weir_batch *batch, uint32_t begin,
+static void deal(wi_row_bins *bins, wi_row_bin *bin, const weir_batch *batch, uint32_t begin,
                  uint32_t end)
 {
     uint64_t hashes[BLOCK];
@@ -329,7 +359,7 @@ static void deal(const wi_row_bins *bins, wi_row_bin *bin, const weir_batch *bat
     }
 }
 
-static void deal_into_parts(const wi_row_bins *bins, wi_row_bin *bin)
+static void deal_into_parts(wi_row_bins *bins, wi_row_bin *bin)
 {
     wi_row_part *all = bin->parts;
     close_part(bins, all);
@@ -365,9 +395,11 @@ static void look(wi_row_bins *bins, wi_row_bin *bin, wi_row_part *part)
     *part = (wi_row_part){0};
     for (uint32_t c = 0; c < all.count; c++) {
         const weir_batch *from = all.chunks[c];
-        for (uint32_t i = 0; i < from->count; i++)
-            if (from->diffs[i])
-                put_row(bins, bin, part, weir_batch_row(from, i), from->diffs[i]);
+        for (uint32_t i = 0, at = c << bins->chunk_shift; i < from->count; i++, at++) {
+            int64_t diff = is_marked(bins, at) ? bins->sums[at] : from->diffs[i];
+            if (diff)
+                put_row(bins, bin, part, weir_batch_row(from, i), diff);
+        }
     }
     part->look_at = 2 * part->count + 2;
     free_part(&all);
@@ -384,7 +416,7 @@ static void look_at_parts(wi_row_bins *bins, wi_row_bin *bin)
     }
 }
 
-static void append(const wi_row_bins *bins, wi_row_bin *bin, const weir_batch *batch,
+static void append(wi_row_bins *bins, wi_row_bin *bin, const weir_batch *batch,
                    uint32_t begin, uint32_t end)
 {
     wi_row_part *part = bin->parts;
@@ -429,20 +461,79 @@ void wi_row_bin_add(wi_row_bins *bins, wi_row_bin *bin, const weir_batch *batch,
 
 /* ---- rows go ---------------------------------------------------------------------------- */
 
-static void send_chunk(const wi_row_bins *bins, weir_batch *chunk, weir_op *op,
+static void send_row(const wi_row_bins *bins, const weir_batch *from, uint32_t row, int64_t diff,
+                     wi_emit *few)
+{
+    char *to = wi_emit_row(few, diff);
+    memcpy(to, weir_batch_row(from, row), bins->type->size);
+    if (bins->type->text_count)
+        wi_batch_own_texts(few->batch, to, 1);
+}
+
+/* With a column of diffs: takes out rows of diff zero, and the column if all are the same then.
+ * `first` is the number of the chunk's first row. */
+static void squeeze(const wi_row_bins *bins, weir_batch *chunk, uint32_t first)
+{
+    size_t size = bins->type->size;
+    uint32_t kept = 0;
+    bool same = true;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        int64_t diff = is_marked(bins, first + i) ? bins->sums[first + i] : chunk->diffs[i];
+        if (!diff)
+            continue;
+        if (kept != i)
+            memcpy((char *)chunk->rows + kept * size, (char *)chunk->rows + i * size, size);
+        chunk->diffs[kept] = diff;
+        same &= diff == chunk->diffs[0];
+        kept++;
+    }
+    chunk->count = kept;
+    if (same && kept) {
+        chunk->diff = chunk->diffs[0];
+        wi_free(chunk->diffs);
+        chunk->diffs = NULL;
+    }
+}
+
+/* Without a column: marked rows are sent apart, if they are not nothing. From the last one on, so
+ * that what is moved to where they were is not marked. */
+static void take_marked(const wi_row_bins *bins, weir_batch *chunk, uint32_t first, wi_emit *few)
+{
+    size_t size = bins->type->size;
+    for (uint32_t row = chunk->count; row-- > 0;) {
+        uint64_t upto = bins->marks[(first + row) / 64] << (63 - (first + row) % 64);
+        uint32_t skip = upto ? (uint32_t)__builtin_clzll(upto) : (first + row) % 64;
+        if (skip > row)
+            break;
+        row -= skip;
+        if (!upto)
+            continue;
+        if (bins->sums[first + row])
+            send_row(bins, chunk, row, bins->sums[first + row], few);
+        if (row != --chunk->count)
+            memcpy((char *)chunk->rows + row * size, (char *)chunk->rows + chunk->count * size,
+                   size);
+    }
+    if (!chunk->diff)
+        chunk->count = 0;
+}
+
+static void send_chunk(const wi_row_bins *bins, weir_batch *chunk, uint32_t first, weir_op *op,
                        const weir_time *time, wi_emit *few)
 {
+    if (!few->batch)
+        few->expected = chunk->count;
+    if (chunk->diffs)
+        squeeze(bins, chunk, first);
+    else
+        take_marked(bins, chunk, first, few);
     if (chunk->count > chunk->capacity / 2) {
         chunk->time = *time;
         weir_send_batch(op, 0, chunk);
         return;
     }
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        char *to = wi_emit_row(few, weir_batch_diff(chunk, i));
-        memcpy(to, weir_batch_row(chunk, i), bins->type->size);
-        if (bins->type->text_count)
-            wi_batch_own_texts(few->batch, to, 1);
-    }
+    for (uint32_t i = 0; i < chunk->count; i++)
+        send_row(bins, chunk, i, weir_batch_diff(chunk, i), few);
     weir_batch_drop(chunk);
 }
 
@@ -455,13 +546,12 @@ void wi_row_bin_send(wi_row_bins *bins, wi_row_bin *bin, weir_op *op, const weir
         close_part(bins, part);
         add_up(bins, part);
         for (uint32_t c = 0; c < part->count; c++) {
-            squeeze(bins, part->chunks[c]);
-            if (!few.batch)
-                few.expected = part->chunks[c]->count;
-            send_chunk(bins, part->chunks[c], op, time, &few);
+            send_chunk(bins, part->chunks[c], c << bins->chunk_shift, op, time, &few);
             part->chunks[c] = NULL;
         }
     }
     wi_emit_end(&few);
+    weir_batch_drop(bins->slab);
+    bins->slab = NULL;
     wi_row_bin_fini(bin);
 }

@@ -19,7 +19,12 @@ typedef struct wi_row_bins {
     uint32_t chunk_shift; /* 2^chunk_shift rows a batch */
     uint32_t *slots;      /* the table of a part that is being added up: 2^slot_bits */
     uint32_t slot_bits;
-    uint64_t *words; /* room for a block of packed rows */
+    uint64_t *marks;    /* of that part: rows that equal others, as bits */
+    int64_t *sums;      /* of the marked ones */
+    uint64_t sums_room; /* rows */
+    uint64_t *words;    /* room for a block of packed rows */
+    weir_batch *slab;   /* where chunks of large bins come from; NULL: none yet, or texts */
+    uint32_t slab_used; /* chunks */
 } wi_row_bins;
 
 void wi_row_bins_init(wi_row_bins *bins, const weir_type *type);

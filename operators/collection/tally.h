@@ -2,14 +2,15 @@
  * are kept in where times are totally ordered: one table of what is, and one of what changes
  * for each time that is not complete.
  *
- * Open addressing with linear probing; a slot is the key's words, how many rows, and the sums:
+ * Open addressing, by groups of slots: a key is in the first group from its own on that was not
+ * full. A slot is the key's words, how many rows, and the sums:
  *
  *     | key ... | count + 2^63 | sums ... |
  *
  * The count is biased so that it is never zero in a slot in use, which needs no mark besides:
- * who adds to a count keeps it from becoming -2^63. A key is in place for the upper bits of its
- * hash, after turning the hash by `turn`: tables that are filled from one another must not have the
- * same turn, or keys would come in the order of their places, pile up and be found slowly.
+ * who adds to a count keeps it from becoming -2^63. Groups are in the order of their keys' hashes,
+ * turned by `turn`: tables that are filled from one another must not have the same turn, or keys
+ * would come in the order of their places, pile up and be found slowly.
  *
  * Long texts in keys are the table's own, each from wi_alloc. Worker. */
 #ifndef WEIR_OPERATORS_COLLECTION_TALLY_H
@@ -17,7 +18,7 @@
 
 #include <weir/text.h>
 
-#define WI_TALLY_BLOCK 64 /* keys that are looked up together, at most */
+#define WI_TALLY_BLOCK 256 /* keys that are looked up together, at most */
 #define WI_TALLY_BIAS (UINT64_C(1) << 63)
 
 /* What slots look like; of an operator, for all its tables. */
@@ -32,7 +33,7 @@ wi_tally_form wi_tally_form_of(uint32_t key_words, uint32_t texts, uint32_t sums
 /* All zeros is an empty table with turn 0. */
 typedef struct wi_tally {
     uint64_t *slots;
-    uint32_t bits; /* log2 of the number of slots */
+    uint64_t size; /* number of slots */
     uint32_t turn;
     uint64_t count; /* slots in use */
     uint64_t limit; /* at most so many, without growing */

@@ -93,6 +93,16 @@ void wi_bin_free_piece(const wi_layout *layout, wi_bin *bin, uint32_t index)
     piece->words = NULL;
 }
 
+size_t wi_bin_move_piece(const wi_layout *layout, wi_bin *bin, uint32_t index, void *to,
+                         size_t to_bytes, size_t at)
+{
+    wi_piece *piece = &bin->pieces[index];
+    size_t bytes = piece_bytes(piece, stride_of(layout, bin));
+    void *words = piece->words;
+    piece->words = NULL;
+    return wi_pages_move(to, to_bytes, at, words, bytes);
+}
+
 void wi_bin_free(const wi_layout *layout, wi_bin *bin)
 {
     wi_bin_free_pieces(layout, bin);

@@ -4,8 +4,8 @@
  *
  * A large bin is dealt in place instead, among its own pieces, by the first digit of the first
  * word; then bucket by bucket is drawn out, sorted in cache and consolidated, and each piece
- * is freed once it is behind: there is never a second copy of the records, and of the run no
- * more is touched than it has. */
+ * goes once it is behind, its pages to the run: there is never a second copy of the records,
+ * hardly a fresh page, and of the run no more is touched than it has. */
 #include "seal.h"
 
 #include "../../base/alloc.h"
@@ -19,7 +19,9 @@
 #define DEAL_FROM ((uint64_t)1 << 17) /* records */
 #define DEAL_BITS 10                  /* at most 16 */
 #define BLOCK_WORDS 64
+#define SAMPLE_STEP 61 /* records; data has no such period */
 #define SMALL_WORDS 256
+#define PAGED_AHEAD ((size_t)8 << 20) /* bytes of a run that are given pages before it is there */
 
 /* The records while they are being sealed. */
 typedef struct sealing {
@@ -134,7 +136,7 @@ static uint32_t squeeze_any(const sealing *seal, wi_run *run, uint32_t kept)
  * left over at the end of a piece makes no slot. */
 typedef struct dealing {
     wi_bin *bin;
-    uint64_t least;
+    uint64_t least, most; /* what is less or more goes with these */
     uint32_t shift, buckets, stride;
     uint32_t block;                          /* records */
     uint64_t *buffers;                       /* a block for each bucket */
@@ -147,9 +149,10 @@ typedef struct dealing {
     uint32_t blocks[(size_t)1 << DEAL_BITS];
 } dealing;
 
-INLINE void look_over(const wi_piece *piece, uint32_t stride, uint64_t *least, uint64_t *most)
+INLINE void look_over(const wi_piece *piece, uint32_t stride, uint32_t step, uint64_t *least,
+                      uint64_t *most)
 {
-    for (uint32_t i = 0; i < piece->count; i++) {
+    for (uint32_t i = 0; i < piece->count; i += step) {
         uint64_t value = piece->words[(size_t)i * stride];
         *least = value < *least ? value : *least;
         *most = value > *most ? value : *most;
@@ -161,7 +164,9 @@ INLINE void deal_piece(const wi_piece *piece, uint32_t stride, dealing *deal)
     uint32_t block = deal->block;
     for (uint32_t i = 0; i < piece->count; i++) {
         const uint64_t *record = piece->words + (size_t)i * stride;
-        uint32_t b = (uint32_t)((record[0] - deal->least) >> deal->shift);
+        uint64_t value = record[0] < deal->least ? deal->least : record[0];
+        value = value > deal->most ? deal->most : value;
+        uint32_t b = (uint32_t)((value - deal->least) >> deal->shift);
         uint64_t *buffer = deal->buffers + (size_t)b * block * stride;
         if (WEIR_UNLIKELY(deal->filled[b] == block)) {
             memcpy(deal->slots[deal->full], buffer, (size_t)block * stride * sizeof *buffer);
@@ -187,18 +192,30 @@ INLINE void deal_piece(const wi_piece *piece, uint32_t stride, dealing *deal)
             call(stride);       \
     } while (0)
 
-/* False if all records agree in their first word. */
-static bool deal_plan(dealing *deal)
+/* The least and greatest first word of every so many records. */
+static void look_at_some(const dealing *deal, uint32_t step, uint64_t *least, uint64_t *most)
 {
-    uint64_t least = UINT64_MAX, most = 0;
+    *least = UINT64_MAX;
+    *most = 0;
     for (uint32_t p = 0; p < deal->bin->piece_count; p++) {
-#define LOOK(n) look_over(&deal->bin->pieces[p], (n), &least, &most)
+#define LOOK(n) look_over(&deal->bin->pieces[p], (n), step, least, most)
         BY_STRIDE(deal->stride, LOOK);
     }
+}
+
+/* Which buckets there are, from a sample: a few records beyond it are no harm, while looking at
+ * all is a pass over memory. False if all records agree in their first word. */
+static bool deal_plan(dealing *deal)
+{
+    uint64_t least, most;
+    look_at_some(deal, SAMPLE_STEP, &least, &most);
+    if (least == most)
+        look_at_some(deal, 1, &least, &most);
     if (least == most)
         return false;
     uint32_t range = 64 - (uint32_t)__builtin_clzll(most - least);
     deal->least = least;
+    deal->most = most;
     deal->shift = range > DEAL_BITS ? range - DEAL_BITS : 0;
     deal->buckets = (uint32_t)((most - least) >> deal->shift) + 1;
     return true;
@@ -282,7 +299,24 @@ static size_t draw(const dealing *deal, uint32_t b, uint32_t slot, uint64_t *to)
     return (size_t)deal->blocks[b] * deal->block + deal->filled[b];
 }
 
-/* Sorts and squeezes bucket by bucket; pieces that are behind are freed. */
+/* Lets go of pieces that are behind, and gives their pages to the run, to be written next: `rows`
+ * have been, and up to byte *paged has pages. Returns the first piece that is not behind. */
+static uint32_t leave_pieces(const sealing *seal, dealing *deal, uint32_t piece, uint32_t slot,
+                             wi_run *run, uint32_t rows, size_t *paged)
+{
+    size_t written = (size_t)rows * seal->layout->words * sizeof(uint64_t);
+    size_t next = wi_pages_place(written);
+    *paged = *paged < next ? next : *paged;
+    for (; piece < deal->bin->piece_count && deal->last_slots[piece] <= slot; piece++)
+        if (*paged - written < PAGED_AHEAD)
+            *paged += wi_bin_move_piece(seal->layout, deal->bin, piece, run->rows, run->row_bytes,
+                                        *paged);
+        else
+            wi_bin_free_piece(seal->layout, deal->bin, piece);
+    return piece;
+}
+
+/* Sorts and squeezes bucket by bucket. */
 static uint32_t seal_buckets(sealing *seal, dealing *deal, wi_run *run)
 {
     size_t largest = 0, all = seal->count;
@@ -293,11 +327,11 @@ static uint32_t seal_buckets(sealing *seal, dealing *deal, wi_run *run)
     seal->records = wi_pages_new(2 * records_bytes(seal, largest));
     uint64_t *scratch = seal->records + largest * seal->stride;
     uint32_t rows = 0, slot = 0, piece = 0;
+    size_t paged = 0;
     for (uint32_t b = 0; b < deal->buckets; b++) {
         seal->count = draw(deal, b, slot, seal->records);
         slot += deal->blocks[b];
-        for (; piece < deal->bin->piece_count && deal->last_slots[piece] <= slot; piece++)
-            wi_bin_free_piece(seal->layout, deal->bin, piece);
+        piece = leave_pieces(seal, deal, piece, slot, run, rows, &paged);
         wi_sort(seal->layout, seal->records, scratch, seal->count, seal->stride, 0);
         rows = squeeze_any(seal, run, rows);
     }

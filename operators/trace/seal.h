@@ -6,6 +6,9 @@
 
 /* Frees a piece's records, all of them. The bin keeps its list. */
 void wi_bin_free_piece(const wi_layout *layout, wi_bin *bin, uint32_t index);
+/* The same, and its pages may go on to be those of `to`; as wi_pages_move. */
+size_t wi_bin_move_piece(const wi_layout *layout, wi_bin *bin, uint32_t index, void *to,
+                         size_t to_bytes, size_t at);
 void wi_bin_free_pieces(const wi_layout *layout, wi_bin *bin);
 
 #endif

@@ -4,6 +4,11 @@
  * with a common prefix are all dealt evenly in one or two passes; buckets of a few records are
  * finished by insertion, in cache. Skew costs further passes over the skewed part only.
  *
+ * Buckets that fit the cache go the other way: by so many highest bits that few records agree in
+ * all of them, in two passes from the least significant digit. What is left then is hardly any
+ * work, while finding the order within many small buckets is a branch for each comparison that
+ * nobody can predict.
+ *
  * Two buffers take turns: a bucket's records are in `from`, and are to end in `from` or in
  * `other`, at the same place. The body is compiled for the usual record shapes; the others,
  * and records with texts, are sorted by merging. */
@@ -13,6 +18,12 @@
 
 #define DIGIT_BITS_MAX 11
 #define FEW 24 /* records that insertion sorts */
+
+/* Two digits: from so many records on, up to so many bytes. */
+#define TWO_DIGITS_FROM 512
+#define TWO_DIGITS_BYTES ((size_t)1 << 19)
+#define TWO_DIGITS_BITS_MIN 10 /* what differs by fewer is dealt at once */
+#define TWO_DIGITS_BITS_MORE 4 /* than there are records: one in 16 has a neighbour's */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -96,6 +107,73 @@ static uint32_t digit_bits(size_t count)
     return bits < DIGIT_BITS_MAX ? bits : DIGIT_BITS_MAX;
 }
 
+/* Where each of a digit's values begins. */
+INLINE void begins_of(uint32_t *counts, size_t values)
+{
+    uint32_t at = 0;
+    for (size_t v = 0; v < values; v++) {
+        uint32_t count = counts[v];
+        counts[v] = at;
+        at += count;
+    }
+}
+
+/* Records that agree in all bits that were sorted by are sorted by the rest; on the way they go
+ * to where the result is to be. */
+INLINE void finish(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
+                   uint64_t least, uint32_t shift, uint32_t stride, uint32_t words,
+                   const sorting *how, deal_fn *again)
+{
+    uint32_t next_word = word + (shift == 0);
+    for (size_t i = 0, end; i < count; i = end) {
+        uint64_t value = (from[i * stride + word] - least) >> shift;
+        for (end = i + 1; end < count && (from[end * stride + word] - least) >> shift == value;)
+            end++;
+        if (WEIR_LIKELY(end == i + 1)) {
+            if (over)
+                copy_record(other + i * stride, from + i * stride, stride);
+        } else if (end - i <= FEW) {
+            insert_all(from + i * stride, (over ? other : from) + i * stride, end - i, next_word,
+                       stride, words);
+        } else {
+            again(from + i * stride, other + i * stride, end - i, next_word, over, how);
+        }
+    }
+}
+
+/* By the highest bits of the word, whose values differ by less than 2^range. */
+INLINE void two_digits(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
+                       uint64_t least, uint32_t range, uint32_t stride, uint32_t words,
+                       const sorting *how, deal_fn *again)
+{
+    uint32_t bits = 64 - (uint32_t)__builtin_clzll(count) + TWO_DIGITS_BITS_MORE;
+    bits = bits < range ? bits : range;
+    bits = bits < 2 * DIGIT_BITS_MAX ? bits : 2 * DIGIT_BITS_MAX;
+    uint32_t shift = range - bits, low_bits = bits / 2;
+    uint64_t low_mask = (UINT64_C(1) << low_bits) - 1;
+    uint32_t low[(size_t)1 << DIGIT_BITS_MAX], high[(size_t)1 << DIGIT_BITS_MAX];
+    memset(low, 0, sizeof *low << low_bits);
+    memset(high, 0, sizeof *high << (bits - low_bits));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = (from[i * stride + word] - least) >> shift;
+        low[value & low_mask]++;
+        high[value >> low_bits]++;
+    }
+    begins_of(low, (size_t)1 << low_bits);
+    begins_of(high, (size_t)1 << (bits - low_bits));
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *record = from + i * stride;
+        uint64_t value = (record[word] - least) >> shift;
+        copy_record(other + (size_t)low[value & low_mask]++ * stride, record, stride);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *record = other + i * stride;
+        uint64_t value = (record[word] - least) >> shift;
+        copy_record(from + (size_t)high[value >> low_bits]++ * stride, record, stride);
+    }
+    finish(from, other, count, word, over, least, shift, stride, words, how, again);
+}
+
 /* Sorts by words [word, words); `over`: the result goes to `other`. */
 INLINE void deal_body(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
                       uint32_t stride, uint32_t words, const sorting *how, deal_fn *again)
@@ -112,6 +190,11 @@ INLINE void deal_body(uint64_t *from, uint64_t *other, size_t count, uint32_t wo
         return;
     }
     uint32_t range = 64 - (uint32_t)__builtin_clzll(most - least), digit = digit_bits(count);
+    if (count >= TWO_DIGITS_FROM && count * stride * sizeof *from <= TWO_DIGITS_BYTES &&
+        range >= TWO_DIGITS_BITS_MIN) {
+        two_digits(from, other, count, word, over, least, range, stride, words, how, again);
+        return;
+    }
     uint32_t shift = range > digit ? range - digit : 0;
     size_t buckets = (size_t)((most - least) >> shift) + 1;
     uint32_t ends[((size_t)1 << DIGIT_BITS_MAX) + 1];

@@ -1,13 +1,33 @@
 # Sourced by the scripts here. An example must print the same whatever the number of workers
-# and the order in which they run.
+# and processes, the order in which they run, and where batches end: the rows of a batch are
+# drawn from WEIR_SEED (default: the time), which is printed.
 set -euo pipefail
 
 examples=$WEIR_BUILD/examples
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# Options of the runs that must agree.
-ways=("-w 1" "-w 2" "-w 4" "--deterministic -w 3 --seed 1" "--deterministic -w 3 --seed 2")
+# Options of the runs that must agree; NxW is a cluster of N processes of W workers.
+ways=("-w 1" "-w 2" "-w 4" "--deterministic -w 3 --seed 1" "--deterministic -w 3 --seed 2"
+    2x1 2x2)
+RANDOM=${WEIR_SEED:=$(date +%s)}
+echo "WEIR_SEED=$WEIR_SEED"
+
+# batch_rows: a number of rows, small ones more often.
+batch_rows() { echo $((RANDOM % (1 << (1 + RANDOM % 12)) + 1)); }
+
+# run_way WAY PROGRAM [ARGUMENT...]: runs the example in this way, with batches of some size.
+run_way() {
+    local way=$1 program=$2 start=()
+    shift 2
+    if [[ $way == *x* ]]; then
+        start=("$WEIR_BUILD/weir" launch -n "${way%x*}" -w "${way#*x}" --)
+        way=
+    fi
+    rows=$(batch_rows)
+    # shellcheck disable=SC2086 # a way is several words
+    "${start[@]}" "$examples/$program" $way --batch-rows "$rows" "$@"
+}
 
 fail() {
     echo "$*"
@@ -20,10 +40,10 @@ expect() {
     shift 2
     cat >"$tmp/expected"
     for way in "${ways[@]}"; do
-        # shellcheck disable=SC2086 # a way is several words
-        "$examples/$program" $way "$@" <"$input" >"$tmp/printed" 2>"$tmp/errors" ||
+        run_way "$way" "$program" "$@" <"$input" >"$tmp/printed" 2>"$tmp/errors" ||
             fail "$program $way $*: exit code $?: $(cat "$tmp/errors")"
-        diff -u "$tmp/expected" "$tmp/printed" || fail "$program $way $*: not what is expected"
+        diff -u "$tmp/expected" "$tmp/printed" ||
+            fail "$program $way $* (batches of $rows rows): not what is expected"
     done
 }
 

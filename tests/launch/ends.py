@@ -2,6 +2,7 @@
 """How launches end: exit codes, signals, and that nothing is left behind, whatever ended them."""
 import glob
 import os
+import random
 import re
 import signal
 import tempfile
@@ -28,7 +29,7 @@ class Ends(LaunchTest):
 
     def test_some_may_end_before_others(self):
         code, out, err = run("-n", 3, *shell("sleep 0.$((4 * WEIR_PROCESS)); echo $WEIR_PROCESS"))
-        self.assertEqual((code, out, err), (0, b"0\n1\n2\n", ""))
+        self.assertEqual((code, sorted(out.split()), err), (0, [b"0", b"1", b"2"], ""))
 
     def test_the_first_failure_counts(self):
         code, _, err = run("-n", 4, *shell('[ $WEIR_PROCESS = 2 ] || exec sleep 60; exit 3'))
@@ -64,7 +65,8 @@ class Ends(LaunchTest):
                 self.assertEqual(code, 128 + 9, err)
 
     def test_those_who_do_not_stop_are_killed(self):
-        script = 'trap "" TERM; [ $WEIR_PROCESS = 1 ] && exit 5; ' + WAIT
+        script = ('if [ $WEIR_PROCESS = 1 ]; then until [ -e "$1/0" ]; do sleep 0.01; done; exit 5; '
+                  'fi; trap "" TERM; ' + WAIT)
         began = time.monotonic()
         code, _, err = run("-n", 2, *shell(script, self.folder.name, self.mark))
         self.assertEqual(code, 5)
@@ -128,6 +130,15 @@ class Ends(LaunchTest):
             self.wait_for_nobody(5)
             finish(launch)
         wait_until(lambda: set(glob.glob(self.socket_folders())) <= before, "no folder")
+
+    def test_nothing_outlives_a_launcher_that_is_killed_while_it_starts(self):
+        script = f'sh -c "while :; do sleep 1; done; : $2" & {WAIT}'
+        for i in range(25):
+            launch = start("-n", 4, *shell(script, self.folder.name, self.mark))
+            time.sleep(0.001 * random.uniform(0, 25))
+            launch.kill()
+            self.wait_for_nobody(5)
+            finish(launch)
 
     def socket_folders(self):
         folder = os.environ.get("XDG_RUNTIME_DIR", "")

@@ -62,10 +62,10 @@ class Hosts(LaunchTest):
     def test_keys_are_on_no_command_line(self):
         log = self.path("log")
         show = 'echo $WEIR_KEY; tr "\\0" "\\n" <"/proc/$PPID/cmdline" >&2'
-        key_file = self.write("key", "from-a-file\n", 0o600)
-        cases = (([], environment(WEIR_KEY="from-outside"), b"from-outside\n"),
-                 (["--key-file", key_file], environment(), b"from-a-file\n"),
-                 ([], environment(WEIR_KEY_FILE=key_file), b"from-a-file\n"))
+        key_file = self.write("key", "a-key-from-a-file\n", 0o600)
+        cases = (([], environment(WEIR_KEY="a-key-from-outside"), b"a-key-from-outside\n"),
+                 (["--key-file", key_file], environment(), b"a-key-from-a-file\n"),
+                 ([], environment(WEIR_KEY_FILE=key_file), b"a-key-from-a-file\n"))
         for options, variables, expected in cases:
             variables["FAKE_SSH_LOG"] = log
             _, out, err = run(*self.hosts("a\nb"), *options, *shell(show), env=variables)
@@ -81,7 +81,8 @@ class Hosts(LaunchTest):
         self.assertNotEqual(*keys)
 
     def test_key_files_are_private(self):
-        for mode, text, why in ((0o644, "k", "can be read by others"), (0o600, "", "one line"),
+        for mode, text, why in ((0o644, "k" * 40, "can be read by others"), (0o600, "", "one line"),
+                                (0o600, "too-short", "one line of 16"),
                                 (0o600, "k" * 300, "one line")):
             path = self.write("key", text, mode)
             code, _, err = run(*self.hosts("a"), "--key-file", path, *shell("exit 0"))
@@ -157,7 +158,7 @@ class Hosts(LaunchTest):
     def test_dry_run(self):
         before = os.stat(self.folder.name)
         code, out, err = run(*self.hosts("a\nme@b"), "--dry-run", "--", "./program", "it's",
-                             env=environment(WEIR_KEY="secret"))
+                             env=environment(WEIR_KEY="a-key-and-a-secret"))
         self.assertEqual((code, err), (0, ""))
         lines = out.decode().splitlines()
         self.assertTrue(lines[0].startswith("[0] ") and " a 'exec sh -c " in lines[0], lines)

@@ -60,10 +60,12 @@ class Output(LaunchTest):
             self.assertEqual(out, bytes(range(256)) * 40000 + b"end")
 
     def test_prefixes(self):
-        code, out, err = run("-n", 2, "--prefix", *shell(
-            "[ $WEIR_PROCESS = 1 ] && sleep 0.3; echo one; echo; printf two; echo three >&2"))
-        self.assertEqual(out, b"[0] one\n[0] \n[0] two\n[1] one\n[1] \n[1] two\n")
-        self.assertEqual((code, err), (0, "[0] three\n[1] three\n"))
+        code, out, err = run("-n", 2, "--prefix",
+                             *shell("echo one; echo; printf two; echo three >&2"))
+        for process in (b"[0] ", b"[1] "):
+            lines = [line for line in out.splitlines() if line.startswith(process)]
+            self.assertEqual(lines, [process + word for word in (b"one", b"", b"two")])
+        self.assertEqual((code, sorted(err.splitlines())), (0, ["[0] three", "[1] three"]))
         self.assertEqual(run("-n", 1, "--prefix", *shell("echo one"))[1], b"[0] one\n")
 
     def test_very_long_lines(self):
@@ -95,6 +97,28 @@ class Output(LaunchTest):
         self.assertEqual(launch.stderr.read(), b"")
         launch.stderr.close()
         self.assertEqual(self.marked(), [])
+
+
+    def test_an_output_that_is_full(self):
+        script = "while :; do echo line; done; : $0"
+        with open("/dev/full", "wb") as full:
+            launch = subprocess.Popen([WEIR, "launch", "-n", "2", *shell(script, self.mark)],
+                                      stdout=full, stderr=subprocess.PIPE, env=environment())
+            _, err = launch.communicate(timeout=60)
+        self.assertEqual(launch.returncode, 1)
+        self.assertIn(b"weir launch: standard output cannot be written: No space left", err)
+        self.assertEqual(self.marked(), [])
+
+    def test_outputs_that_are_closed(self):
+        for count in (1, 2):
+            script = f'exec "{WEIR}" launch -n {count} -- sh -c "cat; echo hi; echo $0 >&2" "$1" '
+            for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+                done = subprocess.run(["sh", "-c", script + closed, "sh", self.mark], timeout=60,
+                                      env=environment(), stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                self.assertEqual(done.returncode, 0, closed)
+                out = b"" if " >&-" in " " + closed else b"hi\n" * count
+                self.assertEqual(done.stdout, out, closed)
 
 
 class Terminal(LaunchTest):

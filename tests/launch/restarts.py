@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from support.launching import MEET, LaunchTest, finish, main, python, run, shell, start, wait_until
+from support.launching import MEET, LaunchTest, finish, main, python, run, shell, start
 
 FAIL_UNTIL = 'echo "$WEIR_PROCESS/$WEIR_GENERATION"; [ $WEIR_GENERATION -ge $1 ] || exit 9'
 
@@ -56,8 +56,7 @@ class Restarts(LaunchTest):
         launch = start("-n", 1, "--restart", "on-failure",
                        *shell('touch "$1/$WEIR_GENERATION"; exit 3', self.folder.name))
         self.wait_for_files("2")
-        wait_until(lambda: not os.path.exists("3"), "waiting")
-        time.sleep(0.3)
+        time.sleep(0.7) # of at least 1.5 s
         launch.terminate()
         code, _, _ = finish(launch)
         self.assertEqual(code, 3)
@@ -74,9 +73,11 @@ class Restarts(LaunchTest):
 
     def test_all_are_stopped_before_all_are_started(self):
         script = ('echo "$WEIR_GENERATION begins"; trap "echo $WEIR_GENERATION ends; exit 0" TERM; '
-                  '[ $WEIR_PROCESS/$WEIR_GENERATION = 1/0 ] && sleep 0.3 && exit 5; '
+                  'touch "$1/$WEIR_PROCESS"; '
+                  'if [ $WEIR_PROCESS/$WEIR_GENERATION = 1/0 ]; then '
+                  'until [ -e "$1/0" ] && [ -e "$1/2" ]; do sleep 0.01; done; exit 5; fi; '
                   '[ $WEIR_GENERATION = 1 ] || while :; do sleep 0.1; done')
-        code, out, _ = run("-n", 3, "--restart", "on-failure", *shell(script))
+        code, out, _ = run("-n", 3, "--restart", "on-failure", *shell(script, self.folder.name))
         self.assertEqual(code, 0)
         lines = out.decode().splitlines()
         self.assertEqual(lines, 3 * ["0 begins"] + 2 * ["0 ends"] + 3 * ["1 begins"])

@@ -325,7 +325,7 @@ START_TEST(a_death_is_noticed_and_told)
     test_meshes meshes;
     init(&meshes, 3, &ways[_i]);
     test_meshes_open_all(&meshes);
-    test_send_numbered(&meshes.at[2], 0, WI_LANE_DATA, 0, 0, 100, true);
+    test_send_numbered(&meshes.at[2], 0, WI_LANE_PROGRESS, 0, 0, 100, true);
     wi_mesh_close(meshes.at[2].mesh);
     meshes.at[2].mesh = NULL;
     for (uint32_t i = 0; i < 2; i++) {

@@ -335,7 +335,7 @@ START_TEST(strangers_are_no_trouble)
     pthread_join(crowd_thread, NULL);
     for (int i = 0; i < 2; i++)
         ck_assert_msg(!errs[i], "%s", weir_err_message(errs[i]));
-    ck_assert_uint_gt(crowd_.visits, 100);
+    ck_assert_uint_gt(crowd_.visits, 20);
     test_send_numbered(host, 1, WI_LANE_DATA, 0, 0, 1000, true);
     test_meshes_part(&meshes);
     ck_assert_uint_eq(meshes.at[1].taken_in_all, 1);

@@ -188,7 +188,7 @@ static void greet(both *at)
     wi_link_read_begin(at->ends[0], &got[0], 1);
     wi_link_read_begin(at->ends[1], &got[1], 1);
     for (int i = 0; i < 2; i++)
-        wi_link_write_begin(at->ends[i], &(wi_part){"ab" + i, 1}, 1);
+        wi_link_write_begin(at->ends[i], &(wi_part){&"ab"[i], 1}, 1);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(ended(at->ends[i], wi_link_write_end, "greeting"), 1);
         ck_assert_int_eq(ended(at->ends[i], wi_link_read_end, "greeting"), 1);

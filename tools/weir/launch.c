@@ -11,6 +11,7 @@
 #include "runtime/place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -319,6 +320,16 @@ static int wait_ms(uint64_t until_ns)
     return until_ns <= now ? 0 : (int)((until_ns - now) / 1000000 + 1);
 }
 
+/* As programs do whose output nobody reads; that it cannot be written is worth a word. */
+static void end_without_output(struct launch *launch)
+{
+    launch->output_error = launch_output_error();
+    launch->interrupted = true;
+    if (launch->output_error != EPIPE)
+        launch_say("standard output cannot be written: %s", strerror(launch->output_error));
+    stop(launch, SIGTERM, FAILURE_GRACE_MS / 1e3);
+}
+
 /* Until nothing runs, and everything that was printed has been read. */
 static void run_attempt(struct launch *launch)
 {
@@ -339,10 +350,8 @@ static void run_attempt(struct launch *launch)
             continue; /* by a signal: there are some that no descriptor shows, such as CONT */
         if (serve(launch, &set))
             reap(launch);
-        if (launch_output_broken() && !launch->pipe_broken) {
-            launch->pipe_broken = launch->interrupted = true;
-            stop(launch, SIGTERM, FAILURE_GRACE_MS / 1e3);
-        }
+        if (launch_output_error() && !launch->output_error)
+            end_without_output(launch);
         if (launch->kill_ns && launch_now_ns() >= launch->kill_ns)
             kill_the_slow(launch);
     }
@@ -477,16 +486,28 @@ static void free_launch(struct launch *launch)
 
 static int exit_code(const struct launch *launch)
 {
-    if (launch->pipe_broken)
-        return 128 + SIGPIPE;
+    if (launch->output_error)
+        return launch->output_error == EPIPE ? 128 + SIGPIPE : 1;
     if (launch->failed >= 0)
         return launch_code(launch->all[launch->failed].status);
     return 0;
 }
 
+/* So that no pipe of ours gets the number of an input or output that was closed. */
+static void fill_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int command_launch(int argc, char **argv)
 {
     struct launch launch = {.guard = -1, .failed = -1};
+    fill_descriptors();
     int status = launch_options(argc, argv, &launch.plan);
     if (status >= 0 || launch.plan.dry_run) {
         strcpy(launch.place, "...");
@@ -509,6 +530,8 @@ int command_launch(int argc, char **argv)
     sigprocmask(SIG_SETMASK, &none, NULL); /* whoever does not read keeps nobody here */
     if (!launch.hurry)
         launch_output_drain();
+    launch_output_flush(0);
+    launch_output_flush(1);
     free_launch(&launch);
     return code;
 }

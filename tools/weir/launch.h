@@ -81,7 +81,7 @@ struct launch {
     int stopping;    /* 0: no; the signal that was passed on */
     bool interrupted; /* somebody asked for it */
     bool hurry;       /* asked for twice: nothing is waited for any more */
-    bool pipe_broken; /* nobody reads our output any more */
+    int output_error; /* an errno: our output cannot be written any more */
     uint64_t kill_ns; /* when what still runs is killed; 0: not at all */
     double grace_s;   /* how long it had until then */
     int guard;        /* a pipe to the keeper */
@@ -113,7 +113,9 @@ char *launch_quote(const char *word);
 
 /* Starts the keeper. It ends every process group that it knows when this process is gone. */
 bool launch_guard_start(struct launch *launch);
-void launch_guard_add(struct launch *launch, pid_t group);
+/* The words in front of a program that is so guarded: 4 of them, the caller's (wi_free). */
+#define LAUNCH_GUARD_WORDS 4
+void launch_guard_words(const struct launch *launch, char **words_out);
 void launch_guard_forget(struct launch *launch, pid_t group);
 void launch_guard_folder(struct launch *launch);
 void launch_guard_end(struct launch *launch);
@@ -136,8 +138,8 @@ bool launch_output_waits(unsigned output);
 void launch_output_flush(unsigned output);
 /* Writes everything, as long as it takes. */
 void launch_output_drain(void);
-/* Whether nobody reads standard output any more. */
-bool launch_output_broken(void);
+/* Why standard output cannot be written any more: an errno, or 0. */
+int launch_output_error(void);
 /* A line of the launcher's own, on standard error: "weir launch: ...". */
 void launch_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same bytes to standard output. */

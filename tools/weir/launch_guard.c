@@ -1,11 +1,11 @@
 /* What sees to it that nothing survives the launcher, not even when it is killed by signal 9.
  *
  * `weir launch-child` is what each process is started by: it asks the system to be killed when
- * the launcher dies, and becomes the program. That does not reach what a program itself starts;
- * `weir launch-keeper`, one process in a session of its own, does: it knows the process groups,
- * waits until the pipe from the launcher ends, kills what is left, and removes the folder of
- * sockets. So one of the two is enough for the processes, and both would have to be killed at
- * once with the launcher for anything to stay. */
+ * the launcher dies, tells the keeper of its process group, and becomes the program. Death with
+ * the launcher does not reach what a program itself starts; `weir launch-keeper`, one process in
+ * a session of its own, does: it waits until the pipe from the launcher ends, kills the groups
+ * that are left, and removes the folder of sockets. So one of the two is enough for the
+ * processes, and both would have to be killed at once with the launcher for anything to stay. */
 #include "command.h"
 #include "launch.h"
 
@@ -22,21 +22,35 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- weir launch-child PARENT PROGRAM ARGUMENT... --------------------------------------- */
+/* ---- weir launch-child PARENT KEEPER PROGRAM ARGUMENT... -------------------------------- */
+
+/* Before the program can have started anything. The pipe is not for the program. A keeper that
+ * was killed is done without. */
+static void tell_keeper(int keeper)
+{
+    char line[32];
+    int length = snprintf(line, sizeof line, "+%d\n", (int)getpid());
+    ssize_t wrote = write(keeper, line, (size_t)length);
+    (void)wrote;
+    close(keeper);
+}
 
 int command_launch_child(int argc, char **argv)
 {
-    if (argc < 3) {
+    if (argc < 4) {
         fputs("weir launch-child is what `weir launch` starts processes by\n", stderr);
         return 2;
     }
     if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-        fprintf(stderr, "weir launch: %s may outlive the launcher: %s\n", argv[2],
+        fprintf(stderr, "weir launch: %s may outlive the launcher: %s\n", argv[3],
                 strerror(errno));
     if (getppid() != atoi(argv[1])) /* it has died already, before it could be asked for */
         return 128 + SIGKILL;
-    execvp(argv[2], argv + 2);
-    fprintf(stderr, "weir launch: cannot run `%s`: %s\n", argv[2], strerror(errno));
+    signal(SIGPIPE, SIG_IGN);
+    tell_keeper(atoi(argv[2]));
+    signal(SIGPIPE, SIG_DFL);
+    execvp(argv[3], argv + 3);
+    fprintf(stderr, "weir launch: cannot run `%s`: %s\n", argv[3], strerror(errno));
     return errno == ENOENT ? 127 : 126;
 }
 
@@ -134,6 +148,17 @@ bool launch_guard_start(struct launch *launch)
     return !failed;
 }
 
+void launch_guard_words(const struct launch *launch, char **words_out)
+{
+    char parent[16], keeper[16];
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    snprintf(keeper, sizeof keeper, "%d", launch->guard);
+    words_out[0] = wi_strdup("weir");
+    words_out[1] = wi_strdup("launch-child");
+    words_out[2] = wi_strdup(parent);
+    words_out[3] = wi_strdup(keeper);
+}
+
 /* A keeper that was killed is missed only if this process is killed too. */
 static void tell(struct launch *launch, const char *line)
 {
@@ -143,21 +168,11 @@ static void tell(struct launch *launch, const char *line)
     }
 }
 
-static void tell_group(struct launch *launch, char sign, pid_t group)
-{
-    char line[32];
-    snprintf(line, sizeof line, "%c%d\n", sign, (int)group);
-    tell(launch, line);
-}
-
-void launch_guard_add(struct launch *launch, pid_t group)
-{
-    tell_group(launch, '+', group);
-}
-
 void launch_guard_forget(struct launch *launch, pid_t group)
 {
-    tell_group(launch, '-', group);
+    char line[32];
+    snprintf(line, sizeof line, "-%d\n", (int)group);
+    tell(launch, line);
 }
 
 void launch_guard_folder(struct launch *launch)

@@ -17,6 +17,7 @@
 
 enum {
     NAME_BYTES_MAX = 64,
+    KEY_BYTES_MIN = 16, /* as net/secret.c has it; here it is said before anything starts */
     BUDGET = 3,
     BUDGET_MAX = 1000000,
     WINDOW_S = 600,
@@ -288,10 +289,10 @@ static bool read_key(const char *path, struct launch_plan *plan)
     plan->key[strcspn(plan->key, "\r\n")] = 0;
     if (info.st_mode & 077)
         launch_say("the key file `%s` can be read by others; chmod 600 it", path);
-    else if (!fits || !*plan->key)
-        launch_say("the key file `%s` does not hold one line of 1 to %zu characters", path,
-                   sizeof plan->key - 1);
-    return !(info.st_mode & 077) && *plan->key;
+    else if (strlen(plan->key) < KEY_BYTES_MIN)
+        launch_say("the key file `%s` does not hold one line of %d to %zu characters", path,
+                   KEY_BYTES_MIN, sizeof plan->key - 1);
+    return !(info.st_mode & 077) && strlen(plan->key) >= KEY_BYTES_MIN;
 }
 
 /* Beyond this host there has to be a key (or certificates). */
@@ -303,11 +304,13 @@ static bool find_key(struct launch_plan *plan)
         return true;
     if (file && *file)
         return read_key(file, plan);
-    if (key && *key && (strlen(key) >= sizeof plan->key || strpbrk(key, "\r\n"))) {
-        launch_say("WEIR_KEY is not one line of at most %zu characters", sizeof plan->key - 1);
+    size_t bytes = key ? strlen(key) : 0;
+    if (bytes && (bytes < KEY_BYTES_MIN || bytes >= sizeof plan->key || strpbrk(key, "\r\n"))) {
+        launch_say("WEIR_KEY is not one line of %d to %zu characters", KEY_BYTES_MIN,
+                   sizeof plan->key - 1);
         return false;
     }
-    if (key && *key) {
+    if (bytes) {
         strcpy(plan->key, key);
         return true;
     }

@@ -28,7 +28,8 @@ enum {
 
 struct sink {
     int fd;
-    bool is_file, colours, broken;
+    bool is_file, colours;
+    int error; /* an errno: nothing more can be written */
     char *bytes;
     size_t start, end, capacity;
 };
@@ -53,10 +54,10 @@ void launch_output_init(bool prefix)
         sinks[i] = (struct sink){.fd = fd,
                                  .is_file = open && S_ISREG(info[i].st_mode),
                                  .colours = isatty(fd) && !(no_colour && *no_colour),
-                                 .broken = !open};
+                                 .error = open ? 0 : EBADF};
         sink_of[i] = i;
     }
-    if (!sinks[0].broken && !sinks[1].broken && same_file(&info[0], &info[1]))
+    if (!sinks[0].error && !sinks[1].error && same_file(&info[0], &info[1]))
         sink_of[1] = 0;
 }
 
@@ -64,7 +65,7 @@ void launch_output_init(bool prefix)
 
 static void sink_put(struct sink *sink, const char *bytes, size_t count)
 {
-    if (sink->broken)
+    if (sink->error || !count)
         return;
     if (sink->start == sink->end)
         sink->start = sink->end = 0;
@@ -84,7 +85,7 @@ static void sink_put(struct sink *sink, const char *bytes, size_t count)
 /* Writes what can be written within wait_ms (-1: everything). */
 static void sink_flush(struct sink *sink, int wait_ms)
 {
-    while (sink->start < sink->end && !sink->broken) {
+    while (sink->start < sink->end && !sink->error) {
         struct pollfd ready = {.fd = sink->fd, .events = POLLOUT};
         int polled = poll(&ready, 1, wait_ms);
         if (polled < 0 && errno == EINTR)
@@ -98,7 +99,7 @@ static void sink_flush(struct sink *sink, int wait_ms)
         if (wrote < 0 && errno == EAGAIN)
             poll(NULL, 0, 1); /* somebody else made it so that it does not block */
         else if (wrote < 0 && errno != EINTR)
-            sink->broken = true;
+            sink->error = errno;
         else if (wrote > 0)
             sink->start += (size_t)wrote;
     }
@@ -113,7 +114,7 @@ bool launch_output_has_room(unsigned output)
 bool launch_output_waits(unsigned output)
 {
     const struct sink *sink = &sinks[output];
-    return sink->start < sink->end && !sink->broken;
+    return sink->start < sink->end && !sink->error;
 }
 
 void launch_output_flush(unsigned output)
@@ -127,9 +128,9 @@ void launch_output_drain(void)
         sink_flush(&sinks[i], -1);
 }
 
-bool launch_output_broken(void)
+int launch_output_error(void)
 {
-    return sinks[0].broken;
+    return sinks[0].error;
 }
 
 void launch_say(const char *format, ...)

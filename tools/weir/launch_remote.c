@@ -23,6 +23,7 @@ static const char script[] =
     "env $undo true 2>/dev/null || undo=; exec 3<&0; "
     "$setsid env $undo \"$@\" </dev/null 3<&- & program=$!; "
     "send() { case $undo$1 in INT|QUIT) set TERM;; esac; "
+    "case $1 in USR*) kill -s \"$1\" $program; return;; esac; "
     "kill -s \"$1\" -- -$program || kill -s \"$1\" $program; }; "
     "(while read -r signal; do send \"$signal\"; done; "
     "send TERM; sleep 2; send KILL) <&3 3<&- >/dev/null 2>&1 & watcher=$!; exec 3<&-; "
@@ -122,11 +123,10 @@ char **launch_remote_words(const struct launch *launch, unsigned process)
 {
     const wi_host *host = launch_host(&launch->plan, process);
     struct words words = {0};
-    char parent[16], *ssh = wi_strdup(launch->plan.ssh), *rest;
-    snprintf(parent, sizeof parent, "%d", (int)getpid());
-    add(&words, wi_strdup("weir"));
-    add(&words, wi_strdup("launch-child"));
-    add(&words, wi_strdup(parent));
+    char *guard[LAUNCH_GUARD_WORDS], *ssh = wi_strdup(launch->plan.ssh), *rest;
+    launch_guard_words(launch, guard);
+    for (unsigned i = 0; i < LAUNCH_GUARD_WORDS; i++)
+        add(&words, guard[i]);
     for (char *word = strtok_r(ssh, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         add(&words, wi_strdup(word));
     wi_free(ssh);

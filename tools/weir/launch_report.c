@@ -144,7 +144,7 @@ void launch_report_dry(const struct launch *launch)
         printf("[%u]", i);
         if (launch_host(&launch->plan, i)) {
             char **words = launch_remote_words(launch, i);
-            for (unsigned k = 3; words[k]; k++) /* after weir launch-child PID */
+            for (unsigned k = LAUNCH_GUARD_WORDS; words[k]; k++)
                 put_word(words[k]);
             launch_words_free(words);
         } else {

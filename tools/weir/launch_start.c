@@ -189,25 +189,23 @@ static void close_ends(const struct ends *theirs)
             close(all[i]);
 }
 
-static char **local_words(const struct launch_plan *plan)
+static char **local_words(const struct launch *launch)
 {
+    char **program = launch->plan.program;
     unsigned count = 0;
-    char parent[16];
-    while (plan->program[count])
+    while (program[count])
         count++;
-    char **words = WI_NEWS(char *, count + 4);
-    snprintf(parent, sizeof parent, "%d", (int)getpid());
-    words[0] = wi_strdup("weir");
-    words[1] = wi_strdup("launch-child");
-    words[2] = wi_strdup(parent);
+    char **words = WI_NEWS(char *, LAUNCH_GUARD_WORDS + count + 1);
+    launch_guard_words(launch, words);
     for (unsigned i = 0; i < count; i++)
-        words[3 + i] = wi_strdup(plan->program[i]);
+        words[LAUNCH_GUARD_WORDS + i] = wi_strdup(program[i]);
     return words;
 }
 
-/* Ours first, so that none is overwritten: all of them are above 2, and the last stays where
- * it is. */
-static void place_descriptors(posix_spawn_file_actions_t *actions, const struct ends *theirs)
+/* None is overwritten before it is used: ours are above 2, and the last ones stay where they
+ * are. */
+static void place_descriptors(posix_spawn_file_actions_t *actions, const struct ends *theirs,
+                              int keeper)
 {
     if (theirs->input >= 0)
         posix_spawn_file_actions_adddup2(actions, theirs->input, STDIN_FILENO);
@@ -218,6 +216,8 @@ static void place_descriptors(posix_spawn_file_actions_t *actions, const struct 
             posix_spawn_file_actions_adddup2(actions, theirs->outputs[output], 1 + output);
     if (theirs->meet >= 0) /* onto itself: it is not closed when the program begins */
         posix_spawn_file_actions_adddup2(actions, theirs->meet, theirs->meet);
+    if (keeper >= 0)
+        posix_spawn_file_actions_adddup2(actions, keeper, keeper);
 }
 
 /* The launcher's signals are blocked and SIGPIPE is ignored: not so in what it starts. */
@@ -237,14 +237,14 @@ static void reset_signals(posix_spawnattr_t *attributes)
 static int spawn(const struct launch *launch, unsigned index, const struct ends *theirs)
 {
     const wi_host *host = launch_host(&launch->plan, index);
-    char **words = host ? launch_remote_words(launch, index) : local_words(&launch->plan);
+    char **words = host ? launch_remote_words(launch, index) : local_words(launch);
     char **ours = launch_variables(launch, index, theirs->meet);
     char **env = host ? environ : environment(&launch->plan, ours);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    place_descriptors(&actions, theirs);
+    place_descriptors(&actions, theirs, launch->guard);
     reset_signals(&attributes);
     int failed = posix_spawn(&launch->all[index].pid, "/proc/self/exe", &actions, &attributes,
                              words, env);
@@ -268,7 +268,6 @@ static bool start_one(struct launch *launch, unsigned index)
         launch_say("process %u cannot be started: %s", index, strerror(failed));
         return false;
     }
-    launch_guard_add(launch, process->pid);
     process->running = true;
     process->start_ns = launch_now_ns();
     launch->running++;
