@@ -26,8 +26,8 @@ struct bench_run {
     void *own;            /* what a figure needs besides */
 };
 
-/* any. Runs `work` on every worker of this process with the run as its argument; ends the process with a
- * message if that fails. bench_run_free when the parts have been read. */
+/* any. Runs `work` on every worker of this process with the run as its argument; ends the process
+ * with a message if that fails. bench_run_free when the parts have been read. */
 struct bench_run *bench_run_workers(const struct bench_args *args, weir_worker_fn *work,
                                     void *own);
 void bench_run_free(struct bench_run *run);
