@@ -49,6 +49,7 @@ typedef struct wi_session_config {
     void (*frame)(void *arg, const wi_arrival *arrival); /* within take */
     void *arg;
     const _Atomic(bool) *stop; /* true: deliver nothing more */
+    bool gathers; /* frames wait for push, or for WI_SESSION_TURN_BYTES of them */
 } wi_session_config;
 
 typedef enum wi_session_state {

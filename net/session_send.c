@@ -358,7 +358,8 @@ void wi_session_send(wi_session *session, uint16_t kind, const wi_part *parts, u
             send_block(session, block, &header);
         }
     }
-    wi_session_push(session);
+    if (!session->config.gathers || wi_session_queued(session) >= WI_SESSION_TURN_BYTES)
+        wi_session_push(session);
     if (sent && copied)
         sent(arg);
 }

@@ -51,6 +51,11 @@ void wi_cluster_send(weir_worker *worker, uint32_t to, const wi_envelope *envelo
                  WI_FRAME_BATCH, wire->parts, wire->count, free_wire, wire);
 }
 
+void wi_cluster_push(wi_process *process)
+{
+    wi_mesh_push(process->cluster->mesh);
+}
+
 void wi_cluster_credit(weir_worker *worker, uint32_t flow, uint32_t to, uint32_t edge,
                        uint64_t bytes)
 {

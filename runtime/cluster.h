@@ -39,6 +39,8 @@ bool wi_cluster_poll(weir_worker *worker);
 bool wi_cluster_arm(wi_process *process);
 /* worker. Sends a batch to a worker of another process; takes the reference. */
 void wi_cluster_send(weir_worker *worker, uint32_t to, const wi_envelope *envelope);
+/* worker, at the end of a step. Batches that were sent in it leave. */
+void wi_cluster_push(wi_process *process);
 /* worker. Tells worker `to` of another process that so many bytes were taken. */
 void wi_cluster_credit(weir_worker *worker, uint32_t flow, uint32_t to, uint32_t edge,
                        uint64_t bytes);
