@@ -32,7 +32,7 @@ enum {
     FRAME_BYTES = 64 * 1024, /* of rows */
     HEADER_BYTES = 64 + 128,
     FRAMES_A_CALL = 4,
-    READ_BYTES = 256 * 1024,
+    READ_BYTES = 260 * 1024,
     MESSAGE_BYTES = 128,
     DIAL_MS_MAX = 10000,
     ROW_BYTES = 16,
