@@ -9,7 +9,7 @@ wi_door *wi_op_door(weir_op *op)
         op->door = WI_NEW(wi_door);
         pthread_mutex_init(&op->door->lock, NULL);
         op->door->process = op->flow->worker->process;
-        op->door->worker = op->flow->worker->index;
+        op->door->worker = op->flow->worker->local;
         op->door->flow = op->flow->number;
         op->door->op = op->index;
         atomic_init(&op->door->references, 1);

@@ -157,7 +157,7 @@ bool wi_shared_post(wi_flow *flow)
         hold(shared, flow->changes);
         return true;
     }
-    wi_slot *slot = &shared->slots[flow->worker->index];
+    wi_slot *slot = &shared->slots[flow->worker->local];
     if (atomic_load_explicit(&slot->posted, memory_order_acquire))
         return false;
     atomic_store_explicit(&slot->posted, flow->changes, memory_order_seq_cst);
