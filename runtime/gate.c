@@ -221,7 +221,7 @@ void wi_input_took(wi_input_port *input, uint32_t from, uint32_t bytes)
         _Atomic(uint64_t) *taken = wi_shared_taken(flow->shared, local, worker->index, input->edge);
         uint64_t before = atomic_load_explicit(taken, memory_order_relaxed); /* ours alone */
         atomic_store_explicit(taken, before + bytes, memory_order_release);
-        worker->sent_to[local] = true; /* it may wait for it */
+        worker->gave_to[local] = true;
         return;
     }
     uint64_t *owed = &flow->owed[(uint64_t)from * flow->edges + input->edge];

@@ -252,7 +252,8 @@ struct weir_worker {
     uint32_t stash_count, stash_capacity;
     /* by local worker: */
     struct wi_overflow *overflow; /* what its ring had no room for */
-    bool *sent_to;                /* got an envelope in this step, or credit */
+    bool *sent_to;                /* got an envelope in this step */
+    bool *gave_to;                /* got credit in this step */
     bool busy;         /* the last step did something */
     uint32_t idle_steps; /* since it did something, or gave its core away */
     struct wi_fiber *fiber;

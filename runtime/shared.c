@@ -323,19 +323,17 @@ void wi_shared_returned(weir_worker *worker)
         wi_stop_with(process, err);
 }
 
-/* Changes in the outbox belong to the flow, which is about to go. */
-static void leave(wi_shared *shared)
+/* With process->lock, as the caller stops to be a member or a visitor: without it another one may
+ * free it. Whether this was the last, who frees it. */
+static bool is_last(wi_shared *shared)
 {
     wi_process *process = shared->process;
-    pthread_mutex_lock(&process->lock);
-    bool last = shared->over && !shared->visits && process->shared[shared->number] == shared;
+    bool last = shared->over && !shared->visits;
     if (last) {
         process->shared[shared->number] = NULL;
         process->ended[shared->number] = true;
     }
-    pthread_mutex_unlock(&process->lock);
-    if (last)
-        wi_shared_free(shared);
+    return last;
 }
 
 void wi_shared_leave(wi_flow *flow)
@@ -349,10 +347,13 @@ void wi_shared_leave(wi_flow *flow)
             wi_cluster_dropped(shared->process, flow->number, flow->worker->index);
         wi_wake_all(shared->process); /* who sleeps on it must find out */
     }
-    pthread_mutex_lock(&shared->process->lock);
-    shared->over = --shared->members == 0 && shared->joined == shared->process->local_workers;
-    pthread_mutex_unlock(&shared->process->lock);
-    leave(shared);
+    wi_process *process = flow->worker->process;
+    pthread_mutex_lock(&process->lock);
+    shared->over = --shared->members == 0 && shared->joined == process->local_workers;
+    bool last = is_last(shared);
+    pthread_mutex_unlock(&process->lock);
+    if (last)
+        wi_shared_free(shared);
 }
 
 void wi_shared_free(wi_shared *shared)
@@ -410,6 +411,8 @@ void wi_shared_visited(wi_shared *shared)
     wi_process *process = shared->process;
     pthread_mutex_lock(&process->lock);
     shared->visits--;
+    bool last = is_last(shared);
     pthread_mutex_unlock(&process->lock);
-    leave(shared);
+    if (last)
+        wi_shared_free(shared);
 }

@@ -62,6 +62,7 @@ void wi_worker_init(weir_worker *worker, wi_process *process, uint32_t index)
                             .seat = &process->seats[index]};
     worker->overflow = WI_NEWS(struct wi_overflow, process->local_workers);
     worker->sent_to = WI_NEWS(bool, process->local_workers);
+    worker->gave_to = WI_NEWS(bool, process->local_workers);
     worker->random = mix(process->config.seed + (worker->index + 1) * UINT64_C(0xD1B54A32D192ED03));
 }
 
@@ -84,6 +85,7 @@ void wi_worker_fini(weir_worker *worker)
     wi_free(worker->building);
     wi_free(worker->overflow);
     wi_free(worker->sent_to);
+    wi_free(worker->gave_to);
     wi_free(worker->flows);
     wi_free(worker->timers);
 }
@@ -210,6 +212,15 @@ static bool has_overflow(const weir_worker *worker)
     return false;
 }
 
+/* Credit concerns only who waits for some: it says so before it says that it is parked, and looks
+ * at its credit after that. */
+static bool wants_waking(const weir_worker *worker, uint32_t to)
+{
+    const wi_seat *seat = &worker->process->seats[to];
+    return atomic_load_explicit(&seat->parked, memory_order_relaxed) &&
+           (worker->sent_to[to] || atomic_load_explicit(&seat->waits, memory_order_relaxed));
+}
+
 static void wake_receivers(weir_worker *worker)
 {
     wi_process *process = worker->process;
@@ -217,14 +228,14 @@ static void wake_receivers(weir_worker *worker)
     for (uint32_t to = 0; to < process->local_workers; to++) {
         if (worker->overflow[to].count)
             drain_overflow(worker, to);
-        if (!worker->sent_to[to])
+        if (!worker->sent_to[to] && !worker->gave_to[to])
             continue;
-        worker->sent_to[to] = false;
         if (!fenced)
             wi_full_fence();
         fenced = true;
-        if (atomic_load_explicit(&process->seats[to].parked, memory_order_relaxed))
+        if (wants_waking(worker, to))
             wi_wake(process, to);
+        worker->sent_to[to] = worker->gave_to[to] = false;
     }
 }
 

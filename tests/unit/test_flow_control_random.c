@@ -351,7 +351,8 @@ static void run_graph(weir_worker *worker, void *arg)
     for (uint32_t i = 0; i < b.count; i++) {
         if (b.used[i] && test_draw(&b.seed, 4))
             continue;
-        g->sinks[i].times = b.times[i];
+        if (weir_worker_index(worker) == 0)
+            g->sinks[i].times = b.times[i];
         weir_sink(b.streams[i], draw_route(&b), &sink, &g->sinks[i]);
     }
     if (!test_end(flow))
