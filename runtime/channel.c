@@ -131,8 +131,11 @@ static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch)
         deliver_local(input, batch);
         return;
     }
+    bool leaves = !wi_is_local(flow->worker->process, to);
     wi_flow_count(flow, input->loc, &batch->time, 1);
-    if (batch->type->text_count && !channel->outs && !wi_is_local(flow->worker->process, to)) {
+    if (leaves)
+        wi_flow_count_apart(flow, input->loc, &batch->time, -1);
+    if (batch->type->text_count && !channel->outs && leaves) {
         weir_batch *compact = wi_batch_copy(batch); /* its texts may be a few of many */
         weir_batch_drop(batch);
         batch = compact;
