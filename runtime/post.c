@@ -134,9 +134,17 @@ static void work_as_holder(wi_shared *shared)
     wake_concerned(shared, moved, count, done);
 }
 
+/* So many changes are not kept waiting. */
+#define WAITING_MAX 256
+
 /* P5. */
 static bool can_wait(wi_shared *shared)
 {
+    if (shared->outgoing.count > WAITING_MAX) {
+        wi_changes_merge(&shared->outgoing);
+        if (shared->outgoing.count > WAITING_MAX / 2)
+            return false;
+    }
     const wi_loc *moved;
     wi_tracker_propagate(shared->own, &moved);
     for (uint32_t i = 0; i < shared->outgoing.count; i++) {
@@ -157,6 +165,8 @@ static void tell_others(wi_shared *shared, bool at_once)
     if (outgoing->nonzero && !at_once && can_wait(shared))
         return;
     bool wait = outgoing->nonzero && !at_once && wi_cluster_busy(shared->process);
+    if (!wait)
+        wi_changes_merge(outgoing);
     if (outgoing->nonzero && !wait)
         wi_cluster_progress(shared->process, shared->number, shared->dims, shared->locs, outgoing);
     if (!wait)
