@@ -17,7 +17,8 @@ WEIR_ROW(num, NUM)
 /* 1, 2 and 4 workers, as threads and deterministically with several seeds, and two clusters: for
  * tcase_add_loop_test(cases, test, 0, TEST_WAYS) and config = &test_ways[_i]. */
 #define TEST_WAYS 11
-#define TEST_WAYS_THREADS 3 /* the first ones */
+#define TEST_WAYS_ALONE 9   /* the first ones: all but the clusters */
+#define TEST_WAYS_THREADS 3 /* the first ones: real threads */
 extern const weir_config test_ways[TEST_WAYS];
 /* How many workers a way has, in all its processes. */
 static inline uint32_t test_workers(int way)
