@@ -41,12 +41,15 @@ static void on_start(weir_op *op)
     r->call = call;
     r->op = op;
     r->in_layout = wi_layout_retain(in);
-    r->out_layout = call->how.select ? wi_layout_retain(in) : wi_layout_new(call->out, &key, NULL);
+    r->out_layout = call->how.select ? wi_layout_retain(in) : wi_layout_new_apart(call->out, &key);
     r->key_layout = wi_layout_of_key(in);
     r->key_words = in->key_words;
     r->words = in->words;
     r->out_words = r->out_layout->words;
-    r->value_words = r->out_words - r->key_words;
+    r->in_at = in->others_at;
+    r->out_at = r->out_layout->others_at;
+    r->key_mask = in->key_mask;
+    r->value_words = r->out_words - r->out_at;
     r->tie = wi_tie_of(in, &call->in->order.by, call->how.tie_fields);
     r->in = wi_trace_retain(*call->in->trace);
     r->reader = wi_reader_new(r->in, op);

@@ -70,7 +70,7 @@ void wi_made_row(wi_reduction *r, const uint64_t *key, const uint64_t *value, ui
     wi_made *made = &r->made;
     WI_ROOM(&made->words, r->out_words);
     uint64_t *to = made->words.at + made->words.count;
-    for (uint32_t w = 0; w < r->key_words; w++)
+    for (uint32_t w = 0; w < r->out_at; w++)
         *to++ = key[w];
     for (uint32_t w = 0; w < r->value_words; w++)
         *to++ = value[w];

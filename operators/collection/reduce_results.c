@@ -52,7 +52,7 @@ static void selected_results(wi_reduction *r, const wi_groups *groups)
     int64_t *diffs = r->result_diffs.at;
     r->call->how.select(groups, diffs, r->call->arg);
     for (uint32_t g = 0, i = 0; g < groups->groups; g++) {
-        const uint64_t *value = groups->rows + (size_t)i * r->words + r->key_words;
+        const uint64_t *value = groups->rows + (size_t)i * r->words + r->in_at;
         for (; i < groups->ends[g]; i++, value += r->words)
             if (diffs[i])
                 add_result(r, value, diffs[i]);
@@ -158,7 +158,7 @@ static void kernel_results(wi_reduction *r, const wi_groups *groups)
     }
     for (uint32_t g = 0, i = 0; g < groups->groups; g++) {
         uint32_t first = r->results.count;
-        const uint64_t *value = r->result_words.at + (size_t)i * r->out_words + r->key_words;
+        const uint64_t *value = r->result_words.at + (size_t)i * r->out_words + r->out_at;
         for (; i < r->kernel_ends.at[g]; i++, value += r->out_words)
             add_result(r, value, weir_batch_diff(batch, i));
         if (r->results.count > first + 1 || (batch && batch->diffs))

@@ -155,6 +155,8 @@ typedef struct wi_reduction {
     wi_reader *reader, *out_reader;
     wi_layout *in_layout, *out_layout, *key_layout;
     uint32_t key_words, words, out_words, value_words;
+    uint32_t in_at, out_at; /* the words from which on rows have other fields than the key's */
+    uint64_t key_mask;      /* of keys of one word */
     wi_tie tie;
     bool total_order;
     uint32_t *pending;               /* NULL, or, by hash of key, how often it is deferred */
@@ -181,7 +183,8 @@ typedef struct wi_reduction {
 
     /* the block */
     uint32_t keys;
-    const uint64_t *key[WI_BLOCK_KEYS];
+    const uint64_t *key[WI_BLOCK_KEYS]; /* without bits of other fields */
+    uint64_t key_word[WI_BLOCK_KEYS];   /* where those of one word are */
     wi_plan plans[WI_BLOCK_KEYS];
     WI_VECTOR(uint32_t) chosen;
     WI_VECTOR(weir_time) times;      /* of chain and general plans */
@@ -232,8 +235,8 @@ typedef struct wi_reduction {
 static inline int wi_value_compare(const wi_reduction *r, const uint64_t *a, const uint64_t *b)
 {
     if (WEIR_UNLIKELY(r->out_layout->texts))
-        return wi_words_compare_texts(r->out_layout, a - r->key_words, b - r->key_words,
-                                      r->key_words, r->out_words);
+        return wi_words_compare_texts(r->out_layout, a - r->out_at, b - r->out_at, r->out_at,
+                                      r->out_words);
     for (uint32_t i = 0; i < r->value_words; i++)
         if (a[i] != b[i])
             return a[i] < b[i] ? -1 : 1;

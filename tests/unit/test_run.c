@@ -12,11 +12,13 @@
 #define TWO(F) F(u64, a) F(u64, b)
 #define THREE(F) F(u64, a) F(i64, b) F(u64, c)
 #define FIVE(F) F(u64, a) F(u64, b) F(u64, c) F(u64, d) F(u64, e)
+#define TINY(F) F(u32, a) F(u16, b)
 #define WORDY(F) F(weir_text, a) F(u64, b)
 WEIR_ROW(one, ONE)
 WEIR_ROW(two, TWO)
 WEIR_ROW(three, THREE)
 WEIR_ROW(five, FIVE)
+WEIR_ROW(tiny, TINY)
 WEIR_ROW(wordy, WORDY)
 
 static uint64_t seed;
@@ -32,12 +34,13 @@ static uint64_t draw(uint64_t below)
 
 /* ---- what the rows are ------------------------------------------------------------------ */
 
-#define SHAPES 5
+#define SHAPES 6
 
 static wi_layout *layout_new(int shape)
 {
     weir_key keys[SHAPES] = {WEIR_BY(one, a), WEIR_BY(two, a), WEIR_BY(three, b, a),
-                             WEIR_BY(five, c), WEIR_BY(wordy, a)};
+                             WEIR_BY(five, c), WEIR_BY(tiny, a),
+                             WEIR_BY(wordy, a)};
     return wi_layout_new(keys[shape].type, &keys[shape], NULL);
 }
 
@@ -62,6 +65,7 @@ static void row_draw(int shape, uint64_t domain, void *row)
     case 1: *(two *)row = (two){v[0], v[1]}; break;
     case 2: *(three *)row = (three){v[0], (int64_t)v[1] - 2, v[2]}; break;
     case 3: *(five *)row = (five){v[0], v[1], v[2], v[3], 7}; break;
+    case 4: *(tiny *)row = (tiny){(uint32_t)v[0], (uint16_t)v[1]}; break;
     default: *(wordy *)row = (wordy){weir_text_of(word, (uint32_t)strlen(word)), v[1]}; break;
     }
 }
