@@ -9,14 +9,15 @@
 #include "../../runtime/runtime.h"
 #include "../stream/common.h"
 #include "run_build.h"
+#include "run_send.h"
+#include "upkeep.h"
 
 typedef struct arranging {
     wi_pending pending;
     wi_trace *trace;
     wi_bin **ready;
     uint32_t ready_capacity;
-    bool merging;    /* activated itself to go on merging */
-    uint64_t due_ns; /* when it is to look for what can be merged; 0: not asked for */
+    wi_upkeep upkeep;
 } arranging;
 
 static void on_start(weir_op *op)
@@ -49,22 +50,6 @@ static void insert(weir_op *op, wi_run *run, const weir_time *time)
     wi_token_push(weir_send_at(op, 0, time), (wi_token){state->trace->seq});
 }
 
-#define IDLE_FUEL 512          /* rows merged at a time: few, for a tiny epoch waits for it */
-#define LOOK_AFTER_NS 10000000 /* readers let go of runs and times after they were inserted */
-
-/* Merges in the next turn, or looks a little later whether there is something to merge. */
-static void go_on(weir_op *op, bool at_once)
-{
-    arranging *state = weir_op_state(op);
-    if (at_once && !state->merging) {
-        state->merging = true;
-        weir_activate(op);
-    } else if (!at_once && !state->due_ns) {
-        state->due_ns = weir_now(weir_op_worker(op)) + LOOK_AFTER_NS;
-        weir_activate_after(op, LOOK_AFTER_NS);
-    }
-}
-
 static void on_frontier(weir_op *op)
 {
     arranging *state = weir_op_state(op);
@@ -80,17 +65,13 @@ static void on_frontier(weir_op *op)
         }
     }
     wi_trace_advance(state->trace, upper);
-    go_on(op, state->trace->merge_count > 0);
+    wi_upkeep_ask(&state->upkeep, op, state->trace);
 }
 
 static void on_run(weir_op *op)
 {
     arranging *state = weir_op_state(op);
-    state->merging = false;
-    if (state->due_ns && weir_now(weir_op_worker(op)) >= state->due_ns)
-        state->due_ns = 0;
-    if (wi_trace_work(state->trace, IDLE_FUEL))
-        go_on(op, true);
+    wi_upkeep_run(&state->upkeep, op, state->trace);
 }
 
 static void on_stop(weir_op *op)
@@ -237,7 +218,8 @@ static void on_flatten_start(weir_op *op)
         wi_reader_hold(state->reader, &nothing);
 }
 
-static void send_run(weir_op *op, const wi_run *run, const weir_time *time)
+/* With times as of `since`. */
+static void send_first(weir_op *op, const wi_run *run, const weir_time *time)
 {
     const flattening *state = weir_op_state(op);
     weir_out *out = weir_send_at(op, 0, time);
@@ -278,18 +260,19 @@ static void on_flatten(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch
 {
     flattening *state = weir_op_state(op);
     const wi_trace *trace = state->reader->trace;
+    bool wanted = op->outputs[0]->channel_count > 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = wi_token_at(batch, i)->seq;
         if (state->reader->hold.count) {
             wi_run *all = first_runs(state, seq);
-            send_run(op, all, weir_batch_time(batch, i));
+            send_first(op, all, weir_batch_time(batch, i));
             wi_run_drop(all);
             weir_antichain_clear(&state->since);
             wi_reader_hold(state->reader, &state->since);
         } else {
             for (uint32_t r = wi_reader_runs(state->reader);
-                 r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
-                send_run(op, trace->runs[r], weir_batch_time(batch, i));
+                 wanted && r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
+                wi_run_send(op, 0, trace->runs[r], weir_batch_time(batch, i));
         }
         wi_reader_ack(state->reader, seq);
     }
