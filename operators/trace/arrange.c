@@ -130,7 +130,7 @@ static weir_arrangement *existing(weir_stream in, const weir_key *key, const wei
     return NULL;
 }
 
-static weir_arrangement *arrange_new(weir_stream in, weir_key key, const weir_order *order)
+static weir_arrangement *unfilled(weir_stream in, weir_key key, const weir_order *order)
 {
     weir_arrangement *arrangement = WI_NEW(weir_arrangement);
     arrangement->layout = wi_layout_new(in.type, &key, order->by.type ? order : NULL);
@@ -138,6 +138,31 @@ static weir_arrangement *arrange_new(weir_stream in, weir_key key, const weir_or
     *arrangement->trace = wi_trace_new(arrangement->layout, in.scope->dims);
     arrangement->key = key;
     arrangement->order = *order;
+    return arrangement;
+}
+
+weir_arrangement *wi_arrangement_new(weir_stream rows, weir_key key)
+{
+    static const weir_order none;
+    return unfilled(rows, key, &none);
+}
+
+/* Sorts what is still being built by another key, and sends its rows to that key's workers. */
+static void change_key(weir_arrangement *of, const weir_key *key)
+{
+    weir_op *op = of->tokens.scope->flow->ops[of->tokens.op];
+    const weir_type *type = of->layout->type;
+    wi_trace_drop(*of->trace);
+    wi_layout_drop(of->layout);
+    of->key = *key;
+    of->layout = wi_layout_new(type, key, NULL);
+    *of->trace = wi_trace_new(of->layout, of->tokens.scope->dims);
+    op->inputs[0]->route = WEIR_EXCHANGE(*key);
+}
+
+static weir_arrangement *arrange_new(weir_stream in, weir_key key, const weir_order *order)
+{
+    weir_arrangement *arrangement = unfilled(in, key, order);
     weir_builder *builder =
         wi_begin(in, WEIR_EXCHANGE(key), &arrange, arrangement, arrange.name, NULL);
     weir_builder_keep(builder, arrangement->trace);
@@ -156,6 +181,10 @@ weir_arrangement *wi_arrange(weir_stream in, weir_key key, const weir_order *ord
     const weir_op *from = in.scope->flow->ops[in.op];
     if (from->logic == &flatten) {
         weir_arrangement *of = from->arg;
+        if (of->any_key && key.count && !order->by.type) {
+            of->any_key = false;
+            change_key(of, &key);
+        }
         if (same_fields(&of->key, &key) && same_order(&of->order, order))
             return of;
     }
