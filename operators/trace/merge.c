@@ -278,8 +278,12 @@ INLINE void merge_words(wi_merge *merge, uint32_t most, bool times, bool diffs)
 INLINE int merge_stride(wi_merge *merge, uint32_t most, bool times)
 {
     uint32_t a = merge->at_a, b = merge->at_b;
+    const wi_run *out = merge->out;
+    /* if the first rows were added up, what they have is the diff of all, for now */
+    if (!out->diffs && (merge->a->diff != out->diff || merge->b->diff != out->diff))
+        return merge_rows(merge, most, 1, false, times);
     most = most < STRIDE ? most : STRIDE;
-    if (merge->out->diffs)
+    if (out->diffs)
         merge_words(merge, most, times, true);
     else
         merge_words(merge, most, times, false);

@@ -373,12 +373,41 @@ START_TEST(seeking_finds_what_scanning_finds)
 }
 END_TEST
 
+/* The first row is there in both, twice in all, and the others once each. */
+START_TEST(a_sum_of_first_rows_is_not_the_diff_of_others)
+{
+    wi_layout *layout = layout_new(0);
+    const weir_time time = {{0}};
+    const weir_antichain none = {0};
+    wi_run *runs[2];
+    for (int r = 0; r < 2; r++) {
+        runs[r] = wi_run_new(layout, 100, false, false, &time, 1);
+        for (uint64_t i = 0; i < 100; i++)
+            runs[r]->rows[i] = i ? 2 * i + (uint64_t)r : 0;
+        wi_run_finish(runs[r], 100);
+    }
+    int64_t fuel = INT64_MAX;
+    wi_merge *merge = wi_merge_begin(runs[0], runs[1], &none);
+    while (!wi_merge_work(merge, &fuel))
+        fuel = INT64_MAX;
+    wi_run *out = wi_merge_end(merge);
+    ck_assert_uint_eq(out->count, 199);
+    for (uint32_t i = 0; i < out->count; i++)
+        ck_assert_int_eq(wi_run_diff(out, i), i == 0 ? 2 : 1);
+    wi_run_drop(runs[0]);
+    wi_run_drop(runs[1]);
+    wi_run_drop(out);
+    wi_layout_drop(layout);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("run");
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
     tcase_add_test(all, records_are_sorted);
+    tcase_add_test(all, a_sum_of_first_rows_is_not_the_diff_of_others);
     tcase_add_test(all, complete_bins_are_sealed);
     tcase_add_test(all, large_bins);
     tcase_add_test(all, merging_adds_up_and_advances);
