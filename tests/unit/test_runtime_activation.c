@@ -244,7 +244,9 @@ static void run_rung(weir_worker *worker, void *arg)
 
 static void ring_and_run(const weir_config *config, bool slowly)
 {
-    ringing r = {.workers = config->workers, .slowly = slowly};
+    ringing r = {.workers = config->workers *
+                            (config->cluster.processes ? config->cluster.processes : 1),
+                 .slowly = slowly};
     pthread_t thread;
     ck_assert(!pthread_create(&thread, NULL, ring, &r));
     test_run(config, run_rung, &r);

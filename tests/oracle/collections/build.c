@@ -418,9 +418,12 @@ static void work(weir_worker *worker, void *arg)
     weir_run(worker);
 }
 
+extern uint64_t wi_consolidate_rows;
+
 char *run_case(const test_case *of, run *out)
 {
     memset(out, 0, sizeof *out);
+    wi_consolidate_rows = of->seed % 2 ? 1 + of->seed / 2 % 4 : 1u << 17;
     out->of = of;
     pthread_mutex_init(&out->lock, NULL);
     for (int n = 0; n < of->node_count; n++) {
