@@ -9,6 +9,8 @@
 
 #include <weir/weir.h>
 
+#include "cluster.h"
+
 #define NUM(F) F(u64, value)
 WEIR_ROW(num, NUM)
 
@@ -30,10 +32,6 @@ static inline uint32_t test_workers(int way)
 #define TEST_WAYS_FEW 3
 extern const weir_config test_ways_few[TEST_WAYS_FEW];
 
-/* weir_execute; or, if the config says that there are several processes, so many executions that
- * are threads of this one, connected as processes are. `arg` is shared by all. Gives the first
- * reason of one that is not the echo of another's. */
-weir_err *test_execute(const weir_config *config, weir_worker_fn *run, void *arg);
 /* Runs an execution that must end well. */
 void test_run(const weir_config *config, weir_worker_fn *run, void *arg);
 /* Runs an execution that must stop with a reason that has all of the parts; NULL ends them. */
