@@ -429,7 +429,8 @@ int main(void)
 {
     TCase *cases = tcase_create("graphs");
     tcase_set_timeout(cases, 60);
-    tcase_add_loop_test(cases, graphs_that_differ_between_workers, 0, DIFFERENCES * TEST_WAYS_ALONE);
+    tcase_add_loop_test(cases, graphs_that_differ_between_workers, 0,
+                        DIFFERENCES * TEST_WAYS_ALONE);
     tcase_add_test(cases, a_difference_is_told_in_these_words);
     tcase_add_loop_test(cases, dataflows_that_differ_between_workers, 0, TEST_WAYS_ALONE);
     tcase_add_loop_test(cases, an_error_on_one_worker_stops_all, 0, TEST_WAYS);
