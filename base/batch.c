@@ -150,6 +150,7 @@ weir_batch *weir_batch_new(const weir_type *type, uint32_t capacity)
     size_t rows_bytes = (size_t)capacity * type->size;
     weir_batch *batch = wi_pages_new(block_bytes(rows_bytes));
     memset(batch, 0, sizeof *batch);
+    batch->block_bytes = block_bytes(rows_bytes);
     batch->type = type;
     batch->capacity = capacity;
     batch->rows =
@@ -187,7 +188,7 @@ weir_batch *wi_batch_lent(const weir_type *type, void *rows, uint32_t count, wei
     batch->rows = rows;
     batch->times = times;
     batch->diffs = diffs;
-    batch->rows_lent = batch->times_lent = batch->diffs_lent = true;
+    batch->times_lent = batch->diffs_lent = true;
     batch->diff = 1;
     batch->release = release;
     batch->lender = lender;
@@ -302,12 +303,11 @@ void weir_batch_drop(weir_batch *batch)
         heap_free(batch->heap);
     if (batch->release)
         batch->release(batch->lender);
-    if (batch->base || batch->rows_lent) {
-        weir_batch_drop(batch->base);
+    weir_batch_drop(batch->base);
+    if (batch->block_bytes) /* not of the type, which may have gone before its last batch */
+        wi_pages_free(batch, batch->block_bytes);
+    else
         wi_free(batch);
-    } else {
-        wi_pages_free(batch, block_bytes((size_t)batch->capacity * batch->type->size));
-    }
 }
 
 void wi_batch_start_times(weir_batch *batch, uint32_t count)

@@ -64,6 +64,17 @@ static void settle(weir_out *out)
     out->stamped = out->count;
 }
 
+void wi_out_commit_diffs(weir_out *out, const int64_t *diffs, uint32_t used)
+{
+    uint32_t at = out->count;
+    settle(out);
+    if (!used)
+        return;
+    put_diffs(out->batch, at, at + used, diffs, 0);
+    put_times(out->batch, at, at + used, NULL, &out->time);
+    out->count = out->stamped = at + used;
+}
+
 /* ---- the operator's side ---------------------------------------------------------------- */
 
 static bool allowed(weir_out *out, const weir_time *time)

@@ -23,6 +23,8 @@ void wi_out_open(weir_out *out, const weir_time *time, uint32_t most);
 void wi_out_next(weir_out *out, uint32_t most);
 /* Moves the rows so far into a batch with more room, which stays open. */
 void wi_out_grow(weir_out *out, uint32_t capacity);
+/* weir_out_commit of `used` rows that have these diffs; the diff in force stays. */
+void wi_out_commit_diffs(weir_out *out, const int64_t *diffs, uint32_t used);
 /* Closes the out and gives its batch, complete; NULL if it has no rows or is closed. */
 weir_batch *wi_out_seal(weir_out *out);
 /* Frees what is left; rows not sealed are lost. */

@@ -170,8 +170,7 @@ static void *map(size_t bytes)
 
 /* ---- beyond the budget ------------------------------------------------------------------ */
 
-/* A file without a name, or -1 and errno. */
-static int nameless(const char *directory)
+int wi_nameless_file(const char *directory)
 {
     int file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
@@ -196,7 +195,7 @@ static void __attribute__((noreturn, cold)) spill_failed(const char *what)
 
 static void *map_file(size_t bytes)
 {
-    int file = nameless(spill.directory);
+    int file = wi_nameless_file(spill.directory);
     if (file < 0)
         spill_failed("a file could not be made");
     /* reserved, so that a full disk is noticed here and not by a signal at some store */
@@ -214,7 +213,7 @@ static void *map_file(size_t bytes)
 
 weir_err *wi_pages_budget(size_t bytes, const char *directory)
 {
-    int file = nameless(directory);
+    int file = wi_nameless_file(directory);
     if (file < 0)
         return weir_err_new("no file can be made in %s, where what --memory has no room for is "
                             "to go: %s; see --spill",

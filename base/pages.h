@@ -31,6 +31,9 @@ size_t wi_pages_place(size_t byte);
 /* It will not be written any more, and may not be read for long. */
 void wi_pages_settle(void *memory, size_t bytes);
 
+/* A file in the directory that has no name and is gone with its descriptor; -1 and errno. */
+int wi_nameless_file(const char *directory);
+
 /* For the whole process, until wi_pages_budget_end: how many bytes such arrays may have in
  * memory, and the directory for what goes beyond. An error if nothing can be written there. If
  * there is a budget already, that one stays, until the last that asked has ended it. */

@@ -14,6 +14,7 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "../base/pages.h"
 #include "wire.h"
 
 /* Read at a time, at least one batch. */
@@ -107,7 +108,7 @@ static weir_err *failed(const wi_spool *spool, const char *what)
 
 static weir_err *open_spill(wi_spool *spool)
 {
-    int file = open(spool->budget->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int file = wi_nameless_file(spool->budget->directory);
     if (file < 0)
         return failed(spool, "written to");
     spool->spill = WI_NEW(wi_spill);

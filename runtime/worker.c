@@ -535,6 +535,16 @@ uint32_t weir_worker_count(const weir_worker *worker)
     return worker->process->workers;
 }
 
+uint32_t weir_process_index(const weir_worker *worker)
+{
+    return worker->process->first_worker / worker->process->local_workers;
+}
+
+uint32_t weir_process_count(const weir_worker *worker)
+{
+    return worker->process->workers / worker->process->local_workers;
+}
+
 bool weir_stopping(const weir_worker *worker)
 {
     return wi_stopping(worker->process);

@@ -22,7 +22,8 @@ typedef struct weir_batch {
     struct weir_batch *base;     /* private: of a view, whose rows these are */
     void (*release)(void *lender); /* private: rows and texts are lent, by `lender` */
     void *lender;                  /* private */
-    bool rows_lent, times_lent, diffs_lent; /* private: what is not the batch's own */
+    bool times_lent, diffs_lent;   /* private: so are these columns */
+    size_t block_bytes;            /* private: of the batch with its rows; 0: they are elsewhere */
     _Atomic uint32_t references; /* private */
 } weir_batch;
 

@@ -93,9 +93,12 @@ WEIR_API const char *weir_argument(const weir_scope *scope, uint32_t index);
 
 /* ---- a worker --------------------------------------------------------------------------- */
 
-/* worker. 0 to weir_worker_count - 1. */
+/* worker. 0 to weir_worker_count - 1, counted over all processes. */
 WEIR_API uint32_t weir_worker_index(const weir_worker *worker);
 WEIR_API uint32_t weir_worker_count(const weir_worker *worker);
+/* worker. Which process of how many it belongs to: 0 of 1 unless there is a cluster. */
+WEIR_API uint32_t weir_process_index(const weir_worker *worker);
+WEIR_API uint32_t weir_process_count(const weir_worker *worker);
 /* worker. One step: takes messages, runs activated operators, posts progress. Never
  * blocks. Returns whether any dataflow is still running; false also once the execution is
  * being stopped, so a loop around it ends. */

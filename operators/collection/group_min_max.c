@@ -24,24 +24,6 @@ static weir_stream least(weir_stream in, const wi_reducer *how, const weir_key *
     return wi_reduce(cut, first, descending ? &order : NULL, how, NULL, out);
 }
 
-/* For rows of more fields than a key can have. */
-static void present_rows(const wi_groups *in, int64_t *diffs_out, WEIR_UNUSED void *arg)
-{
-    uint32_t rows = in->groups ? in->ends[in->groups - 1] : 0;
-    for (uint32_t i = 0; i < rows; i++)
-        diffs_out[i] = in->counts[i] > 0;
-}
-
-weir_stream weir_distinct_growing(weir_stream in)
-{
-    static const wi_reducer how = {
-        .name = "distinct_growing", .select = present_rows, .growing = true};
-    uint32_t fields = in.type->field_count;
-    weir_key key =
-        wi_key_of_first(in.type, fields < WEIR_KEY_FIELDS_MAX ? fields : WEIR_KEY_FIELDS_MAX);
-    return wi_reduce(in, key, NULL, &how, NULL, in.type);
-}
-
 weir_stream weir_group_min_growing(weir_stream in, weir_key key, weir_key of, const weir_type *out)
 {
     static const wi_reducer how = {

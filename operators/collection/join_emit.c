@@ -3,6 +3,7 @@
 #include "join_emit.h"
 
 #include "../../base/alloc.h"
+#include "../../base/out.h"
 
 /* ---- rows of runs ----------------------------------------------------------------------- */
 
@@ -57,6 +58,14 @@ void wi_pairs_fini(wi_pairs *emit)
     wi_free(emit->diffs);
 }
 
+static bool same_diffs(const int64_t *diffs, uint32_t count)
+{
+    int64_t other = 0;
+    for (uint32_t i = 1; i < count; i++)
+        other |= diffs[i] ^ diffs[0];
+    return other == 0;
+}
+
 /* Commits `made` rows that stand in the out; row r is of pair kept[r] (NULL: r) after `first`. */
 static void commit(const wi_pairs *emit, weir_out *out, uint32_t first, uint32_t made,
                    const uint32_t *kept, const weir_time *time, const int64_t *diff)
@@ -67,6 +76,23 @@ static void commit(const wi_pairs *emit, weir_out *out, uint32_t first, uint32_t
         if (!time)
             weir_out_time(out, &emit->times[pair]);
         weir_out_commit(out, 1);
+    }
+}
+
+/* The same for rows of one time. */
+static void commit_diffs(const wi_pairs *emit, weir_out *out, uint32_t first, uint32_t made,
+                         const uint32_t *kept)
+{
+    int64_t some[WI_PAIRS];
+    const int64_t *diffs = emit->diffs + first;
+    for (uint32_t r = 0; kept && r < made; r++)
+        some[r] = diffs[kept[r]];
+    diffs = kept ? some : diffs;
+    if (made && same_diffs(diffs, made)) {
+        weir_out_diff(out, diffs[0]);
+        weir_out_commit(out, made);
+    } else {
+        wi_out_commit_diffs(out, diffs, made);
     }
 }
 
@@ -87,6 +113,8 @@ void wi_pairs_send(wi_pairs *emit, const void *a, size_t a_step, const void *b, 
                         b_step, room, to, emit->kept, out->batch, emit->arg);
         if (time && diff)
             weir_out_commit(out, made);
+        else if (time)
+            commit_diffs(emit, out, first, made, kernel->some ? emit->kept : NULL);
         else
             commit(emit, out, first, made, kernel->some ? emit->kept : NULL, time, diff);
         first += room;

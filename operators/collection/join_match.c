@@ -82,9 +82,9 @@ static inline uint32_t group_end(const wi_run *run, uint32_t index)
 {
     if (run->layout->key_words != 1)
         return wi_run_key_end(run, index);
-    uint64_t key = *wi_run_row(run, index);
+    uint64_t key = *wi_run_row(run, index), mask = run->layout->key_mask;
     uint32_t end = index + 1;
-    for (; end < run->count && *wi_run_row(run, end) == key; end++)
+    for (; end < run->count && ((*wi_run_row(run, end) ^ key) & mask) == 0; end++)
         if (end - index == NEAR)
             return wi_run_key_end(run, end);
     return end;
@@ -120,11 +120,12 @@ static inline __attribute__((always_inline)) uint32_t
 scan(wi_match *m, wi_joiner *joiner, int64_t *fuel, size_t a_words, size_t b_words)
 {
     const uint64_t *a = m->run[0]->rows, *b = m->run[1]->rows;
+    const uint64_t mask = m->run[0]->layout->key_mask;
     const uint32_t a_count = m->run[0]->count, b_count = m->run[1]->count;
     uint32_t at[2] = {m->at[0], m->at[1]}, count = 0;
     int64_t left = *fuel;
     while (at[0] < a_count && at[1] < b_count && left > 0) {
-        uint64_t a_key = a[at[0] * a_words], b_key = b[at[1] * b_words];
+        uint64_t a_key = a[at[0] * a_words] & mask, b_key = b[at[1] * b_words] & mask;
         left--;
         if (a_key != b_key) { /* without a branch, which could not be foreseen */
             at[0] += a_key < b_key;
@@ -132,9 +133,9 @@ scan(wi_match *m, wi_joiner *joiner, int64_t *fuel, size_t a_words, size_t b_wor
             continue;
         }
         uint32_t end[2] = {at[0] + 1, at[1] + 1};
-        while (end[0] < a_count && a[end[0] * a_words] == a_key)
+        while (end[0] < a_count && (a[end[0] * a_words] & mask) == a_key)
             end[0]++;
-        while (end[1] < b_count && b[end[1] * b_words] == a_key)
+        while (end[1] < b_count && (b[end[1] * b_words] & mask) == a_key)
             end[1]++;
         if (!note_group(m, joiner, at, end, &count))
             break;
@@ -203,21 +204,22 @@ void wi_match_fetch(wi_run *const *runs, uint32_t count, const uint64_t *key)
         wi_run_prefetch(runs[r], key);
     for (uint32_t r = 0; r < count; r++)
         if (runs[r]->directory)
-            fetch_rows(runs[r], entry_of(runs[r], key[0]));
+            fetch_rows(runs[r], entry_of(runs[r], wi_run_first_word(runs[r], key)));
 }
 
 /* The first row in [low, high) whose key is not below the key. */
 static inline uint32_t search(const wi_run *in, uint32_t low, uint32_t high, const uint64_t *key,
                               bool one_word)
 {
+    uint64_t first = one_word ? *key & in->layout->key_mask : 0;
     while (high - low > (one_word ? NEAR : 0)) { /* keys that lie closely */
         uint32_t middle = low + (high - low) / 2;
-        bool below = one_word ? *wi_run_row(in, middle) < *key
+        bool below = one_word ? *wi_run_row(in, middle) < first
                               : wi_key_compare(in->layout, wi_run_row(in, middle), key) < 0;
         low = below ? middle + 1 : low;
         high = below ? high : middle;
     }
-    while (low < high && *wi_run_row(in, low) < *key)
+    while (low < high && *wi_run_row(in, low) < first)
         low++;
     return low;
 }
@@ -232,7 +234,7 @@ void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, uint
         return;
     }
     for (uint32_t k = 0; k < count; k++) {
-        entries[k] = entry_of(in, *keys[k]);
+        entries[k] = entry_of(in, wi_run_first_word(in, keys[k]));
         __builtin_prefetch(&in->directory[entries[k]]);
     }
     for (uint32_t k = 0; k < count; k++)
@@ -285,6 +287,8 @@ static uint32_t note_pairs(wi_match *m, wi_joiner *joiner, int64_t *fuel)
         return seek(m, joiner, fuel);
     if (a->words == 2 && b->words == 2)
         return scan(m, joiner, fuel, 2, 2);
+    if (a->words == 1 && b->words == 1)
+        return scan(m, joiner, fuel, 1, 1);
     if (a->words == 1 && b->words == 2)
         return scan(m, joiner, fuel, 1, 2);
     if (a->words == 2 && b->words == 1)

@@ -7,6 +7,10 @@
  * at or before the new time, it is what the reducer gives for the group before. Such a trace
  * is then only written, or not needed at all.
  *
+ * The trace of the output is an arrangement of it by the key, with tokens, that others read, too:
+ * what joins the output by that key needs no arrangement of its own, and who wants rows gets
+ * those of the runs (weir_arrangement_stream).
+ *
  * Times that are not complete are deferred: kept, with a capability, until the trace's upper
  * passes them.
  *
@@ -22,13 +26,12 @@
 
 #include <stdlib.h>
 
+#include "../../runtime/runtime.h"
 #include "../stream/common.h"
 #include "reduce_state.h"
 
 /* Rows that are looked at before others have their turn. Tests make it small. */
 uint64_t wi_reduce_fuel = 1 << 20;
-
-#define MERGE_FUEL 65536 /* rows of the output trace merged in a turn */
 
 /* ---- starting and stopping -------------------------------------------------------------- */
 
@@ -37,23 +40,25 @@ static void on_start(weir_op *op)
     const wi_reduce_call *call = weir_op_arg(op);
     wi_reduction *r = weir_op_state(op);
     const wi_layout *in = call->in->layout;
-    weir_key key = wi_key_of_first(call->out, in->key.count);
     r->call = call;
     r->op = op;
     r->in_layout = wi_layout_retain(in);
-    r->out_layout = call->how.select ? wi_layout_retain(in) : wi_layout_new(call->out, &key, NULL);
+    r->out_layout = wi_layout_retain(call->made.layout);
     r->key_layout = wi_layout_of_key(in);
     r->key_words = in->key_words;
     r->words = in->words;
     r->out_words = r->out_layout->words;
-    r->value_words = r->out_words - r->key_words;
+    r->in_at = in->others_at;
+    r->out_at = r->out_layout->others_at;
+    r->key_mask = in->key_mask;
+    r->value_words = r->out_words - r->out_at;
     r->tie = wi_tie_of(in, &call->in->order.by, call->how.tie_fields);
     r->in = wi_trace_retain(*call->in->trace);
     r->reader = wi_reader_new(r->in, op);
     r->token_seq = r->reader->acked;
-    r->total_order = weir_op_input_dims(op, 0) == 1 && !call->how.growing;
+    r->total_order = !call->made.trace;
     if (!r->total_order) {
-        r->out = wi_trace_new(r->out_layout, weir_op_output_dims(op, 0));
+        r->out = wi_trace_retain(*call->made.trace);
         r->out_reader = wi_reader_new(r->out, NULL);
     }
     if (call->how.growing) {
@@ -64,6 +69,7 @@ static void on_start(weir_op *op)
     if (call->how.total && !r->total_order && !r->key_layout->texts)
         r->pending = WI_NEWS(uint32_t, 1u << WI_PENDING_LOG);
     weir_antichain_init(&r->upper);
+    weir_antichain_insert(&r->upper, &(weir_time){{0}}); /* as that of `out` */
     weir_antichain_init(&r->bases);
     weir_antichain_init(&r->later);
     weir_antichain_init(&r->next);
@@ -114,6 +120,10 @@ static void on_stop(weir_op *op)
     wi_layout_drop(r->in_layout);
     wi_layout_drop(r->out_layout);
     wi_layout_drop(r->key_layout);
+    const weir_arrangement *made = &((const wi_reduce_call *)weir_op_arg(op))->made;
+    wi_layout_drop(made->layout);
+    if (made->trace)
+        wi_trace_drop(*made->trace);
 }
 
 /* ---- what there is to do ---------------------------------------------------------------- */
@@ -213,19 +223,15 @@ static void drop_tokens(wi_reduction *r, uint32_t count)
 
 static void finish(wi_reduction *r)
 {
-    wi_made_send(r);
+    wi_made_deliver(r);
     drop_slots(r);
     r->working = false;
     wi_reader_ack(r->reader, r->work_seq);
     if (r->out) {
-        wi_run *run = wi_made_run(r);
-        if (run)
-            wi_trace_insert(r->out, run);
         wi_trace_advance(r->out, &r->upper);
-        wi_reader_ack(r->out_reader, r->out->seq);
         wi_reader_hold(r->out_reader, &r->upper);
+        wi_upkeep_ask(&r->upkeep, r->op, r->out);
     }
-    wi_made_clear(&r->made);
     for (uint32_t i = 0; i < r->cut.count; i++)
         wi_run_drop(r->cut.at[i]);
     r->cut.count = 0;
@@ -296,13 +302,7 @@ static void pause(wi_reduction *r)
         if (r->slots.at[s].role != WI_ROLE_DEFERRED)
             wi_run_retain(r->slots.at[s].run);
     r->slots_retained = true;
-    wi_made_send(r);
-    wi_run *run = r->out ? wi_made_run(r) : NULL;
-    if (run) {
-        wi_trace_insert(r->out, run);
-        wi_reader_ack(r->out_reader, r->out->seq);
-    }
-    wi_made_clear(&r->made);
+    wi_made_deliver(r);
     weir_activate(r->op);
 }
 
@@ -341,8 +341,8 @@ static void on_run(weir_op *op)
 {
     wi_reduction *r = weir_op_state(op);
     proceed(r);
-    if (r->out && r->out->merge_count && wi_trace_work(r->out, MERGE_FUEL))
-        weir_activate(op);
+    if (r->out)
+        wi_upkeep_run(&r->upkeep, op, r->out);
 }
 
 static const weir_operator reduce = {.name = "reduce",
@@ -354,16 +354,44 @@ static const weir_operator reduce = {.name = "reduce",
 
 /* ---- building --------------------------------------------------------------------------- */
 
+/* What becomes of the call's input. */
+static weir_arrangement output_of(const wi_reduce_call *call, bool fits)
+{
+    const weir_arrangement *in = call->in;
+    weir_scope *scope = in->tokens.scope;
+    weir_arrangement made = {.order = in->order};
+    if (call->how.select) {
+        made.key = in->key;
+        made.layout = wi_layout_retain(in->layout);
+    } else {
+        made.key = wi_key_of_first(call->out, fits ? in->key.count : 0); /* or it has failed */
+        made.order = (weir_order){0};
+        made.layout = wi_layout_new_apart(call->out, &made.key);
+    }
+    if (weir_scope_dims(scope) > 1 || call->how.growing) {
+        made.trace = WI_NEW(wi_trace *);
+        *made.trace = wi_trace_new(made.layout, weir_scope_dims(scope));
+    }
+    return made;
+}
+
 weir_stream wi_reduce(weir_stream in, weir_key key, const weir_order *order, const wi_reducer *how,
                       void *arg, const weir_type *out)
 {
-    if (how->select)
-        wi_same_rows(in.scope, how->name, in.type, out);
-    else
-        wi_reduce_gives(in, how->name, &key, NULL, out);
+    bool fits = how->select ? wi_same_rows(in.scope, how->name, in.type, out)
+                            : wi_reduce_gives(in, how->name, &key, NULL, out);
     wi_reduce_call *call = WI_NEW(wi_reduce_call);
-    *call = (wi_reduce_call){*how, arg, wi_arrange(in, key, order), out};
-    return wi_end(wi_begin(call->in->tokens, WEIR_LOCAL, &reduce, call, how->name, NULL), out);
+    *call = (wi_reduce_call){.how = *how, .arg = arg, .in = wi_arrange(in, key, order), .out = out};
+    call->made = output_of(call, fits);
+    weir_arrangement *made = &call->made;
+    weir_builder *builder =
+        wi_begin(call->in->tokens, WEIR_LOCAL, &reduce, call, how->name, NULL);
+    if (made->trace)
+        weir_builder_keep(builder, made->trace);
+    weir_stream stream = wi_end(builder, made->trace ? &wi_token_type : out);
+    in.scope->flow->ops[stream.op]->always_stop = true; /* to free the trace and the layout */
+    made->tokens = stream;
+    return made->trace ? weir_arrangement_stream(made) : stream;
 }
 
 weir_stream weir_reduce_with(weir_stream in, weir_key key, const weir_reduce_kernel *kernel,

@@ -31,8 +31,8 @@ void wi_reduce_add_slot(wi_reduction *r, wi_run *run, wi_role role)
 
 static inline bool same_key(const wi_reduction *r, const uint64_t *a, const uint64_t *b)
 {
-    if (WEIR_LIKELY(r->key_words == 1 && !r->key_layout->texts))
-        return a[0] == b[0];
+    if (WEIR_LIKELY(r->key_words == 1))
+        return ((a[0] ^ b[0]) & r->key_mask) == 0;
     return wi_key_compare(r->key_layout, a, b) == 0;
 }
 
@@ -64,13 +64,14 @@ static inline __attribute__((always_inline)) uint32_t keys_of_words(wi_reduction
                                                                     uint32_t words)
 {
     const wi_run *run = slot->run;
-    const uint64_t *rows = run->rows;
+    const uint64_t *rows = run->rows, mask = r->key_mask;
     uint32_t at = slot->at, count = run->count, k = 0;
     for (; k < WI_BLOCK_KEYS && at < count; k++) {
-        const uint64_t *row = rows + (size_t)at * words;
-        r->key[k] = row;
+        uint64_t key = rows[(size_t)at * words] & mask;
+        r->key_word[k] = key;
+        r->key[k] = &r->key_word[k];
         slot->begin[k] = at++;
-        while (at < count && rows[(size_t)at * words] == row[0])
+        while (at < count && (rows[(size_t)at * words] & mask) == key)
             at++;
         slot->end[k] = at;
     }
@@ -81,9 +82,11 @@ static inline __attribute__((always_inline)) uint32_t keys_of_words(wi_reduction
 static uint32_t keys_of_one(wi_reduction *r, wi_slot *slot)
 {
     const wi_run *run = slot->run;
-    if (!run->times && run->layout->words == r->key_words)
+    if (!run->times && run->layout->words == r->key_words && !run->layout->packed)
         return keys_are_rows(r, slot);
-    if (r->key_words == 1 && !r->key_layout->texts) {
+    if (r->key_words == 1) {
+        if (run->layout->words == 1)
+            return keys_of_words(r, slot, 1);
         if (run->layout->words == 2)
             return keys_of_words(r, slot, 2);
         return keys_of_words(r, slot, run->layout->words);
@@ -116,6 +119,10 @@ static uint32_t keys_of_several(wi_reduction *r)
     uint32_t k = 0;
     const uint64_t *key;
     for (; k < WI_BLOCK_KEYS && (key = least_key(r)); k++) {
+        if (r->key_words == 1) {
+            r->key_word[k] = key[0] & r->key_mask;
+            key = &r->key_word[k];
+        }
         r->key[k] = key;
         for (uint32_t s = 0; s < r->sources; s++) {
             wi_slot *slot = &r->slots.at[s];
@@ -182,7 +189,7 @@ static void gallop(wi_reduction *r, wi_slot *slot, uint32_t at)
 static inline __attribute__((always_inline)) void gallop_words(wi_reduction *r, wi_slot *slot,
                                                                uint32_t from, size_t words)
 {
-    const uint64_t *rows = slot->run->rows;
+    const uint64_t *rows = slot->run->rows, mask = r->key_mask;
     size_t count = slot->run->count, at = from;
     bool any = false;
     for (uint32_t k = 0; k < r->keys; k++) {
@@ -197,7 +204,7 @@ static inline __attribute__((always_inline)) void gallop_words(wi_reduction *r, 
             at++;
         }
         slot->begin[k] = (uint32_t)at;
-        for (; at < count && rows[at * words] == key; at++)
+        for (; at < count && (rows[at * words] & mask) == key; at++)
             any = true;
         slot->end[k] = (uint32_t)at;
     }
@@ -272,7 +279,7 @@ static void locate(wi_reduction *r, wi_slot *slot)
     slot->at = end;
     if (end - begin < r->keys / 2) {
         match_rows(r, slot, begin, end);
-    } else if (r->key_words == 1 && !r->key_layout->texts) {
+    } else if (r->key_words == 1) {
         if (run->layout->words == 1)
             gallop_words(r, slot, begin, 1);
         else if (run->layout->words == 2)

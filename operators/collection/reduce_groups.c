@@ -23,7 +23,7 @@ void wi_reduce_cursors(wi_reduction *r, uint32_t k, uint32_t roles)
 /* The order of two rows of one key. */
 static inline int compare(const wi_layout *layout, const uint64_t *a, const uint64_t *b)
 {
-    return wi_words_compare(layout, a, b, layout->key_words, layout->words);
+    return wi_words_compare(layout, a, b, layout->others_at, layout->words);
 }
 
 const uint64_t *wi_reduce_take(wi_reduction *r, const wi_layout *layout, bool several)

@@ -1,12 +1,9 @@
 /* The changes that a reduce has made: kept in the order of their rows, since that is how a
- * reduce goes through its keys, so that they become a run without being sorted; and sent, time
- * by time, as batches that are written at once. */
+ * reduce goes through its keys, so that they become runs without being sorted. Runs go into the
+ * trace of the output, or, where there is none, are sent. */
 #include "reduce_state.h"
 
-#include "../../base/batch.h"
-
-/* A batch of one time with this many rows is not mixed with later times. */
-#define ROWS_APART 64
+#include "../trace/run_send.h"
 
 /* ---- times ------------------------------------------------------------------------------ */
 
@@ -70,7 +67,7 @@ void wi_made_row(wi_reduction *r, const uint64_t *key, const uint64_t *value, ui
     wi_made *made = &r->made;
     WI_ROOM(&made->words, r->out_words);
     uint64_t *to = made->words.at + made->words.count;
-    for (uint32_t w = 0; w < r->key_words; w++)
+    for (uint32_t w = 0; w < r->out_at; w++)
         *to++ = key[w];
     for (uint32_t w = 0; w < r->value_words; w++)
         *to++ = value[w];
@@ -83,7 +80,7 @@ void wi_made_row(wi_reduction *r, const uint64_t *key, const uint64_t *value, ui
 void wi_made_clear(wi_made *made)
 {
     made->words.count = made->times.count = made->diffs.count = made->table.count = 0;
-    made->count = made->sent = made->owned = 0;
+    made->count = made->owned = 0;
     wi_heap_fini(&made->heap);
     wi_free(made->hash);
     made->hash = NULL;
@@ -122,7 +119,7 @@ static uint32_t *sorted_times(const wi_made *made)
     return order;
 }
 
-/* ---- sending ---------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------- */
 
 static bool same_diffs(const int64_t *diffs, uint32_t count)
 {
@@ -132,147 +129,93 @@ static bool same_diffs(const int64_t *diffs, uint32_t count)
     return other == 0;
 }
 
-/* Sends rows of one time that lie one after the other. */
-static void send_rows(wi_reduction *r, const uint64_t *words, const int64_t *diffs, uint32_t count,
-                      const weir_time *time)
-{
-    const weir_type *type = r->call->out;
-    uint32_t most = weir_batch_rows_usual(type);
-    for (uint32_t part; count; count -= part, diffs += part) {
-        part = count < most ? count : most;
-        weir_batch *batch = weir_batch_new(type, part);
-        batch->count = part;
-        batch->time = *time;
-        batch->diff = diffs[0];
-        if (!same_diffs(diffs, part)) {
-            wi_batch_start_diffs(batch, 0);
-            memcpy(batch->diffs, diffs, part * sizeof *diffs);
-        }
-        wi_layout_decode(r->out_layout, words, r->out_words, part, batch->rows);
-        if (r->out_layout->texts)
-            wi_batch_own_texts(batch, batch->rows, part);
-        weir_send_batch(r->op, 0, batch);
-        words += (size_t)part * r->out_words;
-    }
-}
-
-/* A time at or before it, at which may be sent. */
-static const weir_time *base_of(const wi_reduction *r, const weir_time *time)
-{
-    for (uint32_t b = 0; b < r->bases.count; b++)
-        if (weir_time_le(&r->bases.times[b], time))
-            return &r->bases.times[b];
-    wi_assert(false, "D3: what is evaluated is at or after a time at which may be sent");
-}
-
-/* Rows of some times in one batch, which has their base's time and a column. */
-static void send_mixed(wi_reduction *r, const uint32_t *rows, uint32_t count, const weir_time *base)
+/* The changes at times that are `chosen`, `count` of them, as a run; NULL: all are. */
+static wi_run *run_of(wi_reduction *r, const bool *chosen, uint32_t count)
 {
     wi_made *made = &r->made;
-    weir_batch *batch = weir_batch_new(r->call->out, count);
-    uint64_t *words = wi_alloc((size_t)count * r->out_words * sizeof *words + 1);
-    bool one = made->times.at[rows[0]] == made->times.at[rows[count - 1]];
-    batch->count = count;
-    batch->time = one ? made->table.at[made->times.at[rows[0]]] : *base;
-    wi_batch_start_diffs(batch, 0);
-    if (!one)
-        wi_batch_start_times(batch, 0);
-    for (uint32_t i = 0; i < count; i++) {
-        memcpy(words + (size_t)i * r->out_words, made->words.at + (size_t)rows[i] * r->out_words,
-               r->out_words * sizeof *words);
-        batch->diffs[i] = made->diffs.at[rows[i]];
-        if (!one)
-            batch->times[i] = made->table.at[made->times.at[rows[i]]];
+    uint32_t *order = sorted_times(made), times = 0, words = r->out_words, kept = 0;
+    weir_time *table = WI_NEWS(weir_time, made->table.count);
+    uint32_t *rank = WI_NEWS(uint32_t, made->table.count);
+    for (uint32_t t = 0; t < made->table.count; t++) {
+        if (chosen && !chosen[order[t]])
+            continue;
+        rank[order[t]] = times;
+        table[times++] = made->table.at[order[t]];
     }
-    wi_layout_decode(r->out_layout, words, r->out_words, count, batch->rows);
-    if (r->out_layout->texts)
-        wi_batch_own_texts(batch, batch->rows, count);
-    wi_free(words);
-    weir_send_batch(r->op, 0, batch);
-}
-
-/* Rows listed by their times. */
-static void send_listed(wi_reduction *r, const uint32_t *rows, uint32_t count)
-{
-    const wi_made *made = &r->made;
-    uint32_t most = weir_batch_rows_usual(r->call->out);
-    for (uint32_t begin = 0, end; begin < count; begin = end) {
-        uint32_t time = made->times.at[rows[begin]];
-        const weir_time *base = base_of(r, &made->table.at[time]);
-        for (end = begin + 1; end < count && end - begin < most; end++) {
-            if (made->times.at[rows[end]] == time)
-                continue;
-            bool mixed = made->times.at[rows[begin]] != time;
-            time = made->times.at[rows[end]];
-            if ((!mixed && end - begin >= ROWS_APART) || base_of(r, &made->table.at[time]) != base)
-                break;
-        }
-        send_mixed(r, rows + begin, end - begin, base);
+    bool diffs = !same_diffs(made->diffs.at, made->count);
+    wi_run *run = wi_run_new(r->out_layout, count, times > 1, diffs, table, times);
+    run->diff = made->diffs.at[0];
+    for (uint32_t i = 0; chosen && i < made->count; i++) {
+        if (!chosen[made->times.at[i]])
+            continue;
+        memcpy(run->rows + (size_t)kept * words, made->words.at + (size_t)i * words,
+               words * sizeof *run->rows);
+        if (diffs)
+            run->diffs[kept] = made->diffs.at[i];
+        if (run->times)
+            run->times[kept] = rank[made->times.at[i]];
+        kept++;
     }
-}
-
-static void send_by_time(wi_reduction *r)
-{
-    wi_made *made = &r->made;
-    uint32_t *order = sorted_times(made), times = made->table.count;
-    uint32_t *starts = WI_NEWS(uint32_t, times + 1);
-    uint32_t *rows = wi_alloc((made->count - made->sent) * sizeof *rows);
-    for (uint32_t i = made->sent; i < made->count; i++)
-        starts[made->times.at[i]]++;
-    for (uint32_t t = 0, before = 0; t < times; t++) {
-        uint32_t here = starts[order[t]];
-        starts[order[t]] = before;
-        before += here;
-    }
-    for (uint32_t i = made->sent; i < made->count; i++)
-        rows[starts[made->times.at[i]]++] = i;
-    send_listed(r, rows, made->count - made->sent);
-    wi_free(order);
-    wi_free(starts);
-    wi_free(rows);
-}
-
-void wi_made_send(wi_reduction *r)
-{
-    wi_made *made = &r->made;
-    if (made->sent == made->count)
-        return;
-    if (made->table.count == 1)
-        send_rows(r, made->words.at + (size_t)made->sent * r->out_words,
-                  made->diffs.at + made->sent, made->count - made->sent, &made->table.at[0]);
-    else
-        send_by_time(r);
-    made->sent = made->count;
-}
-
-/* ---- a run ------------------------------------------------------------------------------ */
-
-wi_run *wi_made_run(wi_reduction *r)
-{
-    wi_made *made = &r->made;
-    wi_run *run = NULL;
-    if (made->count) {
-        uint32_t *order = sorted_times(made), times = made->table.count;
-        weir_time *table = WI_NEWS(weir_time, times);
-        uint32_t *rank = WI_NEWS(uint32_t, times);
-        for (uint32_t t = 0; t < times; t++) {
-            table[t] = made->table.at[order[t]];
-            rank[order[t]] = t;
-        }
-        bool diffs = !same_diffs(made->diffs.at, made->count);
-        run = wi_run_new(r->out_layout, made->count, times > 1, diffs, table, times);
-        run->diff = made->diffs.at[0];
+    if (!chosen) {
         memcpy(run->rows, made->words.at, made->words.count * sizeof *run->rows);
         if (diffs)
             memcpy(run->diffs, made->diffs.at, made->count * sizeof *run->diffs);
         for (uint32_t i = 0; times > 1 && i < made->count; i++)
             run->times[i] = rank[made->times.at[i]];
         wi_heap_adopt(&run->heap, &made->heap);
-        wi_run_finish(run, made->count);
-        wi_free(order);
-        wi_free(table);
-        wi_free(rank);
+    } else {
+        wi_layout_own(r->out_layout, run->rows, words, count, &run->heap);
     }
-    wi_made_clear(made);
+    wi_run_finish(run, count);
+    wi_free(order);
+    wi_free(table);
+    wi_free(rank);
     return run;
+}
+
+/* Takes the run; all its times are at or after `base`, at which may be sent. */
+static void deliver(wi_reduction *r, wi_run *run, const weir_time *base)
+{
+    if (!r->out) {
+        wi_run_send(r->op, 0, run, base);
+        wi_run_drop(run);
+        return;
+    }
+    wi_trace_insert(r->out, run);
+    wi_token_push(weir_send_at(r->op, 0, base), (wi_token){r->out->seq});
+    wi_reader_ack(r->out_reader, r->out->seq);
+}
+
+/* Those at or after a base are one run, as far as no base before has had them. */
+static void deliver_by_base(wi_reduction *r)
+{
+    wi_made *made = &r->made;
+    uint32_t times = made->table.count, left = made->count;
+    bool *done = WI_NEWS(bool, times), *chosen = WI_NEWS(bool, times);
+    for (uint32_t b = 0; b < r->bases.count && left; b++) {
+        const weir_time *base = &r->bases.times[b];
+        uint32_t count = 0;
+        for (uint32_t t = 0; t < times; t++) {
+            chosen[t] = !done[t] && weir_time_le(base, &made->table.at[t]);
+            done[t] |= chosen[t];
+        }
+        for (uint32_t i = 0; i < made->count; i++)
+            count += chosen[made->times.at[i]];
+        left -= count;
+        if (count)
+            deliver(r, run_of(r, chosen, count), base);
+    }
+    wi_assert(left == 0, "D3: what is evaluated is at or after a time at which may be sent");
+    wi_free(done);
+    wi_free(chosen);
+}
+
+void wi_made_deliver(wi_reduction *r)
+{
+    wi_made *made = &r->made;
+    if (made->count && r->bases.count == 1)
+        deliver(r, run_of(r, NULL, made->count), &r->bases.times[0]);
+    else if (made->count)
+        deliver_by_base(r);
+    wi_made_clear(made);
 }

@@ -165,9 +165,9 @@ static void add_totals(wi_reduction *r, uint32_t k, bool derived)
 
 static inline int compare(const wi_reduction *r, const uint64_t *a, const uint64_t *b)
 {
-    if (WEIR_LIKELY(r->words == r->key_words + 1 && !r->in_layout->texts))
-        return (a[r->key_words] > b[r->key_words]) - (a[r->key_words] < b[r->key_words]);
-    return wi_words_compare(r->in_layout, a, b, r->key_words, r->words);
+    if (WEIR_LIKELY(r->words == r->in_at + 1 && !r->in_layout->texts))
+        return (a[r->in_at] > b[r->in_at]) - (a[r->in_at] < b[r->in_at]);
+    return wi_words_compare(r->in_layout, a, b, r->in_at, r->words);
 }
 
 static inline const uint64_t *last_row(const wi_reduction *r, const wi_cursor *cursor)
@@ -244,11 +244,11 @@ static void add_said(wi_reduction *r, uint32_t k)
             const uint64_t *row = wi_run_row(slot->run, i), *other = row + r->out_words;
             next = r->value_words == 0 ? slot->end[k] : i + 1;
             for (; next < slot->end[k]; next++, other += r->out_words)
-                if (wi_value_compare(r, row + r->key_words, other + r->key_words))
+                if (wi_value_compare(r, row + r->out_at, other + r->out_at))
                     break;
             int64_t diff = sum_now(r, slot, i, next);
             if (diff)
-                WI_PUSH(&r->said, (wi_said){row + r->key_words, 0, diff});
+                WI_PUSH(&r->said, (wi_said){row + r->out_at, 0, diff});
         }
     }
 }

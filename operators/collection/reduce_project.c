@@ -76,7 +76,7 @@ bool wi_reduce_gives(weir_stream in, const char *name, const weir_key *key, cons
 
 wi_tie wi_tie_of(const wi_layout *layout, const weir_key *by, uint32_t fields)
 {
-    wi_tie tie = {layout->key_words, ALL_TIED};
+    wi_tie tie = {layout->others_at, ALL_TIED};
     for (uint32_t c = layout->key_column_count; c < layout->column_count; c++) {
         const wi_column *column = &layout->columns[c];
         for (uint32_t f = 0; f < fields && f < by->count; f++) {
@@ -96,7 +96,7 @@ bool wi_tied(const wi_layout *layout, wi_tie tie, const uint64_t *a, const uint6
     if (tie.shift == ALL_TIED)
         return true;
     uint32_t whole = tie.word + (tie.shift == 0);
-    if (wi_words_compare(layout, a, b, layout->key_words, whole) != 0)
+    if (wi_words_compare(layout, a, b, layout->others_at, whole) != 0)
         return false;
     return tie.shift == 0 || (a[tie.word] ^ b[tie.word]) >> tie.shift == 0;
 }

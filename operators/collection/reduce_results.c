@@ -11,7 +11,7 @@
 
 static void add_result(wi_reduction *r, const uint64_t *value, int64_t diff)
 {
-    WI_PUSH(&r->results, (wi_change){.value = value, .diff = diff});
+    WI_PUSH(&r->results, (wi_difference){.value = value, .diff = diff});
 }
 
 /* Room for the values of `count` groups. A row without any field still has a word. */
@@ -52,7 +52,7 @@ static void selected_results(wi_reduction *r, const wi_groups *groups)
     int64_t *diffs = r->result_diffs.at;
     r->call->how.select(groups, diffs, r->call->arg);
     for (uint32_t g = 0, i = 0; g < groups->groups; g++) {
-        const uint64_t *value = groups->rows + (size_t)i * r->words + r->key_words;
+        const uint64_t *value = groups->rows + (size_t)i * r->words + r->in_at;
         for (; i < groups->ends[g]; i++, value += r->words)
             if (diffs[i])
                 add_result(r, value, diffs[i]);
@@ -61,17 +61,18 @@ static void selected_results(wi_reduction *r, const wi_groups *groups)
 }
 
 /* Sorts changes by value and then time. */
-static int compare_changes(const wi_reduction *r, const wi_change *a, const wi_change *b)
+static int compare_changes(const wi_reduction *r, const wi_difference *a, const wi_difference *b)
 {
     int order = wi_value_compare(r, a->value, b->value);
     return order ? order : (a->time > b->time) - (a->time < b->time);
 }
 
-static void sort_changes(wi_reduction *r, wi_change *change, uint32_t count, wi_change *space)
+static void sort_changes(wi_reduction *r, wi_difference *change, uint32_t count,
+                         wi_difference *space)
 {
     if (count <= FEW_CHANGES) {
         for (uint32_t i = 1; i < count; i++) {
-            wi_change inserted = change[i];
+            wi_difference inserted = change[i];
             uint32_t at = i;
             for (; at && compare_changes(r, &change[at - 1], &inserted) > 0; at--)
                 change[at] = change[at - 1];
@@ -97,7 +98,7 @@ static void sort_changes(wi_reduction *r, wi_change *change, uint32_t count, wi_
 #define SETTLE(r, list, first) \
     ((list)->count = (first) + settle((r), (list)->at + (first), (list)->count - (first)))
 
-static uint32_t settle(wi_reduction *r, wi_change *change, uint32_t count)
+static uint32_t settle(wi_reduction *r, wi_difference *change, uint32_t count)
 {
     WI_ROOM(&r->change_space, count); /* which stays empty */
     sort_changes(r, change, count, r->change_space.at);
@@ -158,7 +159,7 @@ static void kernel_results(wi_reduction *r, const wi_groups *groups)
     }
     for (uint32_t g = 0, i = 0; g < groups->groups; g++) {
         uint32_t first = r->results.count;
-        const uint64_t *value = r->result_words.at + (size_t)i * r->out_words + r->key_words;
+        const uint64_t *value = r->result_words.at + (size_t)i * r->out_words + r->out_at;
         for (; i < r->kernel_ends.at[g]; i++, value += r->out_words)
             add_result(r, value, weir_batch_diff(batch, i));
         if (r->results.count > first + 1 || (batch && batch->diffs))
@@ -190,7 +191,7 @@ void wi_reduce_results(wi_reduction *r)
 /* ---- differences ------------------------------------------------------------------------ */
 
 typedef struct list {
-    const wi_change *at;
+    const wi_difference *at;
     uint32_t count;
 } list;
 
@@ -232,12 +233,12 @@ static void simple(wi_reduction *r, const wi_plan *plan, const uint64_t *key)
 static void add_list(wi_reduction *r, list from, int64_t sign, uint32_t time)
 {
     for (uint32_t i = 0; i < from.count; i++)
-        WI_PUSH(&r->changes, (wi_change){from.at[i].value, sign * from.at[i].diff, time});
+        WI_PUSH(&r->changes, (wi_difference){from.at[i].value, sign * from.at[i].diff, time});
 }
 
 static void add_said(wi_reduction *r, const wi_said *said, uint32_t time)
 {
-    WI_PUSH(&r->changes, (wi_change){said->value, -said->diff, time});
+    WI_PUSH(&r->changes, (wi_difference){said->value, -said->diff, time});
 }
 
 /* What is said at a time and was not so at the one before. */
@@ -288,9 +289,9 @@ static void general(wi_reduction *r, const wi_plan *plan, uint32_t k)
             if (weir_time_le(&r->said_times.at[said[i].time], &times[t]))
                 add_said(r, &said[i], t);
         for (uint32_t i = 0; i < first; i++) {
-            wi_change made = r->changes.at[i];
+            wi_difference made = r->changes.at[i];
             if (weir_time_le(&times[made.time], &times[t]))
-                WI_PUSH(&r->changes, (wi_change){made.value, -made.diff, t});
+                WI_PUSH(&r->changes, (wi_difference){made.value, -made.diff, t});
         }
         SETTLE(r, &r->changes, first);
         if (r->changes.count == first || !weir_antichain_le(&r->upper, &times[t]))
@@ -318,7 +319,7 @@ void wi_reduce_differences(wi_reduction *r)
         WI_ROOM(&r->change_space, r->changes.count);
         sort_changes(r, r->changes.at, r->changes.count, r->change_space.at);
         for (uint32_t i = 0; i < r->changes.count; i++) {
-            const wi_change *change = &r->changes.at[i];
+            const wi_difference *change = &r->changes.at[i];
             uint32_t time = wi_made_time(r, &r->times.at[plan->first_time + change->time]);
             wi_made_row(r, r->key[k], change->value, time, change->diff);
         }

@@ -6,7 +6,7 @@
  *   reduce_times.c    at which times a key has to be evaluated, if they are not one
  *   reduce_now.c      or only at the first of them, and then again
  *   reduce_results.c  calling the reducer; differences to what was said before
- *   reduce_made.c     the changes made: a run of the output trace, batches that are sent
+ *   reduce_made.c     the changes made: runs of the output trace, or sent
  *
  * Work is what can be evaluated at once: all updates that have come and are complete, and
  * deferred times that have become so. It is done in blocks of keys, in order. Memory that is
@@ -17,6 +17,7 @@
 #include "../../base/alloc.h"
 #include "../../base/assert.h"
 #include "../trace/run_build.h"
+#include "../trace/upkeep.h"
 #include "reduce.h"
 
 #define WI_BLOCK_KEYS 256
@@ -92,11 +93,11 @@ typedef struct wi_said {
 } wi_said;
 
 /* How often a row is there. */
-typedef struct wi_change {
+typedef struct wi_difference {
     const uint64_t *value;
     int64_t diff;
     uint32_t time; /* choice */
-} wi_change;
+} wi_difference;
 
 /* ---- a key with several times ----------------------------------------------------------- */
 
@@ -131,7 +132,7 @@ typedef struct wi_made {
     uint32_t *hash;             /* of the table: index + 1, or 0 */
     uint32_t hash_size;
     wi_heap heap;
-    uint32_t count, sent, owned; /* rows; those sent; those whose texts are in the heap */
+    uint32_t count, owned; /* rows; those whose texts are in the heap */
 } wi_made;
 
 /* ---- the operator ----------------------------------------------------------------------- */
@@ -141,6 +142,8 @@ typedef struct wi_reduce_call {
     void *arg;
     weir_arrangement *in;
     const weir_type *out;
+    weir_arrangement made; /* the output, arranged by the key; without a trace where times are
+                              totally ordered: then rows are sent */
 } wi_reduce_call;
 
 typedef struct wi_held_token {
@@ -153,8 +156,11 @@ typedef struct wi_reduction {
     weir_op *op;
     wi_trace *in, *out; /* out: NULL where times are totally ordered */
     wi_reader *reader, *out_reader;
+    wi_upkeep upkeep; /* of out */
     wi_layout *in_layout, *out_layout, *key_layout;
     uint32_t key_words, words, out_words, value_words;
+    uint32_t in_at, out_at; /* the words from which on rows have other fields than the key's */
+    uint64_t key_mask;      /* of keys of one word */
     wi_tie tie;
     bool total_order;
     uint32_t *pending;               /* NULL, or, by hash of key, how often it is deferred */
@@ -181,7 +187,8 @@ typedef struct wi_reduction {
 
     /* the block */
     uint32_t keys;
-    const uint64_t *key[WI_BLOCK_KEYS];
+    const uint64_t *key[WI_BLOCK_KEYS]; /* without bits of other fields */
+    uint64_t key_word[WI_BLOCK_KEYS];   /* where those of one word are */
     wi_plan plans[WI_BLOCK_KEYS];
     WI_VECTOR(uint32_t) chosen;
     WI_VECTOR(weir_time) times;      /* of chain and general plans */
@@ -194,7 +201,7 @@ typedef struct wi_reduction {
     /* what they become: group g has the results [result_ends[g - 1], result_ends[g]) */
     WI_VECTOR(uint64_t) result_words;
     WI_VECTOR(int64_t) result_diffs;
-    WI_VECTOR(wi_change) results;
+    WI_VECTOR(wi_difference) results;
     WI_VECTOR(uint32_t) result_ends;
     weir_out kernel_out;
     bool kernel_out_ready;
@@ -203,7 +210,7 @@ typedef struct wi_reduction {
     size_t decoded_bytes;
     WI_VECTOR(uint32_t) kernel_ends;
     wi_heap result_heap;
-    WI_VECTOR(wi_change) changes, change_space;
+    WI_VECTOR(wi_difference) changes, change_space;
 
     /* the key, if it has several times */
     uint32_t stamp;
@@ -232,8 +239,8 @@ typedef struct wi_reduction {
 static inline int wi_value_compare(const wi_reduction *r, const uint64_t *a, const uint64_t *b)
 {
     if (WEIR_UNLIKELY(r->out_layout->texts))
-        return wi_words_compare_texts(r->out_layout, a - r->key_words, b - r->key_words,
-                                      r->key_words, r->out_words);
+        return wi_words_compare_texts(r->out_layout, a - r->out_at, b - r->out_at, r->out_at,
+                                      r->out_words);
     for (uint32_t i = 0; i < r->value_words; i++)
         if (a[i] != b[i])
             return a[i] < b[i] ? -1 : 1;
@@ -296,10 +303,8 @@ void wi_reduce_results_fini(wi_reduction *r);
 void wi_made_row(wi_reduction *r, const uint64_t *key, const uint64_t *value, uint32_t time,
                  int64_t diff);
 uint32_t wi_made_time(wi_reduction *r, const weir_time *time);
-/* Sends what was not sent yet. */
-void wi_made_send(wi_reduction *r);
-/* All of it as a run, NULL if there is nothing; empty then. */
-wi_run *wi_made_run(wi_reduction *r);
+/* Into the output's trace, with a token, or sent as rows; empty then. */
+void wi_made_deliver(wi_reduction *r);
 void wi_made_clear(wi_made *made);
 void wi_made_fini(wi_made *made);
 

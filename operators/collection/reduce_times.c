@@ -199,7 +199,7 @@ static void gather_said(wi_reduction *r, uint32_t k)
         for (uint32_t i = first; i < r->moments.count; i++) {
             const wi_moment *moment = &r->moments.at[i];
             r->seen.at[moment->time] = 1;
-            WI_PUSH(&r->said, (wi_said){row + r->key_words, moment->time, moment->diff});
+            WI_PUSH(&r->said, (wi_said){row + r->out_at, moment->time, moment->diff});
         }
         r->moments.count = first;
     }

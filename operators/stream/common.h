@@ -75,4 +75,7 @@ void wi_pick_rows(wi_pick *pick, const weir_batch *in, uint32_t begin, const uin
 void wi_pick_send(wi_pick *pick, weir_op *op, uint32_t output, const weir_batch *in);
 void wi_pick_free(wi_pick *pick);
 
+/* input.c, worker: whether there is no room for what the input would send (gate.c). */
+bool wi_source_waits(const weir_input *input);
+
 #endif

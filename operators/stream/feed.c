@@ -2,9 +2,11 @@
  *
  * The thread fills batches of its own and posts them, and its advances, to the worker's
  * mailbox; there they go through an ordinary input. A semaphore counts the free places, so
- * a worker that falls behind holds its feeds back rather than let the mailbox grow.
+ * a worker that falls behind holds its feeds back rather than let the mailbox grow. While there is
+ * no room for what the input sends (gate.c), what has come waits, in its places: the operator
+ * beside the input is blocked in its stead.
  *
- * Looks deeper than the operator API for the mailbox. */
+ * Looks deeper than the operator API for the mailbox and the gates. */
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -13,6 +15,7 @@
 
 #include "../../base/alloc.h"
 #include "../../base/assert.h"
+#include "common.h"
 
 #define PLACES 64
 /* How often a thread that waits for a place looks whether the execution stops. */
@@ -28,12 +31,17 @@ struct weir_feed {
     _Atomic(uint32_t) references; /* the thread, the operator, and mail on its way */
     /* the worker's */
     weir_input *input;
+    weir_op *beside;
+    struct letter *first, **end; /* have come, and wait for room */
+    wi_mail again;               /* to this worker itself: there may be room */
+    bool posted;                 /* `again` is in the mailbox */
 };
 
 typedef enum letter_kind { LETTER_BATCH, LETTER_ADVANCE, LETTER_CLOSE } letter_kind;
 
 typedef struct letter {
     wi_mail mail;
+    struct letter *next;
     weir_feed *feed;
     letter_kind kind;
     weir_batch *batch;
@@ -68,17 +76,68 @@ static void deliver(weir_feed *feed, letter *mail)
     }
 }
 
-static void take_letter(weir_worker *worker, wi_mail *posted)
+/* Done with it: delivered, or there is no input any more. */
+static void free_letter(letter *mail)
 {
-    letter *mail = (letter *)posted;
     weir_feed *feed = mail->feed;
-    if (wi_door_op(feed->door, worker) && feed->input)
-        deliver(feed, mail);
     if (mail->batch)
         weir_batch_drop(mail->batch);
     wi_free(mail);
     sem_post(&feed->places);
     release(feed);
+}
+
+/* Delivers what waits, as long as there is room. */
+static void deliver_waiting(weir_feed *feed)
+{
+    while (feed->first && !wi_source_waits(feed->input)) {
+        letter *mail = feed->first;
+        feed->first = mail->next;
+        if (!feed->first)
+            feed->end = &feed->first;
+        deliver(feed, mail);
+        free_letter(mail);
+    }
+    if (!feed->first)
+        return;
+    feed->beside->want_run = true;
+    wi_op_block(feed->beside);
+}
+
+static void take_letter(weir_worker *worker, wi_mail *posted)
+{
+    letter *mail = (letter *)posted;
+    weir_feed *feed = mail->feed;
+    if (!wi_door_op(feed->door, worker) || !feed->input) {
+        free_letter(mail);
+        return;
+    }
+    mail->next = NULL;
+    *feed->end = mail;
+    feed->end = &mail->next;
+    deliver_waiting(feed);
+}
+
+/* An input is used outside of callbacks, hence by way of the mailbox. */
+static void take_again(weir_worker *worker, wi_mail *posted)
+{
+    weir_feed *feed = (weir_feed *)((char *)posted - offsetof(weir_feed, again));
+    feed->posted = false;
+    if (wi_door_op(feed->door, worker) && feed->input)
+        deliver_waiting(feed);
+    release(feed);
+}
+
+static void there_may_be_room(weir_op *op)
+{
+    weir_feed *feed = weir_op_arg(op);
+    if (feed->posted || !feed->first)
+        return;
+    feed->posted = true;
+    atomic_fetch_add_explicit(&feed->references, 1, memory_order_relaxed);
+    feed->again.take = take_again;
+    if (!wi_door_post(feed->door, &feed->again))
+        take_again(NULL, &feed->again);
 }
 
 /* The feed outlives its input: the operator that stands beside it tells the feed when the
@@ -87,10 +146,17 @@ static void stop_feed(weir_op *op)
 {
     weir_feed *feed = weir_op_arg(op);
     feed->input = NULL;
+    while (feed->first) {
+        letter *mail = feed->first;
+        feed->first = mail->next;
+        free_letter(mail);
+    }
+    feed->end = &feed->first;
     release(feed);
 }
 
-static const weir_operator feed_operator = {.name = "feed", .stop = stop_feed};
+static const weir_operator feed_operator = {
+    .name = "feed", .run = there_may_be_room, .stop = stop_feed};
 
 /* ---- the feeding thread ----------------------------------------------------------------- */
 
@@ -118,7 +184,7 @@ static bool post(weir_feed *feed, letter_kind kind, weir_batch *batch)
         return false;
     }
     letter *mail = WI_NEW(letter);
-    *mail = (letter){{.take = take_letter}, feed, kind, batch, feed->time};
+    *mail = (letter){{.take = take_letter}, NULL, feed, kind, batch, feed->time};
     atomic_fetch_add_explicit(&feed->references, 1, memory_order_relaxed);
     if (wi_door_post(feed->door, &mail->mail))
         return true;
@@ -155,6 +221,8 @@ weir_stream weir_feed_new(weir_dataflow *flow, const weir_type *type, weir_feed 
     atomic_init(&feed->references, 2);
     weir_op *beside = wi_op_new(flow, &feed_operator, feed);
     feed->door = wi_op_door(beside);
+    feed->beside = beside;
+    feed->end = &feed->first;
     beside->always_stop = true;
     *feed_out = feed;
     return stream;

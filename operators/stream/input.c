@@ -7,6 +7,7 @@
 #include "../../base/alloc.h"
 #include "../../base/assert.h"
 #include "../../base/batch.h"
+#include "common.h"
 
 struct weir_input {
     weir_op *op;
@@ -48,6 +49,11 @@ weir_stream weir_input_new(weir_dataflow *flow, const weir_type *type, weir_inpu
     wi_flow_closer(flow->flow, (wi_closer){close_input, input});
     *input_out = input;
     return wi_op_stream(input->op, 0);
+}
+
+bool wi_source_waits(const weir_input *input)
+{
+    return wi_op_waits(input->op);
 }
 
 static void check_open(const weir_input *input)

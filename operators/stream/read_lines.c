@@ -88,6 +88,12 @@ static bool seek_part(weir_op *op, state *from, uint64_t size)
     return lseek(from->fd, (off_t)from->at, SEEK_SET) >= 0;
 }
 
+/* Whether another process would find something else there, its own standard input say. */
+static bool is_own(const char *path)
+{
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
 static void on_start(weir_op *op)
 {
     const lines_call *call = weir_op_arg(op);
@@ -101,6 +107,8 @@ static void on_start(weir_op *op)
         return;
     }
     from->plain = S_ISREG(facts.st_mode) && facts.st_size > 0; /* /proc says 0 */
+    if (weir_process_count(weir_op_worker(op)) > 1 && is_own(call->path))
+        from->plain = false;
     from->aligned = true;
     from->end = UINT64_MAX;
     if (!from->plain && weir_worker_index(weir_op_worker(op)) != 0) {

@@ -9,14 +9,15 @@
 #include "../../runtime/runtime.h"
 #include "../stream/common.h"
 #include "run_build.h"
+#include "run_send.h"
+#include "upkeep.h"
 
 typedef struct arranging {
     wi_pending pending;
     wi_trace *trace;
     wi_bin **ready;
     uint32_t ready_capacity;
-    bool merging;    /* activated itself to go on merging */
-    uint64_t due_ns; /* when it is to look for what can be merged; 0: not asked for */
+    wi_upkeep upkeep;
 } arranging;
 
 static void on_start(weir_op *op)
@@ -49,22 +50,6 @@ static void insert(weir_op *op, wi_run *run, const weir_time *time)
     wi_token_push(weir_send_at(op, 0, time), (wi_token){state->trace->seq});
 }
 
-#define IDLE_FUEL 512          /* rows merged at a time: few, for a tiny epoch waits for it */
-#define LOOK_AFTER_NS 10000000 /* readers let go of runs and times after they were inserted */
-
-/* Merges in the next turn, or looks a little later whether there is something to merge. */
-static void go_on(weir_op *op, bool at_once)
-{
-    arranging *state = weir_op_state(op);
-    if (at_once && !state->merging) {
-        state->merging = true;
-        weir_activate(op);
-    } else if (!at_once && !state->due_ns) {
-        state->due_ns = weir_now(weir_op_worker(op)) + LOOK_AFTER_NS;
-        weir_activate_after(op, LOOK_AFTER_NS);
-    }
-}
-
 static void on_frontier(weir_op *op)
 {
     arranging *state = weir_op_state(op);
@@ -80,17 +65,13 @@ static void on_frontier(weir_op *op)
         }
     }
     wi_trace_advance(state->trace, upper);
-    go_on(op, state->trace->merge_count > 0);
+    wi_upkeep_ask(&state->upkeep, op, state->trace);
 }
 
 static void on_run(weir_op *op)
 {
     arranging *state = weir_op_state(op);
-    state->merging = false;
-    if (state->due_ns && weir_now(weir_op_worker(op)) >= state->due_ns)
-        state->due_ns = 0;
-    if (wi_trace_work(state->trace, IDLE_FUEL))
-        go_on(op, true);
+    wi_upkeep_run(&state->upkeep, op, state->trace);
 }
 
 static void on_stop(weir_op *op)
@@ -149,7 +130,7 @@ static weir_arrangement *existing(weir_stream in, const weir_key *key, const wei
     return NULL;
 }
 
-static weir_arrangement *arrange_new(weir_stream in, weir_key key, const weir_order *order)
+static weir_arrangement *unfilled(weir_stream in, weir_key key, const weir_order *order)
 {
     weir_arrangement *arrangement = WI_NEW(weir_arrangement);
     arrangement->layout = wi_layout_new(in.type, &key, order->by.type ? order : NULL);
@@ -157,6 +138,31 @@ static weir_arrangement *arrange_new(weir_stream in, weir_key key, const weir_or
     *arrangement->trace = wi_trace_new(arrangement->layout, in.scope->dims);
     arrangement->key = key;
     arrangement->order = *order;
+    return arrangement;
+}
+
+weir_arrangement *wi_arrangement_new(weir_stream rows, weir_key key)
+{
+    static const weir_order none;
+    return unfilled(rows, key, &none);
+}
+
+/* Sorts what is still being built by another key, and sends its rows to that key's workers. */
+static void change_key(weir_arrangement *of, const weir_key *key)
+{
+    weir_op *op = of->tokens.scope->flow->ops[of->tokens.op];
+    const weir_type *type = of->layout->type;
+    wi_trace_drop(*of->trace);
+    wi_layout_drop(of->layout);
+    of->key = *key;
+    of->layout = wi_layout_new(type, key, NULL);
+    *of->trace = wi_trace_new(of->layout, of->tokens.scope->dims);
+    op->inputs[0]->route = WEIR_EXCHANGE(*key);
+}
+
+static weir_arrangement *arrange_new(weir_stream in, weir_key key, const weir_order *order)
+{
+    weir_arrangement *arrangement = unfilled(in, key, order);
     weir_builder *builder =
         wi_begin(in, WEIR_EXCHANGE(key), &arrange, arrangement, arrange.name, NULL);
     weir_builder_keep(builder, arrangement->trace);
@@ -175,6 +181,10 @@ weir_arrangement *wi_arrange(weir_stream in, weir_key key, const weir_order *ord
     const weir_op *from = in.scope->flow->ops[in.op];
     if (from->logic == &flatten) {
         weir_arrangement *of = from->arg;
+        if (of->any_key && key.count && !order->by.type) {
+            of->any_key = false;
+            change_key(of, &key);
+        }
         if (same_fields(&of->key, &key) && same_order(&of->order, order))
             return of;
     }
@@ -237,7 +247,8 @@ static void on_flatten_start(weir_op *op)
         wi_reader_hold(state->reader, &nothing);
 }
 
-static void send_run(weir_op *op, const wi_run *run, const weir_time *time)
+/* With times as of `since`. */
+static void send_first(weir_op *op, const wi_run *run, const weir_time *time)
 {
     const flattening *state = weir_op_state(op);
     weir_out *out = weir_send_at(op, 0, time);
@@ -278,18 +289,19 @@ static void on_flatten(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch
 {
     flattening *state = weir_op_state(op);
     const wi_trace *trace = state->reader->trace;
+    bool wanted = op->outputs[0]->channel_count > 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = wi_token_at(batch, i)->seq;
         if (state->reader->hold.count) {
             wi_run *all = first_runs(state, seq);
-            send_run(op, all, weir_batch_time(batch, i));
+            send_first(op, all, weir_batch_time(batch, i));
             wi_run_drop(all);
             weir_antichain_clear(&state->since);
             wi_reader_hold(state->reader, &state->since);
         } else {
             for (uint32_t r = wi_reader_runs(state->reader);
-                 r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
-                send_run(op, trace->runs[r], weir_batch_time(batch, i));
+                 wanted && r < trace->run_count && trace->runs[r]->last_seq <= seq; r++)
+                wi_run_send(op, 0, trace->runs[r], weir_batch_time(batch, i));
         }
         wi_reader_ack(state->reader, seq);
     }

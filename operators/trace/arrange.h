@@ -25,8 +25,12 @@ struct weir_arrangement {
     weir_key key;
     weir_order order;    /* by.type NULL: none */
     bool imported;       /* filled by another dataflow */
+    bool any_key;        /* the first that asks for it may say by which key it is sorted */
 };
 
+/* For an operator that fills a trace of its own: with a layout and a trace for rows of the
+ * stream, both to be dropped when it stops; `tokens` are still missing. */
+weir_arrangement *wi_arrangement_new(weir_stream rows, weir_key key);
 /* weir_arrange with values in an order. `order` may be NULL. Wrong types fail the dataflow,
  * and give an arrangement that can be used further. */
 weir_arrangement *wi_arrange(weir_stream in, weir_key key, const weir_order *order);

@@ -164,7 +164,19 @@ static void layout_finish(wi_layout *layout)
     layout->padded = bytes != layout->type->size;
 }
 
-wi_layout *wi_layout_new(const weir_type *type, const weir_key *key, const weir_order *order)
+/* The bits of the fields that are not in the key; more than 64 if one is a text. */
+static uint32_t other_bits(const weir_type *type, const weir_key *key)
+{
+    const weir_field *field = weir_type_fields(type);
+    uint32_t bytes = 0;
+    for (uint32_t f = 0; f < type->field_count; f++)
+        if (field[f].elements && !key_has(key, field[f].offset))
+            bytes += wi_kind_is_text(field[f].kind) || field[f].bytes > 8 ? 9 : field[f].bytes;
+    return bytes <= 8 ? 8 * bytes : 65;
+}
+
+static wi_layout *layout_new(const weir_type *type, const weir_key *key, const weir_order *order,
+                             bool may_pack)
 {
     wi_layout *layout = WI_NEW(wi_layout);
     atomic_init(&layout->references, 1);
@@ -177,7 +189,12 @@ wi_layout *wi_layout_new(const weir_type *type, const weir_key *key, const weir_
     layout->key_words = layout->words;
     layout->key_column_count = layout->column_count;
     layout->key_texts = layout->texts;
-    bits = 64; /* others begin a word of their own */
+    layout->key_mask = ~UINT64_C(0) << (64 - bits);
+    uint32_t others = other_bits(type, key);
+    layout->packed = may_pack && layout->key_words == 1 && others > 0 && bits + others <= 64;
+    layout->others_at = layout->packed ? 0 : layout->key_words;
+    if (!layout->packed)
+        bits = 64; /* others begin a word of their own */
     uint32_t ordered = order && order->by.type ? order->by.count : 0;
     for (uint32_t f = 0; f < ordered; f++) {
         uint32_t offset = order->by.offsets[f];
@@ -194,13 +211,24 @@ wi_layout *wi_layout_new(const weir_type *type, const weir_key *key, const weir_
     return layout;
 }
 
+wi_layout *wi_layout_new(const weir_type *type, const weir_key *key, const weir_order *order)
+{
+    return layout_new(type, key, order, true);
+}
+
+wi_layout *wi_layout_new_apart(const weir_type *type, const weir_key *key)
+{
+    return layout_new(type, key, NULL, false);
+}
+
 wi_layout *wi_layout_of_key(const wi_layout *of)
 {
     wi_layout *layout = WI_NEW(wi_layout);
     atomic_init(&layout->references, 1);
     layout->type = of->type;
     layout->key = of->key;
-    layout->key_words = layout->words = of->key_words;
+    layout->key_words = layout->words = layout->others_at = of->key_words;
+    layout->key_mask = of->key_mask;
     layout->texts = layout->key_texts = of->key_texts;
     layout->column_count = layout->key_column_count = of->key_column_count;
     layout->columns = WI_NEWS(wi_column, of->key_column_count + 1u);

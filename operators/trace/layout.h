@@ -7,6 +7,10 @@
  *   text         two words: the first 8 bytes, big-endian; then, for up to 12 bytes, the next
  *                4 and the length, and for longer ones the next 2 bytes and an address
  *
+ * The others begin with a word of their own, so that the key's words can be compared apart;
+ * unless all of a row is one word (packed): then a mask tells the key's bits, and there is half
+ * as much to sort, to merge and to keep.
+ *
  * The address is of a text in the heap of the run or bin that the row is in. Two rows are
  * equal if their words are, except where long texts meet: then the texts are compared. So
  * only layouts with texts need wi_layout_compare; the rest compares words. */
@@ -47,6 +51,10 @@ typedef struct wi_layout {
     const weir_type *type;
     weir_key key;
     uint32_t key_words, words; /* words: all of a row, at least 1 */
+    uint64_t key_mask;         /* of a key of one word: its bits. Those below are zero in a key,
+                                  and in a row that is not packed */
+    uint32_t others_at;        /* the first word with other fields: key_words, or 0 if packed */
+    bool packed;               /* key and others share the row's only word */
     bool plain;                /* the words of a row are its bytes, in order */
     bool padded;               /* rows have bytes that are in no column */
     bool texts;
@@ -61,7 +69,9 @@ typedef struct wi_layout {
 /* Key fields first, then those of `order` (may be NULL) that are not in the key, then the
  * others. The key's (and order's) type may have another name than `type` but fits it. */
 wi_layout *wi_layout_new(const weir_type *type, const weir_key *key, const weir_order *order);
-/* The layout of keys alone: as the key words of rows. */
+/* The same without packing, for those who write the words after the key by themselves. */
+wi_layout *wi_layout_new_apart(const weir_type *type, const weir_key *key);
+/* The layout of keys alone: as the key words of rows, without other bits. */
 wi_layout *wi_layout_of_key(const wi_layout *of);
 /* Counted: one reference from wi_layout_new; the last drop frees. NULL is allowed. */
 wi_layout *wi_layout_retain(const wi_layout *layout);
@@ -97,8 +107,13 @@ static inline int wi_words_compare(const wi_layout *layout, const uint64_t *a, c
             return a[i] < b[i] ? -1 : 1;
     return 0;
 }
+/* Of rows or keys, of this layout or another with keys of the same kinds. */
 static inline int wi_key_compare(const wi_layout *layout, const uint64_t *a, const uint64_t *b)
 {
+    if (WEIR_LIKELY(layout->key_words == 1)) { /* a text has two */
+        uint64_t x = a[0] & layout->key_mask, y = b[0] & layout->key_mask;
+        return (x > y) - (x < y);
+    }
     return wi_words_compare(layout, a, b, 0, layout->key_words);
 }
 static inline int wi_row_compare(const wi_layout *layout, const uint64_t *a, const uint64_t *b)

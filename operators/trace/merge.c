@@ -237,12 +237,71 @@ INLINE int merge_rows(wi_merge *merge, uint32_t most, uint32_t words, bool texts
     return lead;
 }
 
+#define STRIDE 64 /* rows of one word merged without looking up */
+
+/* Rows of one word without branches, which could not be foreseen: up to `most`, until one run ends
+ * or, without a column of diffs, two are to be added up. */
+INLINE void merge_words(wi_merge *merge, uint32_t most, bool times, bool diffs)
+{
+    const wi_run *a = merge->a, *b = merge->b;
+    const uint64_t *a_rows = a->rows, *b_rows = b->rows;
+    uint64_t *rows = merge->out->rows;
+    uint32_t *out_times = merge->out->times;
+    int64_t *out_diffs = merge->out->diffs;
+    uint32_t i = merge->at_a, j = merge->at_b, at = merge->count;
+    for (; most > 0 && i < a->count && j < b->count; most--) {
+        uint64_t x = a_rows[i], y = b_rows[j];
+        bool take_a = x <= y, take_b = y <= x;
+        if (times) {
+            uint32_t x_time = mapped(a, merge->map_a, i), y_time = mapped(b, merge->map_b, j);
+            take_a = (x < y) | ((x == y) & (x_time <= y_time));
+            take_b = (y < x) | ((x == y) & (y_time <= x_time));
+            out_times[at] = take_a ? x_time : y_time;
+        }
+        if (!diffs && WEIR_UNLIKELY(take_a & take_b))
+            break;
+        rows[at] = x < y ? x : y;
+        int64_t diff = 1;
+        if (diffs)
+            out_diffs[at] = diff = (wi_run_diff(a, i) & -(int64_t)take_a) +
+                                   (wi_run_diff(b, j) & -(int64_t)take_b);
+        at += diff != 0;
+        i += take_a;
+        j += take_b;
+    }
+    merge->at_a = i;
+    merge->at_b = j;
+    merge->count = at;
+}
+
+/* merge_rows for rows of one word. */
+INLINE int merge_stride(wi_merge *merge, uint32_t most, bool times)
+{
+    uint32_t a = merge->at_a, b = merge->at_b;
+    const wi_run *out = merge->out;
+    /* if the first rows were added up, what they have is the diff of all, for now */
+    if (!out->diffs && (merge->a->diff != out->diff || merge->b->diff != out->diff))
+        return merge_rows(merge, most, 1, false, times);
+    most = most < STRIDE ? most : STRIDE;
+    if (out->diffs)
+        merge_words(merge, most, times, true);
+    else
+        merge_words(merge, most, times, false);
+    a = merge->at_a - a;
+    b = merge->at_b - b;
+    if (a + b < most) /* which is not so where rows were added up: a step takes two then */
+        return merge_rows(merge, 1, 1, false, times);
+    return a + b < STRETCH ? 0 : b == 0 ? -STRETCH : a == 0 ? STRETCH : 0;
+}
+
 INLINE void merge_in_order(wi_merge *merge, int64_t *fuel, uint32_t words, bool texts, bool times)
 {
     const wi_run *a = merge->a, *b = merge->b;
     while (merge->at_a < a->count && merge->at_b<b->count && * fuel> 0) {
         uint32_t before = merge->at_a + merge->at_b;
-        int lead = merge_rows(merge, *fuel < 4096 ? (uint32_t)*fuel : 4096, words, texts, times);
+        uint32_t most = *fuel < 4096 ? (uint32_t)*fuel : 4096;
+        int lead = words == 1 && !texts ? merge_stride(merge, most, times)
+                                        : merge_rows(merge, most, words, texts, times);
         *fuel -= merge->at_a + merge->at_b - before;
         if ((lead != -STRETCH && lead != STRETCH) || merge->at_a == a->count ||
             merge->at_b == b->count || *fuel <= 0)

@@ -136,8 +136,6 @@ weir_time wi_advance(const weir_time *time, const weir_antichain *since)
 static inline bool key_below(const wi_run *run, uint32_t index, const uint64_t *key, bool or_at)
 {
     const uint64_t *row = wi_run_row(run, index);
-    if (run->layout->key_words == 1) /* a text has two */
-        return row[0] < key[0] || (or_at && row[0] == key[0]);
     int order = wi_key_compare(run->layout, row, key);
     return order < 0 || (or_at && order == 0);
 }
@@ -234,9 +232,10 @@ uint32_t wi_run_find(wi_run *run, const uint64_t *key)
         return bisect(run, 0, run->count, key, false);
     if (!run->directory)
         directory_new(run);
-    if (key[0] < run->directory_base)
+    uint64_t first = wi_run_first_word(run, key);
+    if (first < run->directory_base)
         return 0;
-    uint64_t entry = (key[0] - run->directory_base) >> run->directory_shift;
+    uint64_t entry = (first - run->directory_base) >> run->directory_shift;
     if (entry >= run->directory_entries)
         return run->count;
     return bisect(run, run->directory[entry], run->directory[entry + 1], key, false);
@@ -246,7 +245,7 @@ void wi_run_prefetch(const wi_run *run, const uint64_t *key)
 {
     if (!run->directory || key[0] < run->directory_base)
         return;
-    uint64_t entry = (key[0] - run->directory_base) >> run->directory_shift;
+    uint64_t entry = (wi_run_first_word(run, key) - run->directory_base) >> run->directory_shift;
     if (entry < run->directory_entries)
         __builtin_prefetch(&run->directory[entry]);
 }

@@ -49,6 +49,11 @@ static inline const uint64_t *wi_run_row(const wi_run *run, uint32_t index)
 {
     return run->rows + (size_t)index * run->layout->words;
 }
+/* What is looked for in a directory: the first word of a key, or of a row, with the key's bits. */
+static inline uint64_t wi_run_first_word(const wi_run *run, const uint64_t *key)
+{
+    return run->layout->key_words == 1 ? key[0] & run->layout->key_mask : key[0];
+}
 static inline const weir_time *wi_run_time(const wi_run *run, uint32_t index)
 {
     return &run->table[run->times ? run->times[index] : 0];

@@ -9,6 +9,8 @@
 
 #include <weir/weir.h>
 
+#include "cluster.h"
+
 #define NUM(F) F(u64, value)
 WEIR_ROW(num, NUM)
 
@@ -17,7 +19,8 @@ WEIR_ROW(num, NUM)
 /* 1, 2 and 4 workers, as threads and deterministically with several seeds, and two clusters: for
  * tcase_add_loop_test(cases, test, 0, TEST_WAYS) and config = &test_ways[_i]. */
 #define TEST_WAYS 11
-#define TEST_WAYS_THREADS 3 /* the first ones */
+#define TEST_WAYS_ALONE 9   /* the first ones: all but the clusters */
+#define TEST_WAYS_THREADS 3 /* the first ones: real threads */
 extern const weir_config test_ways[TEST_WAYS];
 /* How many workers a way has, in all its processes. */
 static inline uint32_t test_workers(int way)
@@ -29,10 +32,6 @@ static inline uint32_t test_workers(int way)
 #define TEST_WAYS_FEW 3
 extern const weir_config test_ways_few[TEST_WAYS_FEW];
 
-/* weir_execute; or, if the config says that there are several processes, so many executions that
- * are threads of this one, connected as processes are. `arg` is shared by all. Gives the first
- * reason of one that is not the echo of another's. */
-weir_err *test_execute(const weir_config *config, weir_worker_fn *run, void *arg);
 /* Runs an execution that must end well. */
 void test_run(const weir_config *config, weir_worker_fn *run, void *arg);
 /* Runs an execution that must stop with a reason that has all of the parts; NULL ends them. */

@@ -32,7 +32,7 @@ char *test_list_text(test_list *list);
 /* Lists what passes here. */
 weir_stream test_watch(weir_stream in, test_list *list);
 
-#define TEST_LISTS 4
+#define TEST_LISTS 8
 
 typedef struct test_flow test_flow;
 struct test_flow {

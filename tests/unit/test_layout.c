@@ -340,7 +340,7 @@ END_TEST
 START_TEST(small_fields_share_words_but_not_with_the_key)
 {
     weir_key key = WEIR_BY(small, a);
-    wi_layout *layout = wi_layout_new(&small_type, &key, NULL);
+    wi_layout *layout = wi_layout_new_apart(&small_type, &key);
     ck_assert_uint_eq(layout->key_words, 1);
     ck_assert_uint_eq(layout->words, 2);
     small row = {.a = 1, .b = 2, .c = 3, .d = 4};
@@ -348,6 +348,28 @@ START_TEST(small_fields_share_words_but_not_with_the_key)
     wi_layout_encode(layout, &row, 1, words, 2, NULL);
     ck_assert_uint_eq(words[0], 1ull << 56);
     ck_assert_uint_eq(words[1], 2ull << 32 | 3 << 16 | (4 + 128) << 8);
+    wi_layout_drop(layout);
+}
+END_TEST
+
+START_TEST(rows_of_a_word_are_packed)
+{
+    weir_key key = WEIR_BY(small, a);
+    wi_layout *layout = wi_layout_new(&small_type, &key, NULL);
+    ck_assert(layout->packed);
+    ck_assert_uint_eq(layout->words, 1);
+    ck_assert_uint_eq(layout->others_at, 0);
+    ck_assert_uint_eq(layout->key_mask, 0xffull << 56);
+    small row = {.a = 1, .b = 2, .c = 3, .d = 4};
+    uint64_t word;
+    wi_layout_encode(layout, &row, 1, &word, 1, NULL);
+    ck_assert_uint_eq(word, 1ull << 56 | 2ull << 24 | 3 << 8 | (4 + 128));
+    wi_layout *keys = wi_layout_of_key(layout);
+    ck_assert(!keys->packed);
+    ck_assert_uint_eq(keys->key_mask, layout->key_mask);
+    wi_layout_encode(keys, &row, 1, &word, 1, NULL);
+    ck_assert_uint_eq(word, 1ull << 56);
+    wi_layout_drop(keys);
     wi_layout_drop(layout);
 }
 END_TEST
@@ -416,6 +438,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, random_types_keep_their_rows_and_order);
     tcase_add_test(tests, plain_rows_are_their_words);
     tcase_add_test(tests, small_fields_share_words_but_not_with_the_key);
+    tcase_add_test(tests, rows_of_a_word_are_packed);
     tcase_add_test(tests, rows_without_fields_have_a_word);
     tcase_add_test(tests, keys_of_other_kinds_are_told_apart);
     tcase_add_test(tests, heaps_keep_what_they_adopt);

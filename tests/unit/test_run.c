@@ -12,11 +12,13 @@
 #define TWO(F) F(u64, a) F(u64, b)
 #define THREE(F) F(u64, a) F(i64, b) F(u64, c)
 #define FIVE(F) F(u64, a) F(u64, b) F(u64, c) F(u64, d) F(u64, e)
+#define TINY(F) F(u32, a) F(u16, b)
 #define WORDY(F) F(weir_text, a) F(u64, b)
 WEIR_ROW(one, ONE)
 WEIR_ROW(two, TWO)
 WEIR_ROW(three, THREE)
 WEIR_ROW(five, FIVE)
+WEIR_ROW(tiny, TINY)
 WEIR_ROW(wordy, WORDY)
 
 static uint64_t seed;
@@ -32,12 +34,13 @@ static uint64_t draw(uint64_t below)
 
 /* ---- what the rows are ------------------------------------------------------------------ */
 
-#define SHAPES 5
+#define SHAPES 6
 
 static wi_layout *layout_new(int shape)
 {
     weir_key keys[SHAPES] = {WEIR_BY(one, a), WEIR_BY(two, a), WEIR_BY(three, b, a),
-                             WEIR_BY(five, c), WEIR_BY(wordy, a)};
+                             WEIR_BY(five, c), WEIR_BY(tiny, a),
+                             WEIR_BY(wordy, a)};
     return wi_layout_new(keys[shape].type, &keys[shape], NULL);
 }
 
@@ -62,6 +65,7 @@ static void row_draw(int shape, uint64_t domain, void *row)
     case 1: *(two *)row = (two){v[0], v[1]}; break;
     case 2: *(three *)row = (three){v[0], (int64_t)v[1] - 2, v[2]}; break;
     case 3: *(five *)row = (five){v[0], v[1], v[2], v[3], 7}; break;
+    case 4: *(tiny *)row = (tiny){(uint32_t)v[0], (uint16_t)v[1]}; break;
     default: *(wordy *)row = (wordy){weir_text_of(word, (uint32_t)strlen(word)), v[1]}; break;
     }
 }
@@ -369,12 +373,41 @@ START_TEST(seeking_finds_what_scanning_finds)
 }
 END_TEST
 
+/* The first row is there in both, twice in all, and the others once each. */
+START_TEST(a_sum_of_first_rows_is_not_the_diff_of_others)
+{
+    wi_layout *layout = layout_new(0);
+    const weir_time time = {{0}};
+    const weir_antichain none = {0};
+    wi_run *runs[2];
+    for (int r = 0; r < 2; r++) {
+        runs[r] = wi_run_new(layout, 100, false, false, &time, 1);
+        for (uint64_t i = 0; i < 100; i++)
+            runs[r]->rows[i] = i ? 2 * i + (uint64_t)r : 0;
+        wi_run_finish(runs[r], 100);
+    }
+    int64_t fuel = INT64_MAX;
+    wi_merge *merge = wi_merge_begin(runs[0], runs[1], &none);
+    while (!wi_merge_work(merge, &fuel))
+        fuel = INT64_MAX;
+    wi_run *out = wi_merge_end(merge);
+    ck_assert_uint_eq(out->count, 199);
+    for (uint32_t i = 0; i < out->count; i++)
+        ck_assert_int_eq(wi_run_diff(out, i), i == 0 ? 2 : 1);
+    wi_run_drop(runs[0]);
+    wi_run_drop(runs[1]);
+    wi_run_drop(out);
+    wi_layout_drop(layout);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("run");
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
     tcase_add_test(all, records_are_sorted);
+    tcase_add_test(all, a_sum_of_first_rows_is_not_the_diff_of_others);
     tcase_add_test(all, complete_bins_are_sealed);
     tcase_add_test(all, large_bins);
     tcase_add_test(all, merging_adds_up_and_advances);

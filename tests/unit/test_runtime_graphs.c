@@ -136,8 +136,8 @@ static void build_difference(weir_worker *worker, void *arg)
 
 START_TEST(graphs_that_differ_between_workers)
 {
-    const difference *d = &differences[_i / TEST_WAYS];
-    const weir_config *way = &test_ways[_i % TEST_WAYS];
+    const difference *d = &differences[_i / TEST_WAYS_ALONE];
+    const weir_config *way = &test_ways[_i % TEST_WAYS_ALONE];
     if (way->workers == 1)
         test_run(way, build_difference, (void *)d);
     else
@@ -429,9 +429,10 @@ int main(void)
 {
     TCase *cases = tcase_create("graphs");
     tcase_set_timeout(cases, 60);
-    tcase_add_loop_test(cases, graphs_that_differ_between_workers, 0, DIFFERENCES * TEST_WAYS);
+    tcase_add_loop_test(cases, graphs_that_differ_between_workers, 0,
+                        DIFFERENCES * TEST_WAYS_ALONE);
     tcase_add_test(cases, a_difference_is_told_in_these_words);
-    tcase_add_loop_test(cases, dataflows_that_differ_between_workers, 0, TEST_WAYS);
+    tcase_add_loop_test(cases, dataflows_that_differ_between_workers, 0, TEST_WAYS_ALONE);
     tcase_add_loop_test(cases, an_error_on_one_worker_stops_all, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_cycle_that_does_not_advance_is_named_by_all, 0, TEST_WAYS);
     tcase_add_loop_test(cases, what_does_not_fit_together, 0, MISFITS * TEST_WAYS_FEW);

@@ -527,7 +527,7 @@ END_TEST
 static uint64_t updates(const weir_worker *worker, const char *name)
 {
     const wi_share *share = wi_share_of(worker, name);
-    const wi_trace *trace = share->shards[weir_worker_index(worker)].trace;
+    const wi_trace *trace = share->shards[worker->local].trace;
     uint64_t count = 0;
     wi_trace_check(trace);
     for (uint32_t r = 0; r < trace->run_count; r++)
@@ -791,9 +791,9 @@ int main(void)
     tcase_add_loop_test(all, imports_are_right_from_their_frontier_on, 0, TEST_WAYS);
     tcase_add_loop_test(all, imports_end_when_what_they_import_is_dropped, 0, TEST_WAYS);
     tcase_add_loop_test(all, views_are_right_at_every_time_they_hold, 0, TEST_WAYS_THREADS);
-    tcase_add_loop_test(all, holds_keep_history_until_they_are_released, 0, TEST_WAYS);
+    tcase_add_loop_test(all, holds_keep_history_until_they_are_released, 0, TEST_WAYS_ALONE);
     tcase_add_loop_test(all, dropping_an_import_releases_what_it_held, 0, TEST_WAYS);
     tcase_add_loop_test(all, mistakes_are_named, 0, TEST_WAYS_FEW);
-    tcase_add_loop_test(all, a_name_can_be_used_again, 0, TEST_WAYS);
+    tcase_add_loop_test(all, a_name_can_be_used_again, 0, TEST_WAYS_ALONE);
     return test_main("sharing", all);
 }
