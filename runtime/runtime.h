@@ -173,7 +173,8 @@ typedef struct wi_closer {
 } wi_closer;
 
 /* What workers look at in every step, on a line of its own. Written by the holder of the
- * tracker's lock, and `dropped` by the worker that drops the dataflow; read by all. */
+ * tracker's lock, and `dropped` by the worker that drops the dataflow, or by who takes another
+ * process's word for it; read by all. */
 typedef struct wi_notice {
     _Alignas(64) _Atomic(uint64_t) log_head; /* frontiers that have moved so far (release) */
     _Atomic(bool) done;                      /* every time is complete (release) */
@@ -220,8 +221,8 @@ typedef struct wi_timer {
     uint32_t flow, op;
 } wi_timer;
 
-/* Something from another thread: fired activators and feeds' batches. A node is in at most
- * one mailbox at a time. */
+/* Something from another thread: fired activators, feeds' batches, and those of other processes
+ * that somebody else has received. A node is in at most one mailbox at a time. */
 typedef struct wi_mail {
     struct wi_mail *next;
     void (*take)(weir_worker *worker, struct wi_mail *mail);
@@ -278,7 +279,7 @@ struct wi_process {
     wi_seat *seats;
     wi_ring *rings; /* [from * local_workers + to] */
     _Atomic(uint32_t) parked_count; /* how many seats may be asleep; a hint for wakers */
-    _Atomic(bool) stopping;         /* any sets (release); all read */
+    _Atomic(bool) stopping;         /* any sets (sequentially consistent); all read */
     pthread_barrier_t finished;     /* all workers are past their last step */
     pthread_mutex_t lock;           /* guards reason and the table of dataflows */
     weir_err *reason;
