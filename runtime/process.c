@@ -1,7 +1,8 @@
 /* One execution: its workers, the threads that drive them, and how it ends.
  *
- *   weir_execute: start threads -> each runs the program's function, then what is left of
- *   its dataflows -> all meet at a barrier -> each frees its own instances -> join.
+ *   weir_execute: join the cluster -> start threads -> each runs the program's function, then
+ *   what is left of its dataflows -> all meet at a barrier -> each frees its own instances ->
+ *   join the threads -> wait until the other processes are as far, and leave.
  *
  * Stopping: the first reason wins; `stopping` makes every step return false, so that
  * loops of programs around steps and probes end. Nothing is unwound by force. */

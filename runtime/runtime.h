@@ -7,6 +7,7 @@
  *   wi_shared    one dataflow, as the process sees it: tracker and published frontiers
  *   weir_worker  one thread and its instances of the dataflows; touched by that thread only
  *   wi_flow      a worker's instance of one dataflow: operators, queues, unposted changes
+ *   wi_cluster   what this process has of the others: links, what came early (cluster.h)
  *
  * Everything below wi_flow belongs to its worker's thread. What threads share is in
  * wi_process and wi_shared; each field there names its writers and its ordering. */
