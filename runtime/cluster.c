@@ -366,7 +366,8 @@ void wi_cluster_leave(wi_process *process)
     pthread_mutex_unlock(&cluster->lock);
     pthread_join(cluster->keeper, NULL);
     urcu_qsbr_register_thread();
-    atomic_store_explicit(&cluster->told, true, memory_order_relaxed); /* goodbye is the last word */
+    /* goodbye is the last word */
+    atomic_store_explicit(&cluster->told, true, memory_order_relaxed);
     wi_mesh_goodbye(cluster->mesh);
     wait_for_all(cluster);
     urcu_qsbr_unregister_thread();
