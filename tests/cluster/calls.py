@@ -3,7 +3,7 @@
 import signal
 import time
 
-from support.clustering import SLOW, Cluster, ClusterTest, main
+from support.clustering import SLOW, TRANSPORTS, Cluster, ClusterTest, main
 
 DEATH_S = 0.1
 FOREVER = ("--rows", 10**12, "--report")
@@ -37,6 +37,33 @@ class Calls(ClusterTest):
                 print(f"    process {index}: {cluster[index].ended - since:.3f} s: "
                       f"{cluster[index].err!r}", flush=True)
             self.assertLess(cluster[1].ended - since, 4.5 * SLOW)
+
+    def test_a_late_builder(self):
+        # Nothing is lost of what came before it had built, and there is not much of it.
+        words = ("--rows", 8000000)
+        expected = self.alone(*words)
+        clusters = [Cluster(self, 3, transport, *words, "--odd", 1, "--build-ms", 4000)
+                    for transport in TRANSPORTS]
+        time.sleep(3)
+        for cluster in clusters:
+            had = [one.resident() >> 20 for one in cluster.all()]
+            print(f"    {had} MB while one has not built", flush=True)
+            self.assert_memory(max(had), 24, "all")
+        for cluster in clusters:
+            cluster.wait(40)
+            self.assertEqual((cluster.codes(), cluster[0].out), ([0] * 3, expected), cluster.said())
+
+    def test_a_stop_during_long_callbacks(self):
+        # The reason is known at once; who stops gives the others 2 s to hear it.
+        for transport in self.each(("tcp", "abstract")):
+            cluster = Cluster(self, 3, transport, *FOREVER, "--sleep-ms", 4000, "--sleep-in", 1,
+                              "--stop-after", 100000, "--stop-in", 0)
+            cluster.wait(20)
+            self.assertEqual(cluster.codes(), [1, 1, 1])
+            for one in cluster.all():
+                self.assertIn("the program was told to stop after 100000 rows", one.err)
+            print(f"    {[round(one.ended - one.began, 2) for one in cluster.all()]} s", flush=True)
+            self.assertLess(cluster[0].ended - cluster[0].began, 3 * SLOW)
 
     def test_weir_stop(self):
         for transport in self.each():

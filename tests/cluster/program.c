@@ -30,6 +30,7 @@ static struct {
     uint64_t hops;
     uint64_t odd;     /* this process builds another graph */
     uint64_t late_ms; /* graph `late`: how long all but --odd go on */
+    uint64_t build_ms; /* how long --odd does something else before it builds */
     bool report;
     const char *graph, *odd_graph;
     weir_config config;
@@ -278,6 +279,8 @@ static void run_late(weir_worker *worker)
 static void run(weir_worker *worker, WEIR_UNUSED void *arg)
 {
     bool odd = ask.odd == ask.config.cluster.process;
+    if (odd)
+        sleep_ms(ask.build_ms);
     const char *name = odd && ask.odd_graph ? ask.odd_graph : ask.graph;
     if (strcmp(name, "none") == 0)
         return;
@@ -309,6 +312,7 @@ int main(int argc, char **argv)
         {.name = "odd-graph", .value = "G", .help = "which it builds", .text = &ask.odd_graph},
         {.name = "graph", .value = "G", .help = "the others build", .text = &ask.graph},
         {.name = "late-ms", .value = "N", .help = "of graph late", .number = &ask.late_ms},
+        {.name = "build-ms", .value = "N", .help = "--odd builds later", .number = &ask.build_ms},
         {.name = "report", .help = "say how many rows were taken", .flag = &ask.report},
         {0}};
     weir_err *err = weir_options(&argc, argv, "Rows, by key, summed.", options, &ask.config);

@@ -52,11 +52,15 @@ def run_cluster(words, processes, workers, transport, folder, more, fault):
             threading.Timer(4 * SLOW, running[which].send_signal, [signal.SIGCONT]).start()
     for one in running:
         try:
-            out, err = one.communicate(timeout=(10 if fault else 120) * SLOW)
+            out, err = one.communicate(timeout=(20 if fault else 120) * SLOW)
         except subprocess.TimeoutExpired:
+            alive = [other.pid for other in running if other.poll() is None]
+            if "WEIR_TEST_KEEP" in os.environ: # for a debugger
+                sys.exit(f"{alive} hang, after {fault}: {' '.join(words + place + more)}")
             for other in running:
                 other.kill()
-            sys.exit("hangs: " + " ".join(words + place + more))
+            said = [other.communicate() for other in running if other.pid in alive]
+            sys.exit(f"{alive} hang, after {fault}: {said}: {' '.join(words + place + more)}")
         found.append((one.returncode, out, err))
     return found
 

@@ -19,8 +19,8 @@ import unittest
 
 PROGRAM = os.environ["WEIR_CLUSTER_PROGRAM"]
 TRANSPORTS = ("tcp", "ipc", "abstract")
-# Sanitizers and a machine with other work make everything slower; limits are for what hangs.
-SLOW = float(os.environ.get("WEIR_TEST_SLOWNESS", "1"))
+# Sanitizers make everything slower, and need memory of their own; limits then are for what hangs.
+SLOW = 4 if "-fsanitize" in os.environ.get("WEIR_CFLAGS", "") else 1
 
 
 def environment(**more):
@@ -254,8 +254,12 @@ class ClusterTest(unittest.TestCase):
             print(f"  {self._testMethodName[5:]}, {transport}", flush=True)
             yield transport
 
+    def assert_memory(self, bytes_, limit, what):
+        if SLOW == 1:
+            self.assertLess(bytes_, limit, what)
+
     def assert_within(self, seconds, limit, what):
-        """A time that has to be met. Only told if the tests are known to be slow."""
+        """A time that has to be met."""
         print(f"    {what}: {1000 * seconds:.1f} ms (at most {1000 * limit:g})", flush=True)
         if SLOW == 1:
             self.assertLess(seconds, limit, what)
