@@ -284,6 +284,9 @@ static void fini(wi_process *process)
     if (process->shares)
         process->free_shares(process->shares);
     urcu_qsbr_barrier(); /* frontiers deferred by publishing */
+    for (uint32_t i = 0; i < process->type_count; i++)
+        weir_type_free(process->types[i]);
+    wi_free(process->types);
     wi_free(process->shared);
     wi_free(process->ended);
     wi_free(process->returned);

@@ -289,6 +289,8 @@ struct wi_process {
     wi_shared **shared; /* by number; NULL: not built yet, or gone */
     bool *ended;        /* by number: gone */
     uint32_t shared_count, shared_capacity, ended_capacity;
+    weir_type **types; /* of batches from other processes; guarded by lock, never changed */
+    uint32_t type_count, type_capacity;
     uint32_t *returned; /* by local worker: how many dataflows it had built when its function
                          * returned; UINT32_MAX: it has not; guarded by lock */
     _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
