@@ -8,30 +8,19 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
-/* libxxhash's choice of AVX2 or AVX-512 at run time, three times as fast as what the compiler
- * may use for any x86-64. Only its shared library has them, hence weak. */
-extern XXH64_hash_t XXH3_64bits_dispatch(const void *input, size_t bytes) __attribute__((weak));
-extern XXH_errorcode XXH3_64bits_update_dispatch(XXH3_state_t *state, const void *input,
-                                                 size_t bytes) __attribute__((weak));
-
-static uint64_t checksum_one(const void *at, size_t bytes)
-{
-    return XXH3_64bits_dispatch ? XXH3_64bits_dispatch(at, bytes) : XXH3_64bits(at, bytes);
-}
+#include "checksum.h"
 
 uint64_t wi_frame_checksum(const wi_part *parts, uint32_t count)
 {
+    if (wi_checksum_has_avx2())
+        return wi_checksum_avx2(parts, count);
     if (count == 1)
-        return checksum_one(parts[0].at, parts[0].bytes);
+        return XXH3_64bits(parts[0].at, parts[0].bytes);
     XXH3_state_t state;
     XXH3_INITSTATE(&state);
     XXH3_64bits_reset(&state);
     for (uint32_t i = 0; i < count; i++)
-        if (parts[i].bytes == 0)
-            continue;
-        else if (XXH3_64bits_update_dispatch)
-            XXH3_64bits_update_dispatch(&state, parts[i].at, parts[i].bytes);
-        else
+        if (parts[i].bytes)
             XXH3_64bits_update(&state, parts[i].at, parts[i].bytes);
     return XXH3_64bits_digest(&state);
 }
@@ -92,7 +81,8 @@ bool wi_frame_padded(const wi_frame_header *header)
 
 bool wi_frame_check_payload(const wi_frame_header *header, char why[WI_WHY_BYTES])
 {
-    uint64_t check[2] = {checksum_one(header + 1, header->bytes), 0};
+    wi_part payload = {header + 1, header->bytes};
+    uint64_t check[2] = {wi_frame_checksum(&payload, 1), 0};
     if (WEIR_LIKELY(memcmp(check, header->check, sizeof check) == 0 && wi_frame_padded(header)))
         return true;
     memcpy(&check[1], header->check, sizeof check[1]);

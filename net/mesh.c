@@ -222,6 +222,13 @@ void wi_mesh_send(wi_mesh *mesh, uint32_t process, wi_lane lane, uint16_t kind,
     wi_session_send(mesh->peers[process].lanes[lane], kind, parts, count, sent, arg);
 }
 
+void wi_mesh_push(wi_mesh *mesh)
+{
+    for (uint32_t i = 0; i < mesh->config.processes; i++)
+        if (i != mesh->config.process && !is_lost(&mesh->peers[i]))
+            wi_session_push(mesh->peers[i].lanes[WI_LANE_DATA]);
+}
+
 size_t wi_mesh_backlog(const wi_mesh *mesh, uint32_t process, wi_lane lane)
 {
     const wi_session *session = mesh->peers[process].lanes[lane];

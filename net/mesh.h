@@ -84,6 +84,9 @@ bool wi_mesh_connect_step(wi_mesh *mesh, const char *const *urls, uint64_t now_n
  * After the mesh is down, or after goodbye, frames are let go. */
 void wi_mesh_send(wi_mesh *mesh, uint32_t process, wi_lane lane, uint16_t kind,
                   const wi_part *parts, uint32_t count, void (*sent)(void *arg), void *arg);
+/* any. Frames on the lane of data wait until much is to be sent, or until this is called (or
+ * wi_mesh_poll): several go out in one call of the system. */
+void wi_mesh_push(wi_mesh *mesh);
 /* any. Bytes that were sent and not yet taken by the system. A hint, without a lock. */
 size_t wi_mesh_backlog(const wi_mesh *mesh, uint32_t process, wi_lane lane);
 

@@ -50,6 +50,7 @@ typedef struct wi_session_config {
     void (*frame)(void *arg, const wi_arrival *arrival); /* within take */
     void *arg;
     const _Atomic(bool) *stop; /* true: deliver nothing more */
+    bool gathers; /* frames wait for push, or for WI_SESSION_TURN_BYTES of them */
 } wi_session_config;
 
 typedef enum wi_session_state {
@@ -112,7 +113,7 @@ void wi_session_say(wi_session *session, wi_word word, const char *text);
 /* any. Sends what waits, as much as goes without waiting, up to WI_SESSION_TURN_BYTES or so.
  * Returns whether something was sent. */
 bool wi_session_push(wi_session *session);
-#define WI_SESSION_TURN_BYTES ((size_t)256 * 1024)
+#define WI_SESSION_TURN_BYTES ((size_t)260 * 1024) /* four frames of 64 KB, and their headers */
 
 /* any. Becomes the reader, unless somebody is. */
 static inline bool wi_session_try_read(wi_session *session)

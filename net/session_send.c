@@ -273,17 +273,26 @@ static wi_frame_header header_of(const wi_session *session, uint16_t kind, uint8
                              .generation = session->config.generation};
 }
 
+/* A first piece of at most so much goes along with the header, as one piece: a call of the system
+ * takes only so many. */
+#define WITH_HEADER_BYTES ((size_t)256)
+
 /* A large frame whose pieces stay where they are. */
 static wi_block *block_of_parts(const wi_frame_header *header, const wi_part *parts,
                                 uint32_t count, void (*sent)(void *arg), void *arg)
 {
     static const char zeros[WI_FRAME_LINE];
-    wi_block *block = block_new(count + 2, sizeof *header);
+    size_t along = count && parts[0].bytes <= WITH_HEADER_BYTES ? parts[0].bytes : 0;
+    wi_block *block = block_new(count + 2, sizeof *header + along);
     block->sent = sent;
     block->arg = arg;
     block->count = count + 2;
-    block->parts[0] = (wi_part){block->room, sizeof *header};
     memcpy(&block->parts[1], parts, count * sizeof *parts);
+    block->parts[0] = (wi_part){block->room, sizeof *header + along};
+    if (along) {
+        memcpy(block->room + sizeof *header, parts[0].at, along);
+        block->parts[1].bytes = 0;
+    }
     block->parts[count + 1] =
         (wi_part){zeros, wi_frame_bytes(header->bytes) - sizeof *header - header->bytes};
     return block;
@@ -358,7 +367,8 @@ void wi_session_send(wi_session *session, uint16_t kind, const wi_part *parts, u
             send_block(session, block, &header);
         }
     }
-    wi_session_push(session);
+    if (!session->config.gathers || wi_session_queued(session) >= WI_SESSION_TURN_BYTES)
+        wi_session_push(session);
     if (sent && copied)
         sent(arg);
 }

@@ -132,8 +132,11 @@ static void send_to_worker(wi_channel *channel, uint32_t to, weir_batch *batch)
         deliver_local(input, batch);
         return;
     }
+    bool leaves = !wi_is_local(flow->worker->process, to);
     wi_flow_count(flow, input->loc, &batch->time, 1);
-    if (batch->type->text_count && !channel->outs && !wi_is_local(flow->worker->process, to)) {
+    if (leaves)
+        wi_flow_count_apart(flow, input->loc, &batch->time, -1);
+    if (batch->type->text_count && !channel->outs && leaves) {
         weir_batch *compact = wi_batch_copy(batch); /* its texts may be a few of many */
         weir_batch_drop(batch);
         batch = compact;
@@ -151,12 +154,32 @@ void wi_channel_flush(wi_channel *channel)
     }
 }
 
+/* A batch of at least this part of the usual rows that goes to one worker as a whole goes as it is,
+ * without a copy: its rows were exchanged before, say. Of smaller ones, larger ones are made. */
+#define WHOLE_PART 4
+
+static bool goes_whole(const wi_channel *channel, const weir_batch *batch, uint32_t *to_out)
+{
+    const wi_flow *flow = channel->from->op->flow;
+    return batch->count >= wi_rows_usual(flow, batch->type) / WHOLE_PART &&
+           !batch->type->text_count &&
+           wi_partition_is_one(&channel->route, batch, flow->worker->process->workers, to_out);
+}
+
 static void spread(wi_channel *channel, weir_batch *batch)
 {
     if (!weir_time_eq(&channel->time, &batch->time)) {
         if (channel->dirty)
             wi_channel_flush(channel);
         channel->time = batch->time;
+    }
+    uint32_t to;
+    if (goes_whole(channel, batch, &to)) {
+        weir_batch *before = wi_out_seal(&channel->outs[to]);
+        if (before)
+            send_to_worker(channel, to, before);
+        send_to_worker(channel, to, batch);
+        return;
     }
     wi_partition(&channel->route, batch, channel->outs,
                  channel->from->op->flow->worker->process->workers);

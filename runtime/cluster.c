@@ -53,6 +53,11 @@ void wi_cluster_send(weir_worker *worker, uint32_t to, const wi_envelope *envelo
                  WI_FRAME_BATCH, wire->parts, wire->count, free_wire, wire);
 }
 
+void wi_cluster_push(wi_process *process)
+{
+    wi_mesh_push(process->cluster->mesh);
+}
+
 void wi_cluster_credit(weir_worker *worker, uint32_t flow, uint32_t to, uint32_t edge,
                        uint64_t bytes)
 {
@@ -95,6 +100,13 @@ bool wi_cluster_busy(const wi_process *process)
             wi_mesh_backlog(cluster->mesh, p, WI_LANE_PROGRESS) > BUSY_BYTES)
             return true;
     return false;
+}
+
+void wi_cluster_totals(const weir_worker *worker, wi_mesh_totals *totals_out)
+{
+    memset(totals_out, 0, sizeof *totals_out);
+    if (worker->process->cluster)
+        wi_mesh_count(worker->process->cluster->mesh, totals_out);
 }
 
 void wi_cluster_progress(wi_process *process, uint32_t flow, const uint8_t *dims, uint32_t locs,

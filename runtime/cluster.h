@@ -39,6 +39,8 @@ bool wi_cluster_poll(weir_worker *worker);
 bool wi_cluster_arm(wi_process *process);
 /* worker. Sends a batch to a worker of another process; takes the reference. */
 void wi_cluster_send(weir_worker *worker, uint32_t to, const wi_envelope *envelope);
+/* worker, at the end of a step. Batches that were sent in it leave. */
+void wi_cluster_push(wi_process *process);
 /* worker. Tells worker `to` of another process that so many bytes were taken. */
 void wi_cluster_credit(weir_worker *worker, uint32_t flow, uint32_t to, uint32_t edge,
                        uint64_t bytes);
@@ -46,6 +48,10 @@ void wi_cluster_credit(weir_worker *worker, uint32_t flow, uint32_t to, uint32_t
 void wi_cluster_stop(wi_process *process, const char *reason);
 /* any. Whether much is waiting to be sent, so that changes are better merged for a while. */
 bool wi_cluster_busy(const wi_process *process);
+
+/* any. What the process has sent and taken so far; all zero if it is alone. */
+struct wi_mesh_totals;
+void wi_cluster_totals(const weir_worker *worker, struct wi_mesh_totals *totals_out);
 
 /* With process->lock. The dataflow was built here: the others are told, and what waited for it
  * is taken. An error: they have built another one. */

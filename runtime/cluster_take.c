@@ -185,7 +185,7 @@ static const wi_shared_port *port_of(const wi_shared *shared, const wi_wire_head
 }
 
 /* Takes a reference of the chunk. */
-static bool take_batch(wi_cluster *cluster, const wi_shared *shared, uint32_t process, char *bytes,
+static bool take_batch(wi_cluster *cluster, wi_shared *shared, uint32_t process, char *bytes,
                        uint32_t count, wi_chunk *chunk)
 {
     wi_process *own = cluster->process;
@@ -199,6 +199,7 @@ static bool take_batch(wi_cluster *cluster, const wi_shared *shared, uint32_t pr
         wi_chunk_drop(chunk);
         return false;
     }
+    wi_shared_arrived(shared, port->loc, &batch->time);
     deliver(own, head.to,
             (wi_envelope){head.flow, head.op, head.input, head.from, head.weight, batch});
     return true;

@@ -107,8 +107,9 @@ static void connect_channels(wi_flow *flow)
 static void locate(wi_flow *flow, const wi_tracker *tracker)
 {
     uint32_t locs = wi_tracker_locs(tracker);
+    flow->locs = locs;
     for (int i = 0; i < 2; i++)
-        wi_changes_init(&flow->buffers[i], locs);
+        wi_changes_init(&flow->buffers[i], flow->worker->process->cluster ? 2 * locs : locs);
     flow->changes = &flow->buffers[0];
     flow->watchers = WI_NEWS(wi_input_port *, locs);
     flow->watch_counts = WI_NEWS(uint32_t, locs);

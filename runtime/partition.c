@@ -33,6 +33,43 @@ static void targets_of(const weir_route *route, const void *rows, uint32_t count
     }
 }
 
+/* So many rows are looked at first: those of a batch that is spread hardly agree by chance. */
+#define GLANCE 16
+
+/* A bit for each way in which the targets of some rows are not that of the first of them. */
+static uint64_t differences(const weir_route *route, const void *rows, uint32_t count,
+                            uint32_t workers, uint64_t *first_out)
+{
+    uint64_t targets[CHUNK], differ = 0, mask = UINT64_MAX;
+    if (route->kind == WEIR_I_ROUTED && (workers & (workers - 1)) == 0) {
+        route->kernel->run(rows, targets, count, route->arg); /* a pass less than targets_of */
+        mask = workers - 1;
+    } else {
+        targets_of(route, rows, count, workers, targets);
+    }
+    for (uint32_t i = 1; i < count; i++)
+        differ |= targets[i] ^ targets[0];
+    *first_out = targets[0] & mask;
+    return differ & mask;
+}
+
+bool wi_partition_is_one(const weir_route *route, const weir_batch *batch, uint32_t workers,
+                         uint32_t *to_out)
+{
+    uint64_t to = 0, first;
+    for (uint32_t begin = 0, count; begin < batch->count; begin += count) {
+        uint32_t left = batch->count - begin, most = begin ? CHUNK : GLANCE;
+        count = left < most ? left : most;
+        if (differences(route, weir_batch_row(batch, begin), count, workers, &first))
+            return false;
+        to = begin ? to : first;
+        if (first != to)
+            return false;
+    }
+    *to_out = (uint32_t)to;
+    return batch->count > 0;
+}
+
 /* ---- scattering ------------------------------------------------------------------------- */
 
 /* A batch is sent once it has room for less than this part of its rows, or this many, so

@@ -15,6 +15,13 @@
  *      and its worker fills it again only when it is empty.
  *   P4 What workers of this process change goes to the other processes as it was applied here:
  *      in whole pieces, in that order. Several pieces may be merged into one.
+ *   P5 The others are told late what can make no difference to them yet. The process answers
+ *      for what its workers hold and for batches on their way to them: that is counted by a
+ *      tracker of its own, `own`. Changes wait while each of them, at (location, time), is
+ *      behind such a pointstamp: own's front there is at or before the time. The others know
+ *      that pointstamp, or what it came from, so no front of theirs can pass. When it goes, by a
+ *      worker of this process, the lock's holder looks again: so nothing waits for another
+ *      process. How many workers there are makes no difference to what is sent, as a rule.
  * tests/models checks P1 to P3. */
 #include "shared.h"
 
@@ -29,18 +36,28 @@ static bool try_lock(wi_shared *shared)
            !atomic_exchange_explicit(&shared->lock, 1, memory_order_seq_cst);
 }
 
+/* Changes at locations from shared->locs on are of what this process answers for alone. */
+static bool is_apart(wi_shared *shared, const wi_change *change)
+{
+    if (change->loc < shared->locs)
+        return false;
+    wi_tracker_update(shared->own, change->loc - shared->locs, &change->time, change->delta);
+    return true;
+}
+
 /* Of a worker of this process: the others are to be told. */
 static void apply(wi_shared *shared, wi_changes *changes)
 {
     bool tell = shared->process->cluster != NULL;
     for (uint32_t i = 0; i < changes->count; i++) {
         const wi_change *change = &changes->entries[i];
-        if (!change->delta)
+        if (!change->delta || is_apart(shared, change))
             continue;
         wi_tracker_update(shared->tracker, change->loc, &change->time, change->delta);
-        if (tell)
-            wi_changes_add(&shared->outgoing, shared->reps[change->loc], &change->time,
-                           change->delta);
+        if (!tell)
+            continue;
+        wi_tracker_update(shared->own, change->loc, &change->time, change->delta);
+        wi_changes_add(&shared->outgoing, shared->reps[change->loc], &change->time, change->delta);
     }
     wi_changes_clear(changes);
 }
@@ -68,8 +85,9 @@ static void drain_incoming(wi_shared *shared)
     while (at) {
         wi_incoming *next = at->next;
         for (uint32_t i = 0; i < at->count; i++)
-            wi_tracker_update(shared->tracker, at->changes[i].loc, &at->changes[i].time,
-                              at->changes[i].delta);
+            if (!is_apart(shared, &at->changes[i]))
+                wi_tracker_update(shared->tracker, at->changes[i].loc, &at->changes[i].time,
+                                  at->changes[i].delta);
         wi_free(at);
         at = next;
     }
@@ -116,13 +134,39 @@ static void work_as_holder(wi_shared *shared)
     wake_concerned(shared, moved, count, done);
 }
 
+/* So many changes are not kept waiting. */
+#define WAITING_MAX 256
+
+/* P5. */
+static bool can_wait(wi_shared *shared)
+{
+    if (shared->outgoing.count > WAITING_MAX) {
+        wi_changes_merge(&shared->outgoing);
+        if (shared->outgoing.count > WAITING_MAX / 2)
+            return false;
+    }
+    const wi_loc *moved;
+    wi_tracker_propagate(shared->own, &moved);
+    for (uint32_t i = 0; i < shared->outgoing.count; i++) {
+        const wi_change *change = &shared->outgoing.entries[i];
+        if (change->delta &&
+            !weir_antichain_le(wi_tracker_frontier(shared->own, change->loc), &change->time))
+            return false;
+    }
+    return true;
+}
+
 /* While much waits to be sent, changes are merged: there is one frame for all of them later. */
 static void tell_others(wi_shared *shared, bool at_once)
 {
     wi_changes *outgoing = &shared->outgoing;
     if (!outgoing->count)
         return;
+    if (outgoing->nonzero && !at_once && can_wait(shared))
+        return;
     bool wait = outgoing->nonzero && !at_once && wi_cluster_busy(shared->process);
+    if (!wait)
+        wi_changes_merge(outgoing);
     if (outgoing->nonzero && !wait)
         wi_cluster_progress(shared->process, shared->number, shared->dims, shared->locs, outgoing);
     if (!wait)
@@ -173,12 +217,13 @@ void wi_shared_push(wi_flow *flow)
         hold(flow->shared, NULL);
 }
 
-static void push_rest(wi_shared *shared)
+static bool push_rest(wi_shared *shared)
 {
     if (!try_lock(shared))
-        return;
+        return false;
     tell_others(shared, true);
     hold(shared, NULL);
+    return true;
 }
 
 /* Changes in the outbox belong to the flow, which is about to go; and the others are told all. */
@@ -188,16 +233,30 @@ void wi_shared_settle(wi_flow *flow)
     while (atomic_load_explicit(&shared->slots[flow->worker->local].posted, memory_order_acquire))
         if (try_lock(shared))
             hold(shared, NULL);
-    while (atomic_load_explicit(&shared->notice.unsent, memory_order_relaxed))
-        push_rest(shared);
+    bool pushed = !shared->own;
+    while (!pushed || atomic_load_explicit(&shared->notice.unsent, memory_order_relaxed))
+        pushed |= push_rest(shared);
 }
 
-void wi_shared_receive(wi_shared *shared, wi_incoming *incoming)
+static void push_incoming(wi_shared *shared, wi_incoming *incoming)
 {
     incoming->next = atomic_load_explicit(&shared->incoming, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&shared->incoming, &incoming->next, incoming,
                                                   memory_order_seq_cst, memory_order_relaxed)) {
     }
+}
+
+void wi_shared_arrived(wi_shared *shared, wi_loc loc, const weir_time *time)
+{
+    wi_incoming *incoming = wi_alloc(sizeof *incoming + sizeof(wi_change));
+    incoming->count = 1;
+    incoming->changes[0] = (wi_change){.loc = shared->locs + loc, .delta = 1, .time = *time};
+    push_incoming(shared, incoming);
+}
+
+void wi_shared_receive(wi_shared *shared, wi_incoming *incoming)
+{
+    push_incoming(shared, incoming);
     if (try_lock(shared))
         hold(shared, NULL);
 }

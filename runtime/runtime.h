@@ -207,6 +207,7 @@ struct wi_flow {
     wi_input_port **watchers; /* by representative location */
     uint32_t *watch_counts;   /* by representative location; see wi_flow_watch */
     uint64_t log_seen;
+    uint32_t locs;            /* how many locations the tracker has */
     wi_changes *changes;      /* not yet posted: one of the two below */
     wi_changes buffers[2];
     wi_channel *dirty;        /* exchange channels with waiting rows */
@@ -384,6 +385,13 @@ static inline void wi_flow_activate(wi_flow *flow, uint32_t op)
 static inline void wi_flow_count(wi_flow *flow, wi_loc loc, const weir_time *time, int64_t delta)
 {
     wi_changes_add(flow->changes, loc, time, delta);
+}
+
+/* Of what this process answers for alone, and nobody else counts (post.c, P5). */
+static inline void wi_flow_count_apart(wi_flow *flow, wi_loc loc, const weir_time *time,
+                                       int64_t delta)
+{
+    wi_changes_add(flow->changes, flow->locs + loc, time, delta);
 }
 
 /* build.c */

@@ -144,9 +144,12 @@ static void count_sources(wi_shared *shared, const wi_flow *flow)
     static const weir_time first;
     for (uint32_t i = 0; i < flow->op_count; i++) {
         const weir_op *op = flow->ops[i];
-        for (uint32_t p = 0; op->logic->source && p < op->output_count; p++)
-            wi_tracker_update(shared->tracker, wi_tracker_out(shared->tracker, op->node, p),
-                              &first, shared->process->workers);
+        for (uint32_t p = 0; op->logic->source && p < op->output_count; p++) {
+            wi_loc loc = wi_tracker_out(shared->tracker, op->node, p);
+            wi_tracker_update(shared->tracker, loc, &first, shared->process->workers);
+            if (shared->own)
+                wi_tracker_update(shared->own, loc, &first, shared->process->local_workers);
+        }
     }
 }
 
@@ -190,6 +193,7 @@ static void open_ports(wi_shared *shared, const wi_flow *flow)
             shared->ports[input->edge] =
                 (wi_shared_port){.op = i,
                                  .input = p,
+                                 .loc = wi_tracker_in(shared->tracker, i, p),
                                  .exchanged = input->route.kind != WEIR_I_LOCAL,
                                  .type = keep_type(process, input->type)};
         }
@@ -277,6 +281,8 @@ static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
         shared->failure = wi_strdup(weir_err_message(named));
         return named;
     }
+    if (shared->process->cluster)
+        shared->own = wi_tracker_new(make_graph(flow), &err);
     open_shared(shared, flow, tracker);
     return shared->process->cluster ? wi_cluster_built(shared) : NULL;
 }
@@ -382,6 +388,7 @@ void wi_shared_free(wi_shared *shared)
     free(shared->dims_text);
     wi_free(shared->op_names);
     wi_tracker_free(shared->tracker);
+    wi_tracker_free(shared->own);
     wi_free(shared->failure);
     for (wi_incoming *at = atomic_load_explicit(&shared->incoming, memory_order_relaxed), *next; at;
          at = next) {

@@ -42,6 +42,7 @@ typedef struct wi_incoming {
 /* What another process must know to send an input a batch, and this one to take it. */
 typedef struct wi_shared_port {
     uint32_t op, input;
+    wi_loc loc;
     bool exchanged; /* from other workers, too */
     const weir_type *type; /* the process's own copy */
 } wi_shared_port;
@@ -78,6 +79,7 @@ struct wi_shared {
     char **op_texts; /* what each operator is, to compare with other workers' */
     char **op_names;
     wi_changes outgoing; /* what the other processes are not told yet; the lock's holder's */
+    wi_tracker *own;     /* what this process answers for (P5); NULL: it is alone; likewise */
     _Alignas(64) _Atomic(wi_incoming *) incoming; /* newest first; anyone pushes, the holder of
                                                    * the lock takes all */
     _Alignas(64) _Atomic(uint32_t) lock; /* of the tracker and of publishing */
@@ -92,6 +94,9 @@ void wi_shared_visit(wi_shared *shared);
 void wi_shared_visited(wi_shared *shared);
 /* post.c. A visitor. Applies changes of another process; takes them. */
 void wi_shared_receive(wi_shared *shared, wi_incoming *incoming);
+/* post.c. A visitor. A batch has come from another process: this one answers for it now. Before
+ * its worker gets it. */
+void wi_shared_arrived(wi_shared *shared, wi_loc loc, const weir_time *time);
 
 /* frontiers.c; by the holder of the lock */
 void wi_publish_init(wi_shared *shared);

@@ -369,6 +369,8 @@ bool wi_worker_step(weir_worker *worker)
     for (uint32_t i = 0; i < worker->flow_count; i++)
         if (!wi_flow_quiet(worker->flows[i]))
             did |= wi_flow_step(worker->flows[i]);
+    if (process->cluster)
+        wi_cluster_push(process);
     if (process->local_workers > 1)
         wake_receivers(worker);
     wi_tsan_release_quiescent();

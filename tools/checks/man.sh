@@ -4,7 +4,8 @@
 # Wants WEIR_SOURCE and WEIR_BUILD, as the tests set them.
 set -euo pipefail
 status=0
-for command in weir "weir bench runtime" "weir bench collections" examples/hello "weir launch"; do
+for command in weir "weir bench runtime" "weir bench collections" "weir bench net" examples/hello \
+    "weir launch"; do
     name=weir
     [ "$command" != "weir launch" ] || name=weir-launch
     page=$(sed 's/\\//g' "$WEIR_SOURCE/docs/$name.1")

@@ -13,36 +13,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    ARGS_MAX = 64,
-    LIST_MAX = 64,
-    WORKERS_MAX = 1024,
-    RUN_TIMEOUT_S = 300,
-    TEXT_BYTES = 200000000,
-    QUICK = 100, /* --quick: how many times less work */
-    QUICK_MIN = 1000,
-};
-
-struct plan {
-    const struct bench_suite *suite;
-    const struct bench_figure *figures[LIST_MAX];
-    unsigned workers[LIST_MAX];
-    unsigned figure_count, worker_count, runs;
-    bool peers, json, quick;
-    char *set;          /* more options for both sides, separated by single spaces; or NULL */
-    char *text;         /* word_count's file, or NULL if no figure needs it */
-    char *peer_program; /* or NULL */
-};
+enum { WORKERS_MAX = 1024, TEXT_BYTES = 200000000 };
 
 static void print_suite_help(const struct bench_suite *suite)
 {
     printf("usage: weir bench %s [options]\n\n"
-           "Measures %s, every run a process of its own, and prints medians.\n\n"
+           "Measures %s, every run in processes of its own, and prints medians.\n\n"
            "  --peers           measure the peer beside it, in turns (needs cargo), and compare\n"
            "                    the results of both\n"
            "  --runs N          runs of each figure and side (default 5)\n"
            "  --figures A,B     only these (default: all)\n"
-           "  --workers N,M     numbers of workers (default: 1,2)\n"
+           "  --workers N,M     numbers of workers, of each process (default: %s)\n"
            "  --quick           a hundredth of the work, to see that all figures run\n"
            "  --set NAME=N,...  other amounts of work, for both sides: batch, epochs,\n"
            "                    outstanding, rounds, operators, dataflows, nodes, edges, seconds,\n"
@@ -50,7 +31,8 @@ static void print_suite_help(const struct bench_suite *suite)
            "  --json            one JSON object a line; the machine on stderr\n"
            "  --help\n\n"
            "figures:\n",
-           suite->name, suite->summary);
+           suite->name, suite->summary,
+           suite == &bench_net ? "as it says below" : "1,2");
     for (unsigned i = 0; i < suite->count; i++)
         printf("  %-19s %s; %s\n", suite->figures[i].name, suite->figures[i].summary,
                suite->figures[i].unit);
@@ -78,12 +60,12 @@ static bool parse_count(const char *option, const char *text, unsigned max, unsi
     return false;
 }
 
-static bool parse_figures(char *list, struct plan *plan)
+static bool parse_figures(char *list, struct bench_plan *plan)
 {
     plan->figure_count = 0;
     for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
         const struct bench_figure *figure = bench_figure_find(plan->suite, name);
-        if (!figure || plan->figure_count == LIST_MAX) {
+        if (!figure || plan->figure_count == BENCH_LIST_MAX) {
             fprintf(stderr, "weir bench: no figure '%s'; `weir bench %s --help` lists them\n",
                     name, plan->suite->name);
             return false;
@@ -93,11 +75,11 @@ static bool parse_figures(char *list, struct plan *plan)
     return true;
 }
 
-static bool parse_workers(char *list, struct plan *plan)
+static bool parse_workers(char *list, struct bench_plan *plan)
 {
     plan->worker_count = 0;
     for (char *text = strtok(list, ","); text; text = strtok(NULL, ",")) {
-        if (plan->worker_count == LIST_MAX ||
+        if (plan->worker_count == BENCH_LIST_MAX ||
             !parse_count("workers", text, WORKERS_MAX, &plan->workers[plan->worker_count]))
             return false;
         plan->worker_count++;
@@ -106,7 +88,7 @@ static bool parse_workers(char *list, struct plan *plan)
 }
 
 /* "batch=10,epochs=5" -> "--batch 10 --epochs 5" */
-static bool parse_set(char *list, struct plan *plan)
+static bool parse_set(char *list, struct bench_plan *plan)
 {
     for (char *pair = strtok(list, ","); pair; pair = strtok(NULL, ",")) {
         char *value = strchr(pair, '='), *longer;
@@ -125,7 +107,7 @@ static bool parse_set(char *list, struct plan *plan)
 }
 
 /* The exit status, or -1 to go on. */
-static int parse(int argc, char **argv, struct plan *plan)
+static int parse(int argc, char **argv, struct bench_plan *plan)
 {
     static const struct option options[] = {
         {"peers", no_argument, NULL, 'p'},         {"runs", required_argument, NULL, 'r'},
@@ -160,94 +142,23 @@ static int parse(int argc, char **argv, struct plan *plan)
 
 /* ---- runs ----------------------------------------------------------------------------- */
 
-/* Splits `options` into words at the end of argv. */
-static unsigned append_options(const char **argv, unsigned count, char *options)
+static void show_progress(const struct bench_row *row, unsigned done, unsigned total,
+                          enum bench_side side)
 {
-    char *rest = options;
-    for (char *word = strtok_r(options, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-        if (count < ARGS_MAX - 1)
-            argv[count++] = word;
-    argv[count] = NULL;
-    return count;
-}
-
-/* Makes large numbers a hundredth of what they are, in place: no number becomes longer. */
-static void scale_down(const char **argv, unsigned first, unsigned end)
-{
-    for (unsigned i = first; i < end; i++) {
-        char *rest, *word = (char *)argv[i];
-        unsigned long long number = strtoull(word, &rest, 10);
-        if (*word >= '0' && *word <= '9' && !*rest && number >= QUICK_MIN)
-            snprintf(word, strlen(word) + 1, "%llu", number / QUICK);
-    }
-}
-
-static void show_progress(const struct bench_row *row, unsigned done, unsigned total, bool peer)
-{
+    static const char *const sides[] = {"weir", "peer", "sockets"};
     if (isatty(STDERR_FILENO))
         fprintf(stderr, "\r\033[K[%u/%u] %s, %u worker%s, run %u, %s", done + 1, total,
                 row->figure->name, row->workers, row->workers == 1 ? "" : "s", row->runs + 1,
-                peer ? "peer" : "weir");
-}
-
-static void clear_progress(void)
-{
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-}
-
-/* One run of one side; false after saying why there is no result. */
-static bool run_once(const struct plan *plan, const struct bench_figure *figure, unsigned workers,
-                     bool peer, struct bench_result *result_out)
-{
-    const char *argv[ARGS_MAX];
-    char workers_text[16], *options = NULL, *set = NULL, *output = NULL;
-    unsigned count = 0;
-    snprintf(workers_text, sizeof workers_text, "%u", workers);
-    argv[count++] = peer ? plan->peer_program : bench_self();
-    if (!peer)
-        argv[count++] = "bench-run";
-    argv[count++] = peer ? figure->peer_figure : figure->name;
-    argv[count++] = "--workers";
-    argv[count++] = workers_text;
-    if (figure->needs_text && plan->text) {
-        argv[count++] = "--file";
-        argv[count++] = plan->text;
-    }
-    if (asprintf(&options, "%s %s", figure->options,
-                 peer && figure->peer_options ? figure->peer_options : "") < 0 ||
-        asprintf(&set, "%s", plan->set ? plan->set : "") < 0)
-        return false;
-    if (figure->shows_memory && !plan->quick)
-        bench_warm_memory();
-    unsigned first = count;
-    count = append_options(argv, count, options);
-    if (plan->quick)
-        scale_down(argv, first, count);
-    append_options(argv, count, set);
-
-    double cpu_s = 0;
-    const char *problem = bench_child(argv, NULL, RUN_TIMEOUT_S, &output, &cpu_s);
-    if (!problem && !bench_result_parse(output, result_out))
-        problem = "it printed no result";
-    result_out->cpu_s = cpu_s;
-    if (problem) {
-        clear_progress();
-        fprintf(stderr, "weir bench: %s, %u workers, %s: %s\n", figure->name, workers,
-                peer ? "peer" : "weir", problem);
-    }
-    free(options);
-    free(set);
-    free(output);
-    return !problem;
+                sides[side]);
 }
 
 /* The peer's result of a run: measured, or what was published of the same amount of work. */
-static bool run_peer(const struct plan *plan, struct bench_row *row, struct bench_result *out)
+static bool run_peer(const struct bench_plan *plan, struct bench_row *row,
+                     struct bench_result *out)
 {
     const struct bench_figure *figure = row->figure;
     if (!figure->published)
-        return run_once(plan, figure, row->workers, true, out);
+        return bench_once(plan, figure, row->workers, BENCH_PEER, out);
     *out = (struct bench_result){.value = figure->published_value,
                                  .peak_kb = figure->published_peak_kb,
                                  .check = row->weir[0].check};
@@ -255,8 +166,8 @@ static bool run_peer(const struct plan *plan, struct bench_row *row, struct benc
 }
 
 /* What weir's check must be, and whose it is. */
-static uint64_t expected_check(const struct plan *plan, const struct bench_row *row, unsigned run,
-                               const char **whose_out)
+static uint64_t expected_check(const struct bench_plan *plan, const struct bench_row *row,
+                               unsigned run, const char **whose_out)
 {
     *whose_out = "the peer's";
     if (row->has_peer)
@@ -267,66 +178,104 @@ static uint64_t expected_check(const struct plan *plan, const struct bench_row *
     return row->weir[0].check;
 }
 
-/* All runs of one row; false if one failed or the results differ. */
-static bool run_row(const struct plan *plan, struct bench_row *row, unsigned done, unsigned total)
+/* Whether weir's result is right, or else a message. */
+static bool compare(const struct bench_plan *plan, const struct bench_row *row, unsigned run)
 {
-    row->has_peer = plan->peers &&
-                    (!row->figure->published || (row->workers == 1 && !plan->quick && !plan->set));
+    const char *whose;
+    uint64_t check = row->weir[run].check, expected = expected_check(plan, row, run, &whose);
+    if (check == expected)
+        return true;
+    bench_clear_progress();
+    fprintf(stderr, "weir bench: %s, %u workers: WRONG RESULT: weir's check is %llu, %s %llu\n",
+            row->figure->name, row->workers, (unsigned long long)check, whose,
+            (unsigned long long)expected);
+    return false;
+}
+
+/* All runs of one row; false if one failed or the results differ. */
+static bool run_row(const struct bench_plan *plan, struct bench_row *row, unsigned done,
+                    unsigned total)
+{
+    const struct bench_figure *figure = row->figure;
+    row->has_peer = plan->peers && (figure->published
+                                        ? row->workers == 1 && !plan->quick && !plan->set
+                                        : figure->peer_figure != NULL);
+    row->has_raw = figure->raw;
     for (unsigned run = 0; run < plan->runs; run++) {
-        struct bench_result *weir = &row->weir[run], *peer = &row->peer[run];
-        show_progress(row, done, total, false);
+        show_progress(row, done, total, BENCH_WEIR);
         double line_ns = bench_line_ns();
-        if (!run_once(plan, row->figure, row->workers, false, weir))
+        if (!bench_once(plan, figure, row->workers, BENCH_WEIR, &row->weir[run]))
             return false;
-        weir->line_ns = line_ns;
+        row->weir[run].line_ns = line_ns;
+        if (row->has_raw) {
+            show_progress(row, done, total, BENCH_RAW);
+            if (!bench_once(plan, figure, row->workers, BENCH_RAW, &row->raw[run]))
+                return false;
+        }
         if (row->has_peer) {
-            show_progress(row, done, total, true);
-            if (!run_peer(plan, row, peer))
+            show_progress(row, done, total, BENCH_PEER);
+            if (!run_peer(plan, row, &row->peer[run]))
                 return false;
         }
         row->runs = run + 1;
-        const char *whose;
-        uint64_t expected = expected_check(plan, row, run, &whose);
-        if (weir->check != expected) {
-            clear_progress();
-            fprintf(stderr, "weir bench: %s, %u workers: WRONG RESULT: weir's check is %llu, %s "
-                            "%llu\n", row->figure->name, row->workers,
-                    (unsigned long long)weir->check, whose, (unsigned long long)expected);
+        if (!compare(plan, row, run))
             return false;
-        }
     }
     return true;
 }
 
-static bool prepare(struct plan *plan)
+static bool prepare(struct bench_plan *plan)
 {
     bool needs_text = false;
     for (unsigned i = 0; i < plan->figure_count; i++)
         needs_text |= plan->figures[i]->needs_text;
-    if (needs_text && !(plan->text = bench_text_file(TEXT_BYTES / (plan->quick ? QUICK : 1))))
+    if (needs_text && !(plan->text = bench_text_file(TEXT_BYTES / (plan->quick ? BENCH_QUICK : 1))))
         return false;
     return !plan->peers || (plan->peer_program = bench_peers_build());
 }
 
-static int run_plan(const struct plan *plan)
+/* The numbers of workers of a figure: what was asked for, or its own. Returns how many. */
+static unsigned workers_of(const struct bench_plan *plan, const struct bench_figure *figure,
+                           unsigned workers_out[BENCH_LIST_MAX])
 {
-    unsigned total = plan->figure_count * plan->worker_count, done = 0;
+    struct bench_plan own = *plan;
+    if (!own.worker_count) {
+        char list[64];
+        snprintf(list, sizeof list, "%s", figure->workers ? figure->workers : "1,2");
+        parse_workers(list, &own);
+    }
+    memcpy(workers_out, own.workers, sizeof own.workers);
+    return own.worker_count;
+}
+
+static unsigned count_rows(const struct bench_plan *plan)
+{
+    unsigned total = 0, workers[BENCH_LIST_MAX];
+    for (unsigned f = 0; f < plan->figure_count; f++)
+        total += workers_of(plan, plan->figures[f], workers);
+    return total;
+}
+
+static int run_plan(const struct bench_plan *plan)
+{
+    unsigned total = count_rows(plan), done = 0, workers[BENCH_LIST_MAX];
     struct bench_row *rows = WI_NEWS(struct bench_row, total);
     bool all_good = true;
     if (!plan->json)
-        bench_report_head();
+        bench_report_head(plan->suite);
     for (unsigned f = 0; f < plan->figure_count; f++) {
-        for (unsigned w = 0; w < plan->worker_count; w++) {
+        unsigned count = workers_of(plan, plan->figures[f], workers);
+        for (unsigned w = 0; w < count; w++) {
             struct bench_row *row = &rows[done];
             row->figure = plan->figures[f];
-            row->workers = plan->workers[w];
+            row->workers = workers[w];
             if (!run_row(plan, row, done, total)) {
                 all_good = false;
                 total--;
                 memset(row, 0, sizeof *row);
                 continue;
             }
-            clear_progress();
+            bench_clear_progress();
             if (plan->json)
                 bench_report_json(row);
             else
@@ -340,7 +289,7 @@ static int run_plan(const struct plan *plan)
     return all_good ? 0 : 1;
 }
 
-static int measure(struct plan *plan)
+static int measure(struct bench_plan *plan)
 {
     char *machine = bench_machine();
     fprintf(plan->json ? stderr : stdout, "weir %s on %s\n", WEIR_VERSION,
@@ -356,7 +305,7 @@ int command_bench(int argc, char **argv)
         print_help(stdout);
         return 0;
     }
-    struct plan plan = {.runs = 5, .workers = {1, 2}, .worker_count = 2};
+    struct bench_plan plan = {.runs = 5};
     plan.suite = argc > 1 ? bench_suite_find(argv[1]) : NULL;
     if (!plan.suite) {
         print_help(stderr);

@@ -1,9 +1,9 @@
 /* What the files of `weir bench` share.
  *
  * A figure is one thing measured at one number of workers. Each run of it is a process of
- * its own, ours (`weir bench-run`) or the peer's, that prints one JSON object; both get the
- * same options, so that the table in bench_figures.c is the one place that says how much
- * work a figure is. */
+ * its own, or a cluster of some, ours (`weir bench-run`) or the peer's; each prints one JSON
+ * object. All get the same options, so that the tables of figures are the one place that says
+ * how much work a figure is. Figures of a cluster have a third side: what plain sockets do. */
 #ifndef WEIR_TOOLS_BENCH_H
 #define WEIR_TOOLS_BENCH_H
 
@@ -15,7 +15,10 @@
 /* The amounts of a run. A figure reads those that concern it. */
 struct bench_args {
     const char *figure;
-    unsigned workers;
+    unsigned workers;            /* of each process */
+    unsigned processes, process; /* how many, and which one this is */
+    const char *hosts;           /* where they listen, as in weir_cluster; NULL: there is one */
+    bool raw;                    /* plain sockets instead of weir */
     uint64_t batch, epochs, outstanding; /* exchange */
     uint64_t rounds, operators, dataflows;
     uint64_t nodes, edges;        /* graphs */
@@ -24,7 +27,7 @@ struct bench_args {
     uint64_t rows, keys, changes; /* collections; `epochs` of `changes` each follow the load */
 };
 
-/* What one run found. */
+/* What one run found; of a cluster the slowest process's value and the sum of the checks. */
 struct bench_result {
     double value; /* in the figure's unit; for latencies the p50 */
     uint64_t check;
@@ -53,11 +56,17 @@ struct bench_figure {
     bool less_is_better;
     bool shows_memory;
     bool needs_text;
+    const char *workers;      /* how many at first, "1,2" if NULL */
+    unsigned processes;       /* 0: one, by itself */
+    const char *scheme;       /* of the addresses of its processes: "tcp" or "abstract" */
+    double row_bytes;         /* if the unit is GB/s: what a row is */
     const char *options;      /* for both sides, separated by single spaces */
-    const char *peer_figure;  /* how the peer calls it */
+    const char *peer_figure;  /* how the peer calls it; NULL: it has none */
     const char *peer_options; /* for the peer alone, or NULL */
     /* How our side runs: a function, or a collection and what of it is measured. */
     void (*run)(const struct bench_args *args, struct bench_result *result_out);
+    /* What plain sockets do, in two processes; or NULL. */
+    void (*raw)(const struct bench_args *args, struct bench_result *result_out);
     const struct bench_collection *collection;
     enum bench_measure measure;
     /* The peer's check of a --quick run (closure: that of a naive program), at all numbers of
@@ -77,6 +86,7 @@ struct bench_suite {
 };
 
 extern const struct bench_suite bench_collections; /* bench_c_figures.c */
+extern const struct bench_suite bench_net;         /* bench_n_figures.c */
 extern const struct bench_suite *const bench_suites[];
 extern const unsigned bench_suite_count;
 
@@ -97,18 +107,56 @@ void bench_idle(const struct bench_args *args, struct bench_result *result_out);
 void bench_words(const struct bench_args *args, struct bench_result *result_out);
 void bench_collection_run(const struct bench_figure *figure, const struct bench_args *args,
                           struct bench_result *result_out);
+void bench_cross(const struct bench_args *args, struct bench_result *result_out);
+void bench_cross_both(const struct bench_args *args, struct bench_result *result_out);
+void bench_progress_frames(const struct bench_args *args, struct bench_result *result_out);
+void bench_progress_bytes(const struct bench_args *args, struct bench_result *result_out);
+/* What plain sockets do (bench_n_raw.c). */
+void bench_raw_cross(const struct bench_args *args, struct bench_result *result_out);
+void bench_raw_cross_both(const struct bench_args *args, struct bench_result *result_out);
+void bench_raw_epoch(const struct bench_args *args, struct bench_result *result_out);
+void bench_raw_round_trip(const struct bench_args *args, struct bench_result *result_out);
 
-/* ---- running a process (bench_child.c) ----------------------------------------------- */
+/* Sorts the samples; value, p50, p99 and max of the result come from them. */
+void bench_latencies(uint32_t *samples_ns, uint64_t samples, struct bench_result *result_out);
 
-/* Runs argv (NULL at its end; argv[0] is looked up in PATH if it has no slash) in `folder`
- * (NULL: here) until it ends, or kills it after timeout_s. What it prints on stdout goes to
- * *output_out (to be freed), or to our stderr if that is NULL. Returns NULL if it ended
- * with status 0, or else the reason, valid until the next call. The processor time that it
- * took goes to *cpu_s_out, unless that is NULL. */
-const char *bench_child(const char *const argv[], const char *folder, unsigned timeout_s,
-                        char **output_out, double *cpu_s_out);
+/* ---- running processes (bench_child.c) ----------------------------------------------- */
+
+enum { BENCH_PROCESSES_MAX = 8 };
+
+/* Runs argvs[0], ... at the same time (each ends with NULL; its first word is looked up in PATH
+ * if it has no slash) in `folder` (NULL: here) until all have ended, or kills them after
+ * timeout_s, or soon after one of them has failed. What each prints on stdout goes to
+ * outputs_out[i] (to be freed), or to our stderr if outputs_out is NULL. Returns NULL if all
+ * ended with status 0, or else the first reason, valid until the next call; then there are no
+ * outputs. The processor time that they took goes to *cpu_s_out, unless that is NULL. */
+const char *bench_children(const char *const *const argvs[], unsigned count, const char *folder,
+                           unsigned timeout_s, char *outputs_out[], double *cpu_s_out);
 /* Reads the JSON object that a run printed; false if there is none. */
 bool bench_result_parse(const char *output, struct bench_result *result_out);
+
+/* ---- one run (bench_once.c) ------------------------------------------------------------ */
+
+enum bench_side { BENCH_WEIR, BENCH_PEER, BENCH_RAW };
+enum { BENCH_LIST_MAX = 64, BENCH_QUICK = 100 /* --quick: how many times less work */ };
+
+/* What `weir bench` was asked to do. */
+struct bench_plan {
+    const struct bench_suite *suite;
+    const struct bench_figure *figures[BENCH_LIST_MAX];
+    unsigned workers[BENCH_LIST_MAX];
+    unsigned figure_count, worker_count, runs; /* no workers: each figure's own */
+    bool peers, json, quick;
+    char *set;          /* more options for both sides, separated by single spaces; or NULL */
+    char *text;         /* word_count's file, or NULL if no figure needs it */
+    char *peer_program; /* or NULL */
+};
+
+/* One run of one side; false after saying why there is no result. */
+bool bench_once(const struct bench_plan *plan, const struct bench_figure *figure,
+                unsigned workers, enum bench_side side, struct bench_result *result_out);
+/* Ends the line that shows how far we are, if there is one. */
+void bench_clear_progress(void);
 
 /* ---- the rest ------------------------------------------------------------------------ */
 
@@ -137,14 +185,16 @@ struct bench_row {
     const struct bench_figure *figure;
     unsigned workers;
     unsigned runs; /* of each side */
-    bool has_peer;
+    bool has_peer, has_raw;
     struct bench_result weir[BENCH_RUNS_MAX];
     struct bench_result peer[BENCH_RUNS_MAX];
+    struct bench_result raw[BENCH_RUNS_MAX];
 };
 
-void bench_report_head(void);
+void bench_report_head(const struct bench_suite *suite);
 void bench_report_row(const struct bench_row *row);
-/* The p99 and largest of latencies, peak memory and processor time, where a row has them. */
+/* The p99 and largest of latencies, rows a second, peak memory and processor time, where a row
+ * has them. */
 void bench_report_details(const struct bench_row *rows, unsigned count);
 void bench_report_json(const struct bench_row *row);
 

@@ -1,4 +1,5 @@
-/* Runs one process and reads what it prints: how a figure's runs are kept apart. */
+/* Runs a process, or the processes of a cluster, and reads what they print: how a figure's runs
+ * are kept apart. */
 #include "bench.h"
 #include "bench_data.h"
 
@@ -14,62 +15,52 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUTPUT_BYTES_MAX = 1 << 16 };
+enum { OUTPUT_BYTES_MAX = 1 << 16, AFTER_FAILURE_S = 5 };
 
 static char reason[256];
 
-/* Starts argv with its stdout in stdout_fd; returns 0 or an errno. */
-static int start(const char *const argv[], const char *folder, int stdout_fd, pid_t *pid_out)
+struct child {
+    const char *program;
+    pid_t pid;
+    int from; /* its stdout; -1: it has ended */
+    size_t length;
+    char *text;
+    double cpu_s;
+};
+
+static void say(const char *program, const char *what)
 {
+    if (!*reason)
+        snprintf(reason, sizeof reason, "%s %s", program, what);
+}
+
+/* Starts argv; returns 0 or an errno. What goes to our stderr of a process by itself is read, too,
+ * of one among others: timely's say much while they look for each other. */
+static int start(struct child *child, const char *const argv[], const char *folder, bool is_read,
+                 bool is_alone)
+{
+    int ends[2];
+    child->program = argv[0];
+    child->from = -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return errno;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, stdout_fd, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, is_read ? ends[1] : STDERR_FILENO, STDOUT_FILENO);
+    if (!is_alone)
+        posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
     if (folder)
         posix_spawn_file_actions_addchdir_np(&actions, folder);
-    int failed = posix_spawnp(pid_out, argv[0], &actions, NULL, (char *const *)argv, environ);
+    int failed = posix_spawnp(&child->pid, argv[0], &actions, NULL, (char *const *)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
-    return failed;
-}
-
-/* Reads until the end of the pipe; false when the deadline passes first. What goes beyond
- * the limit is read and forgotten. */
-static bool read_all(int from, uint64_t deadline_ns, char *text)
-{
-    size_t length = 0;
-    for (;;) {
-        uint64_t now = bench_now_ns();
-        int wait_ms = now < deadline_ns ? (int)((deadline_ns - now) / 1000000 + 1) : 0;
-        struct pollfd ready = {.fd = from, .events = POLLIN};
-        int polled = poll(&ready, 1, wait_ms);
-        if (polled < 0 && errno == EINTR)
-            continue;
-        if (polled <= 0)
-            return false;
-        char bytes[4096];
-        ssize_t got = read(from, bytes, sizeof bytes);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        size_t room = OUTPUT_BYTES_MAX - 1 - length;
-        size_t kept = (size_t)got < room ? (size_t)got : room;
-        memcpy(text + length, bytes, kept);
-        length += kept;
+    close(ends[1]);
+    if (failed) {
+        close(ends[0]);
+        return failed;
     }
-    text[length] = 0;
-    return true;
-}
-
-static const char *ended(const char *program, int status)
-{
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return NULL;
-    if (WIFEXITED(status))
-        snprintf(reason, sizeof reason, "%s ended with status %d", program, WEXITSTATUS(status));
-    else
-        snprintf(reason, sizeof reason, "%s was killed by signal %d (%s)", program,
-                 WTERMSIG(status), strsignal(WTERMSIG(status)));
-    return reason;
+    child->from = ends[0];
+    child->text = calloc(1, OUTPUT_BYTES_MAX);
+    return 0;
 }
 
 static double seconds_of(struct timeval time)
@@ -77,46 +68,115 @@ static double seconds_of(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-const char *bench_child(const char *const argv[], const char *folder, unsigned timeout_s,
-                        char **output_out, double *cpu_s_out)
+/* Its stdout is closed, or it was killed. */
+static void end(struct child *child)
 {
-    char *text = calloc(1, OUTPUT_BYTES_MAX);
-    int ends[2];
-    if (!text || pipe2(ends, O_CLOEXEC) < 0) {
-        free(text);
-        snprintf(reason, sizeof reason, "%s cannot be started: %s", argv[0], strerror(errno));
-        return reason;
-    }
-    pid_t pid;
-    int failed = start(argv, folder, output_out ? ends[1] : STDERR_FILENO, &pid);
-    close(ends[1]);
-    if (failed) {
-        close(ends[0]);
-        free(text);
-        snprintf(reason, sizeof reason, "%s cannot be started: %s", argv[0], strerror(failed));
-        return reason;
-    }
-    bool in_time = read_all(ends[0], bench_now_ns() + timeout_s * 1000000000ull, text);
-    close(ends[0]);
-    if (!in_time)
-        kill(pid, SIGKILL);
     int status;
-    struct rusage used;
-    while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR)
+    struct rusage used = {0};
+    char what[128];
+    close(child->from);
+    child->from = -1;
+    while (wait4(child->pid, &status, 0, &used) < 0 && errno == EINTR)
         ;
-    if (cpu_s_out)
-        *cpu_s_out = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
-    if (!in_time) {
-        free(text);
-        snprintf(reason, sizeof reason, "%s had not ended after %u s and was killed", argv[0],
-                 timeout_s);
-        return reason;
-    }
-    if (output_out)
-        *output_out = text;
+    child->cpu_s = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return;
+    if (WIFEXITED(status))
+        snprintf(what, sizeof what, "ended with status %d", WEXITSTATUS(status));
     else
-        free(text);
-    return ended(argv[0], status);
+        snprintf(what, sizeof what, "was killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    say(child->program, what);
+}
+
+/* Something is to be read, or it is the end. What goes beyond the limit is read and forgotten. */
+static void read_some(struct child *child)
+{
+    char bytes[4096];
+    ssize_t got = read(child->from, bytes, sizeof bytes);
+    if (got < 0 && errno == EINTR)
+        return;
+    if (got <= 0) {
+        end(child);
+        return;
+    }
+    size_t room = child->text ? OUTPUT_BYTES_MAX - 1 - child->length : 0;
+    size_t kept = (size_t)got < room ? (size_t)got : room;
+    if (kept)
+        memcpy(child->text + child->length, bytes, kept);
+    child->length += kept;
+}
+
+/* Waits for output of any, or for the deadline; false if that has passed or all have ended. */
+static bool wait_some(struct child *children, unsigned count, uint64_t deadline_ns)
+{
+    struct pollfd ready[BENCH_PROCESSES_MAX];
+    uint64_t now = bench_now_ns();
+    bool any = false;
+    for (unsigned i = 0; i < count; i++) {
+        ready[i] = (struct pollfd){.fd = children[i].from, .events = POLLIN};
+        any |= children[i].from >= 0;
+    }
+    if (!any || now >= deadline_ns)
+        return false;
+    if (poll(ready, count, (int)((deadline_ns - now) / 1000000 + 1)) < 0)
+        return errno == EINTR;
+    for (unsigned i = 0; i < count; i++)
+        if (ready[i].revents)
+            read_some(&children[i]);
+    return true;
+}
+
+static void run_all(struct child *children, unsigned count, unsigned timeout_s)
+{
+    uint64_t deadline_ns = bench_now_ns() + timeout_s * 1000000000ull;
+    bool hurried = false;
+    while (wait_some(children, count, deadline_ns)) {
+        if (*reason && !hurried) {
+            uint64_t soon_ns = bench_now_ns() + AFTER_FAILURE_S * 1000000000ull;
+            deadline_ns = soon_ns < deadline_ns ? soon_ns : deadline_ns;
+            hurried = true;
+        }
+    }
+    char what[64];
+    snprintf(what, sizeof what, "had not ended after %u s and was killed", timeout_s);
+    for (unsigned i = 0; i < count; i++) {
+        if (children[i].from < 0)
+            continue;
+        say(children[i].program, what);
+        kill(children[i].pid, SIGKILL);
+        end(&children[i]);
+    }
+}
+
+const char *bench_children(const char *const *const argvs[], unsigned count, const char *folder,
+                           unsigned timeout_s, char *outputs_out[], double *cpu_s_out)
+{
+    struct child children[BENCH_PROCESSES_MAX] = {{0}};
+    char what[128];
+    *reason = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int failed = start(&children[i], argvs[i], folder, outputs_out, count == 1);
+        if (failed) {
+            snprintf(what, sizeof what, "cannot be started: %s", strerror(failed));
+            say(argvs[i][0], what);
+            timeout_s = 0;
+        }
+    }
+    run_all(children, count, timeout_s);
+    double cpu_s = 0;
+    for (unsigned i = 0; i < count; i++) {
+        cpu_s += children[i].cpu_s;
+        if (*reason && count > 1 && children[i].text)
+            fputs(children[i].text, stderr);
+        if (outputs_out && !*reason)
+            outputs_out[i] = children[i].text;
+        else
+            free(children[i].text);
+    }
+    if (cpu_s_out)
+        *cpu_s_out = cpu_s;
+    return *reason ? reason : NULL;
 }
 
 /* The text behind "name": in a JSON object without nesting, or NULL. */
@@ -139,7 +199,7 @@ static bool number_member(const char *object, const char *name, uint64_t *number
 
 bool bench_result_parse(const char *output, struct bench_result *result_out)
 {
-    const char *object = strchr(output, '{');
+    const char *object = strstr(output, "{\"figure\"");
     const char *value = object ? member(object, "value") : NULL;
     memset(result_out, 0, sizeof *result_out);
     if (!value || !number_member(object, "check", &result_out->check))

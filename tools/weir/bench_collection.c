@@ -140,6 +140,6 @@ void bench_collection_run(const struct bench_figure *figure, const struct bench_
     result_out->check = bench_check_fold(totals, 2);
     result_out->value = value_of(figure->measure, run);
     if (figure->measure == BENCH_LATENCY)
-        bench_run_latencies(run, args->epochs, result_out);
+        bench_latencies(run->samples_ns, args->epochs, result_out);
     bench_run_free(run);
 }

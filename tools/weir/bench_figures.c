@@ -108,7 +108,7 @@ static const struct bench_suite runtime = {"runtime", "weir's runtime beside tim
                                            runtime_figures,
                                            sizeof runtime_figures / sizeof *runtime_figures};
 
-const struct bench_suite *const bench_suites[] = {&runtime, &bench_collections};
+const struct bench_suite *const bench_suites[] = {&runtime, &bench_collections, &bench_net};
 
 const unsigned bench_suite_count = sizeof bench_suites / sizeof *bench_suites;
 

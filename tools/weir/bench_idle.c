@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS = 1000, SETTLE_MS = 100 };
+enum { ROWS = 1000, SETTLE_MS = 100, SETTLES_MAX = 100 };
 
 struct idle {
     const struct bench_args *args;
@@ -35,7 +35,7 @@ static void work(weir_worker *worker, void *arg)
     struct idle *idle = ((struct bench_run *)arg)->own;
     weir_dataflow *flow = weir_dataflow_begin(worker, "idle");
     weir_stream rows = weir_feed_new(flow, &bench_number_type,
-                                     &idle->feeds[weir_worker_index(worker)]);
+                                     &idle->feeds[bench_local(idle->args, worker)]);
     weir_sink(rows, WEIR_ROUTED(&by_value, NULL), &seeing, idle);
     bench_built(worker, flow);
     pthread_barrier_wait(&idle->built);
@@ -55,6 +55,19 @@ static uint64_t cpu_ns(void)
     return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
 }
 
+/* Until all rows have come. How many those of a cluster's other processes send here is not known:
+ * until no more come. */
+static void wait_for_rows(struct idle *idle)
+{
+    uint64_t before, now = 0;
+    unsigned settles = 0;
+    do {
+        before = now;
+        sleep_ms(SETTLE_MS);
+        now = atomic_load_explicit(&idle->seen, memory_order_relaxed);
+    } while (settles++ < SETTLES_MAX && (now == 0 || now != before));
+}
+
 static void *feed_and_measure(void *arg)
 {
     struct idle *idle = arg;
@@ -65,9 +78,7 @@ static void *feed_and_measure(void *arg)
             bench_number_push(weir_feed_out(idle->feeds[worker]), (bench_number){i});
         weir_feed_flush(idle->feeds[worker]);
     }
-    while (atomic_load_explicit(&idle->seen, memory_order_relaxed) < (uint64_t)ROWS * workers)
-        sleep_ms(1);
-    sleep_ms(SETTLE_MS);
+    wait_for_rows(idle);
     uint64_t begin = bench_now_ns(), begin_cpu = cpu_ns();
     sleep_ms(idle->args->seconds * 1000);
     uint64_t used = cpu_ns() - begin_cpu;

@@ -57,7 +57,8 @@ char *bench_peers_build(void)
     if (!program_exists(program))
         fprintf(stderr, "weir bench: building the peers, once (cargo, a minute or two)\n");
     const char *cargo[] = {"cargo", "build", "--release", "--locked", "--quiet", NULL};
-    const char *problem = bench_child(cargo, folder, BUILD_TIMEOUT_S, NULL, NULL);
+    const char *problem =
+        bench_children(&(const char *const *){cargo}, 1, folder, BUILD_TIMEOUT_S, NULL, NULL);
     free(folder);
     if (problem && !program_exists(program)) {
         fprintf(stderr,

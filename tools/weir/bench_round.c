@@ -1,6 +1,6 @@
 /* Latency of a round without data: advance the input by one epoch, step until the probe
- * behind some map operators has seen it. Every worker does the same; worker 0 reports. One
- * clock read a round, so a round is all the time from one completion to the next. */
+ * behind some map operators has seen it. Every worker does the same; the first of a process
+ * reports. One clock read a round, so a round is all the time from one completion to the next. */
 #include "bench_worker.h"
 
 WEIR_MAP(add_one, bench_number, bench_number) { out->value = in->value + 1; }
@@ -9,7 +9,7 @@ static void work(weir_worker *worker, void *arg)
 {
     struct bench_run *run = arg;
     const struct bench_args *args = run->args;
-    bool reports = weir_worker_index(worker) == 0;
+    bool reports = bench_local(args, worker) == 0;
 
     weir_input *input;
     weir_dataflow *flow = weir_dataflow_begin(worker, "round");
@@ -36,7 +36,7 @@ static void work(weir_worker *worker, void *arg)
 void bench_round(const struct bench_args *args, struct bench_result *result_out)
 {
     struct bench_run *run = bench_run_workers(args, work, NULL);
-    bench_run_latencies(run, args->rounds, result_out);
+    bench_latencies(run->samples_ns, args->rounds, result_out);
     result_out->check = bench_run_rows(run);
     bench_run_free(run);
 }

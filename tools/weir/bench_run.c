@@ -20,7 +20,9 @@ static const struct option options[] = {
     {"dataflows", required_argument, NULL, 0},   {"nodes", required_argument, NULL, 0},
     {"edges", required_argument, NULL, 0},       {"seconds", required_argument, NULL, 0},
     {"rows", required_argument, NULL, 0},        {"keys", required_argument, NULL, 0},
-    {"changes", required_argument, NULL, 0},     {"file", required_argument, NULL, 'f'},
+    {"changes", required_argument, NULL, 0},     {"processes", required_argument, NULL, 0},
+    {"process", required_argument, NULL, 0},     {"file", required_argument, NULL, 'f'},
+    {"hosts", required_argument, NULL, 'h'},     {"raw", no_argument, NULL, 'r'},
     {NULL, 0, NULL, 0},
 };
 
@@ -37,16 +39,20 @@ static bool parse_number(const char *name, const char *text, uint64_t *number_ou
 
 static bool parse(int argc, char **argv, struct bench_args *args)
 {
-    uint64_t workers = 1;
+    uint64_t workers = 1, processes = 1, process = 0;
     uint64_t *const places[] = {&workers,         &args->batch,     &args->epochs,
                                 &args->outstanding, &args->rounds,  &args->operators,
                                 &args->dataflows, &args->nodes,     &args->edges,
                                 &args->seconds,   &args->rows,      &args->keys,
-                                &args->changes};
+                                &args->changes,   &processes,       &process};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option == 'f')
             args->file = optarg;
+        else if (option == 'h')
+            args->hosts = optarg;
+        else if (option == 'r')
+            args->raw = true;
         else if (option || !parse_number(options[index].name, optarg, places[index]))
             return false;
     }
@@ -54,11 +60,19 @@ static bool parse(int argc, char **argv, struct bench_args *args)
         fprintf(stderr, "weir bench-run: --workers must be 1 to %d\n", WORKERS_MAX);
         return false;
     }
+    if (processes < 1 || processes > BENCH_PROCESSES_MAX || process >= processes ||
+        (processes > 1 && !args->hosts)) {
+        fprintf(stderr, "weir bench-run: --processes must be 1 to %d, --process one of them, and "
+                        "--hosts their addresses\n", BENCH_PROCESSES_MAX);
+        return false;
+    }
     if (optind != argc - 1) {
         fprintf(stderr, "usage: weir bench-run FIGURE --workers N [options]\n");
         return false;
     }
     args->workers = (unsigned)workers;
+    args->processes = (unsigned)processes;
+    args->process = (unsigned)process;
     args->figure = argv[optind];
     return true;
 }
@@ -73,8 +87,14 @@ int command_bench_run(int argc, char **argv)
         fprintf(stderr, "weir bench-run: no figure '%s'\n", args.figure);
         return 2;
     }
+    if (figure->processes > 1 && args.processes == 1) {
+        fprintf(stderr, "weir bench-run: '%s' takes two processes\n", args.figure);
+        return 2;
+    }
     struct bench_result result = {0};
-    if (figure->collection)
+    if (args.raw && figure->raw)
+        figure->raw(&args, &result);
+    else if (figure->collection)
         bench_collection_run(figure, &args, &result);
     else
         figure->run(&args, &result);

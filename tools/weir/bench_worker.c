@@ -16,7 +16,11 @@ struct bench_run *bench_run_workers(const struct bench_args *args, weir_worker_f
     run->parts = wi_alloc_lines(args->workers * sizeof *run->parts);
     run->samples_ns = WI_NEWS(uint32_t, args->rounds + args->epochs + 1);
     pthread_barrier_init(&run->start, NULL, args->workers);
-    weir_config config = {.workers = args->workers};
+    weir_config config = {.workers = args->workers,
+                          .cluster = {.processes = args->processes,
+                                      .process = args->process,
+                                      .name = "bench",
+                                      .hosts = args->hosts}};
     weir_err *err = weir_execute(&config, work, run);
     if (err) {
         fprintf(stderr, "weir bench-run: %s\n", weir_err_message(err));
@@ -46,7 +50,8 @@ uint64_t bench_run_check(const struct bench_run *run)
 {
     uint64_t check = 0;
     for (unsigned i = 0; i < run->args->workers; i++)
-        check += bench_check_part(i, run->parts[i].sum, run->parts[i].rows);
+        check += bench_check_part(run->args->process * run->args->workers + i, run->parts[i].sum,
+                                  run->parts[i].rows);
     return check;
 }
 
@@ -58,14 +63,13 @@ uint64_t bench_run_rows(const struct bench_run *run)
     return rows;
 }
 
-void bench_run_latencies(struct bench_run *run, uint64_t samples,
-                         struct bench_result *result_out)
+void bench_latencies(uint32_t *samples_ns, uint64_t samples, struct bench_result *result_out)
 {
-    bench_sort_samples(run->samples_ns, samples);
+    bench_sort_samples(samples_ns, samples);
     result_out->has_spread = true;
-    result_out->p50_ns = bench_percentile(run->samples_ns, samples, 50);
-    result_out->p99_ns = bench_percentile(run->samples_ns, samples, 99);
-    result_out->max_ns = bench_percentile(run->samples_ns, samples, 100);
+    result_out->p50_ns = bench_percentile(samples_ns, samples, 50);
+    result_out->p99_ns = bench_percentile(samples_ns, samples, 99);
+    result_out->max_ns = bench_percentile(samples_ns, samples, 100);
     result_out->value = (double)result_out->p50_ns;
 }
 

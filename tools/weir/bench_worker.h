@@ -26,26 +26,28 @@ struct bench_run {
     void *own;            /* what a figure needs besides */
 };
 
-/* any. Runs `work` on every worker with the run as its argument; ends the process with a
- * message if that fails. bench_run_free when the parts have been read. */
+/* any. Runs `work` on every worker of this process with the run as its argument; ends the process
+ * with a message if that fails. bench_run_free when the parts have been read. */
 struct bench_run *bench_run_workers(const struct bench_args *args, weir_worker_fn *work,
                                     void *own);
 void bench_run_free(struct bench_run *run);
 
 /* any. The longest time that a worker took. */
 double bench_run_seconds(const struct bench_run *run);
-/* any. All parts' rows and sums as one check. */
+/* any. All parts' rows and sums as one check; those of other processes are to be added. */
 uint64_t bench_run_check(const struct bench_run *run);
 uint64_t bench_run_rows(const struct bench_run *run);
 
-/* any. Sorts the first samples; value, p50, p99 and max of the result come from them. */
-void bench_run_latencies(struct bench_run *run, uint64_t samples,
-                         struct bench_result *result_out);
+/* worker. Which one it is in its process. */
+static inline unsigned bench_local(const struct bench_args *args, weir_worker *worker)
+{
+    return weir_worker_index(worker) - args->process * args->workers;
+}
 
 /* worker. Its own part. */
 static inline struct bench_part *bench_part_of(const struct bench_run *run, weir_worker *worker)
 {
-    return &run->parts[weir_worker_index(worker)];
+    return &run->parts[bench_local(run->args, worker)];
 }
 
 /* worker. Ends a dataflow's building; a failure stops the run. */

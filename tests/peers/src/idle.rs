@@ -1,7 +1,8 @@
 //! CPU that the workers of a live dataflow use while there is nothing to do: they do a little
 //! work, then wait on an input that stays open. Percent of one core, all threads together.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{mpsc, Arc};
 use std::time::{Duration, Instant};
 
 use timely::dataflow::operators::vec::Map;
@@ -17,6 +18,8 @@ pub fn run(args: &Args) -> Report {
     let workers = args.workers;
     let (ready, done) = mpsc::channel();
     let ready = std::sync::Mutex::new(ready);
+    let over = Arc::new(AtomicBool::new(false));
+    let end = Arc::clone(&over);
 
     let guards = timely::execute(args.config(), move |worker| {
         let (mut input, probe) = worker.dataflow::<u64, _, _>(|scope| {
@@ -30,22 +33,24 @@ pub fn run(args: &Args) -> Report {
                 worker.step();
             }
         }
-        // Never closed, so the dataflow stays, and timely's own loop waits for it.
-        std::mem::forget(input);
-        ready.lock().expect("not poisoned").send(()).expect("main listens");
+        ready.lock().expect("not poisoned").send(std::thread::current()).expect("main listens");
+        // As timely's own loop waits for a dataflow that is not complete.
+        while !over.load(Ordering::Acquire) {
+            worker.step_or_park(None);
+        }
     })
     .expect("timely starts");
 
-    for _ in 0..workers {
-        done.recv().expect("every worker gets ready");
-    }
+    let threads: Vec<_> =
+        (0..workers).map(|_| done.recv().expect("every worker gets ready")).collect();
     std::thread::sleep(Duration::from_millis(100));
     let clock = Instant::now();
     let before = cpu_ns();
     std::thread::sleep(Duration::from_secs(seconds));
     let percent = (cpu_ns() - before) as f64 / clock.elapsed().as_nanos() as f64 * 100.0;
-    // The workers never end by themselves.
-    std::mem::forget(guards);
+    end.store(true, Ordering::Release);
+    threads.iter().for_each(|thread| thread.unpark());
+    guards.join().into_iter().for_each(|outcome| outcome.expect("worker finishes"));
     Report::new("% of a core", percent, workers as u64 * ROUNDS)
 }
 

@@ -7,6 +7,7 @@ mod args;
 mod barrier;
 mod bfs;
 mod collections;
+mod cross;
 mod data;
 mod event_driven;
 mod exchange;
@@ -26,6 +27,7 @@ figures: exchange_64k exchange_1k round_1 round_10 round_100 barrier ping_pong
          arrange consolidate count_load count_epochs join_load join_epochs
          reach_load reach_epochs bfs_load bfs_epochs scc
          pagerank_load pagerank_epochs words
+         cross cross_both                          (of two processes)
 options: --batch ROWS --epochs N --outstanding N   (exchange)
          --by-row                                  (exchange: hand over single rows)
          --rounds N                                (round, barrier, ping_pong, event_driven)
@@ -37,7 +39,8 @@ options: --batch ROWS --epochs N --outstanding N   (exchange)
          --seconds N                               (idle)
          --rows N --keys N                         (tables: arrange to join)
          --nodes N --edges N                       (graphs: reach to pagerank)
-         --changes N --epochs N                    (of collections, after the load)";
+         --changes N --epochs N                    (of collections, after the load)
+         --processes N --process I --hosts HOST:PORT,...   (a process of a cluster)";
 
 fn main() {
     let args = match Args::parse(std::env::args().skip(1)) {
@@ -59,6 +62,8 @@ fn main() {
         "event_driven_empty" => event_driven::run(&args, false),
         "word_count" => word_count::run(&args),
         "bfs" => bfs::run(&args),
+        "cross" => cross::run(&args, false),
+        "cross_both" => cross::run(&args, true),
         "idle" => idle::run(&args),
         "arrange" => collections::arrange(&args),
         "consolidate" => collections::consolidate(&args),
