@@ -142,6 +142,7 @@ static void give_halves(wi_channel *channel, uint32_t to, weir_batch *batch)
     uint32_t half = batch->count / 2;
     if (half) {
         wi_flow_count(flow, channel->to->loc, &batch->time, 1);
+        wi_flow_count_apart(flow, channel->to->loc, &batch->time, -1); /* as for the whole */
         wi_channel_give(channel, to, part_of(batch, 0, half));
         wi_channel_give(channel, to, part_of(batch, half, batch->count));
     } else {
