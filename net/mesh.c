@@ -213,7 +213,8 @@ void wi_mesh_send(wi_mesh *mesh, uint32_t process, wi_lane lane, uint16_t kind,
 {
     wi_assert(process < mesh->config.processes && process != mesh->config.process,
               "a frame goes to another process");
-    if (atomic_load_explicit(&mesh->down, memory_order_relaxed)) {
+    if (atomic_load_explicit(&mesh->down, memory_order_relaxed) ||
+        atomic_load_explicit(&mesh->parting, memory_order_relaxed)) {
         if (sent)
             sent(arg);
         return;
@@ -251,8 +252,9 @@ bool wi_mesh_parted(const wi_mesh *mesh)
         for (int lane = 0; lane < WI_LANES && i != mesh->config.process; lane++) {
             const wi_session *session = mesh->peers[i].lanes[lane];
             wi_session_state state = wi_session_state_of(session);
-            if ((state != WI_SESSION_PARTED && state != WI_SESSION_OVER) ||
-                wi_session_queued(session))
+            if (state == WI_SESSION_OVER || is_lost(&mesh->peers[i]))
+                continue; /* nothing is heard of it any more, nor said to it */
+            if (state != WI_SESSION_PARTED || wi_session_queued(session))
                 return false;
         }
     return true;

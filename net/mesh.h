@@ -81,7 +81,7 @@ bool wi_mesh_connect_step(wi_mesh *mesh, const char *const *urls, uint64_t now_n
 /* any. Sends a frame: the parts one after the other. If `sent` is NULL they are copied; if not
  * they stay as they are until sent(arg) is called: perhaps within this call, from any thread
  * that polls, or from close. Never blocks; what waits is bounded by the caller (backlog).
- * After the mesh is down frames are let go. */
+ * After the mesh is down, or after goodbye, frames are let go. */
 void wi_mesh_send(wi_mesh *mesh, uint32_t process, wi_lane lane, uint16_t kind,
                   const wi_part *parts, uint32_t count, void (*sent)(void *arg), void *arg);
 /* any. Frames on the lane of data wait until much is to be sent, or until this is called (or
@@ -102,7 +102,8 @@ bool wi_mesh_arm(wi_mesh *mesh);
 
 /* any. This process will send nothing more (after everything sent so far). */
 void wi_mesh_goodbye(wi_mesh *mesh);
-/* any. Whether all others have said so too, and all of our frames are with the system. */
+/* any. Whether all others that are not lost have said so too, and all of our frames to them are
+ * with the system. */
 bool wi_mesh_parted(const wi_mesh *mesh);
 /* any, nobody in another call. NULL does nothing. */
 void wi_mesh_close(wi_mesh *mesh);

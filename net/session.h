@@ -26,7 +26,8 @@
  *   S3 `sent` is called once for each frame: after the last write that had a piece of it has
  *      ended, or after the link was closed.
  *   S4 The bytes of a delivered frame are not written to by the session any more.
- *   S5 Nothing is queued behind a goodbye but WI_WORD_FAILED. */
+ *   S5 Nothing is queued behind a goodbye but WI_WORD_FAILED. Behind that, frames of others who
+ *      have not noticed yet may be: nobody looks at them. */
 #ifndef WEIR_NET_SESSION_H
 #define WEIR_NET_SESSION_H
 
@@ -70,7 +71,7 @@ typedef struct wi_session {
     wi_block *spare;        /* an empty block for small frames, or NULL */
     uint64_t next;          /* sequence number */
     bool writing;           /* somebody has the writer's fields below */
-    _Atomic(bool) ended;    /* goodbye or failed was queued; under the seal's lock, read by any */
+    _Atomic(bool) ended;    /* goodbye was queued; under the seal's lock, read by any */
     _Atomic(size_t) queued; /* bytes */
     _Atomic(uint64_t) sent_frames, sent_bytes;
     _Atomic(bool) broken;   /* a write has failed; written by the writer, read by the reader */

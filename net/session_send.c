@@ -393,7 +393,7 @@ void wi_session_say(wi_session *session, wi_word word, const char *text)
     if (!session->failed_said &&
         (word == WI_WORD_FAILED || !atomic_load_explicit(&session->ended, memory_order_relaxed))) {
         say(session, word, text);
-        if (word == WI_WORD_GOODBYE || word == WI_WORD_FAILED)
+        if (word == WI_WORD_GOODBYE)
             atomic_store_explicit(&session->ended, true, memory_order_relaxed);
         session->failed_said = word == WI_WORD_FAILED;
     }

@@ -3,7 +3,8 @@
  * A local channel to a stateless operator is a call; to any other operator a queue. An
  * exchange channel spreads rows over one waiting batch per worker; those go out when they
  * are full, when the time changes, and always before progress is posted (wi_flow_flush),
- * so that rows are counted no later than their sender's capability is given up.
+ * so that rows are counted no later than their sender's capability is given up. What goes to
+ * another worker needs credit, or is held (gate.c).
  *
  * All functions: worker. */
 #include "runtime.h"

@@ -11,13 +11,15 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "../proto/progress.h"
 #include "place.h"
 #include "tsan.h"
 #include "wire.h"
 
 #define KEEPER_NS 50000000
 /* When the others are told of a failure, how long they may take to hear it. */
-#define FAILED_LEAVE_NS UINT64_C(2000000000)
+#define FAILED_LEAVE_NS UINT64_C(500000000)
+#define TOLD_NS UINT64_C(20000000) /* and at least, once all of it is with the system */
 /* Progress is merged while so much of it waits to be sent to some process. */
 #define BUSY_BYTES ((size_t)64 << 10)
 
@@ -110,23 +112,20 @@ void wi_cluster_totals(const weir_worker *worker, wi_mesh_totals *totals_out)
 void wi_cluster_progress(wi_process *process, uint32_t flow, const uint8_t *dims, uint32_t locs,
                          const wi_changes *changes)
 {
-    (void)locs;
-    wi_flow_frame head = {flow, 0};
-    uint64_t *words = WI_NEWS(uint64_t, (size_t)changes->count * (2 + WEIR_DIMS_MAX));
-    size_t used = 0;
+    wi_progress_change *list = WI_NEWS(wi_progress_change, changes->count);
+    uint32_t count = 0;
     for (uint32_t i = 0; i < changes->count; i++) {
         const wi_change *change = &changes->entries[i];
-        if (!change->delta)
-            continue;
-        head.count++;
-        words[used++] = change->loc;
-        words[used++] = (uint64_t)change->delta;
-        memcpy(&words[used], change->time.at, dims[change->loc] * sizeof *words);
-        used += dims[change->loc];
+        if (change->delta)
+            list[count++] = (wi_progress_change){change->loc, change->delta, change->time};
     }
-    wi_part parts[] = {{&head, sizeof head}, {words, used * sizeof *words}};
+    wi_flow_frame head = {flow, count};
+    char *bytes = wi_alloc(wi_progress_bytes_max(count));
+    size_t used = wi_progress_encode(&(wi_progress_places){dims, locs}, list, count, bytes);
+    wi_part parts[] = {{&head, sizeof head}, {bytes, used}};
     send_all(process->cluster, WI_FRAME_PROGRESS, parts, 2);
-    wi_free(words);
+    wi_free(bytes);
+    wi_free(list);
 }
 
 /* ---- a dataflow was built --------------------------------------------------------------- */
@@ -302,6 +301,28 @@ static weir_err *connect_mesh(wi_cluster *cluster)
     return err;
 }
 
+/* What two processes on one machine have in common: the host, or that there is none to name. */
+static bool same_host(const char *a, const char *b)
+{
+    const char *x = strstr(a, "://"), *y = strstr(b, "://");
+    if (!x || !y || !strstr(a, "tcp") || !strstr(b, "tcp"))
+        return true;
+    const char *x_port = strrchr(x, ':'), *y_port = strrchr(y, ':');
+    return x_port - x == y_port - y && memcmp(x, y, (size_t)(x_port - x)) == 0;
+}
+
+static void look_at_host(wi_cluster *cluster)
+{
+    wi_process *process = cluster->process;
+    uint32_t here = 0, before = 0;
+    for (uint32_t p = 0; p < cluster->processes; p++) {
+        bool same = same_host(cluster->urls[p], cluster->urls[cluster->self]);
+        here += same;
+        before += same && p < cluster->self;
+    }
+    wi_process_share_host(process, here, before);
+}
+
 weir_err *wi_cluster_join(wi_process *process)
 {
     if (process->config.cluster.processes <= 1)
@@ -309,6 +330,8 @@ weir_err *wi_cluster_join(wi_process *process)
     wi_cluster *cluster = new_cluster(process);
     process->cluster = cluster;
     weir_err *err = connect_mesh(cluster);
+    if (!err)
+        look_at_host(cluster);
     if (!err && pthread_create(&cluster->keeper, NULL, keep, cluster) != 0)
         err = weir_err_new("could not start the thread that keeps up with the other processes; "
                            "raise the limit of threads (ulimit -u)");
@@ -319,15 +342,27 @@ weir_err *wi_cluster_join(wi_process *process)
     return err;
 }
 
+/* Whether something waits to be sent to anybody. */
+static bool waits(const wi_cluster *cluster)
+{
+    size_t bytes = 0;
+    for (uint32_t p = 0; p < cluster->processes; p++)
+        for (int lane = 0; lane < WI_LANES && p != cluster->self; lane++)
+            bytes += wi_mesh_backlog(cluster->mesh, p, lane);
+    return bytes != 0;
+}
+
 /* All workers have ended; the keeper goes on until the others have ended, too. */
 static void wait_for_all(wi_cluster *cluster)
 {
     wi_process *process = cluster->process;
     uint64_t start = wi_clock_ns(process);
     while (!wi_mesh_parted(cluster->mesh)) {
-        uint64_t now = wi_clock_ns(process);
-        if (wi_stopping(process) && now - start > FAILED_LEAVE_NS)
+        uint64_t now = wi_clock_ns(process), waited = now - start;
+        if (wi_stopping(process) &&
+            (waited > FAILED_LEAVE_NS || (waited > TOLD_NS && !waits(cluster))))
             return;
+        urcu_qsbr_quiescent_state();
         wi_mesh_poll(cluster->mesh, now);
         wi_mesh_tick(cluster->mesh, now);
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
@@ -343,6 +378,8 @@ void wi_cluster_leave(wi_process *process)
     pthread_mutex_unlock(&cluster->lock);
     pthread_join(cluster->keeper, NULL);
     urcu_qsbr_register_thread();
+    /* goodbye is the last word */
+    atomic_store_explicit(&cluster->told, true, memory_order_relaxed);
     wi_mesh_goodbye(cluster->mesh);
     wait_for_all(cluster);
     urcu_qsbr_unregister_thread();

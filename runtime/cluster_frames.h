@@ -12,9 +12,10 @@
 #include "shared.h"
 
 typedef enum wi_frame_kind {
-    WI_FRAME_GRAPH = 1, /* wi_graph_frame, then texts that end with NUL: the dataflow's name, its
+    WI_FRAME_GRAPH = 1, /* wi_flow_frame, then texts that end with NUL: the dataflow's name, its
                          * dimensions, and of each operator its name and what it is */
-    WI_FRAME_PROGRESS,  /* wi_flow_frame, then changes (proto/progress.h) */
+    WI_FRAME_PROGRESS,  /* wi_flow_frame, then of each change location, delta and the coordinates
+                         * that the location has, 8 bytes each */
     WI_FRAME_CREDIT,
     WI_FRAME_DROPPED,
     WI_FRAME_RETURNED,

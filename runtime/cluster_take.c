@@ -8,6 +8,7 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "../proto/progress.h"
 #include "tsan.h"
 #include "wire.h"
 
@@ -108,28 +109,17 @@ static weir_err *take_graph(wi_cluster *cluster, wi_shared *shared, uint32_t pro
 
 static wi_incoming *read_changes(const wi_shared *shared, const char *bytes, uint32_t count)
 {
-    wi_flow_frame head;
-    memcpy(&head, bytes, sizeof head);
-    const uint64_t *at = (const uint64_t *)(bytes + sizeof head);
-    const uint64_t *end = at + (count - sizeof head) / sizeof *at;
-    if (head.count > (uint64_t)(end - at) / 2)
-        return NULL;
-    wi_incoming *incoming = wi_alloc(sizeof *incoming + head.count * sizeof(wi_change));
-    incoming->count = head.count;
-    for (uint32_t i = 0; i < head.count; i++) {
-        wi_change *change = &incoming->changes[i];
-        memset(change, 0, sizeof *change);
-        bool whole = end - at >= 2 && at[0] < shared->locs &&
-                     end - at - 2 >= shared->dims[at[0]];
-        if (!whole) {
-            wi_free(incoming);
-            return NULL;
-        }
-        change->loc = (wi_loc)at[0];
-        change->delta = (int64_t)at[1];
-        memcpy(change->time.at, at + 2, shared->dims[change->loc] * sizeof *at);
-        at += 2 + shared->dims[change->loc];
+    wi_progress_batch batch = {0};
+    wi_incoming *incoming = NULL;
+    if (wi_progress_decode(&(wi_progress_places){shared->dims, shared->locs},
+                           bytes + sizeof(wi_flow_frame), count - sizeof(wi_flow_frame), &batch)) {
+        incoming = wi_alloc(sizeof *incoming + batch.count * sizeof(wi_change));
+        incoming->count = batch.count;
+        for (uint32_t i = 0; i < batch.count; i++)
+            incoming->changes[i] = (wi_change){batch.changes[i].loc, batch.changes[i].delta,
+                                               batch.changes[i].time};
     }
+    wi_progress_batch_fini(&batch);
     return incoming;
 }
 
@@ -279,8 +269,12 @@ static void unlink_early(wi_cluster *cluster, wi_early **link)
     wi_free(gone);
 }
 
+/* Batches go to mailboxes, also those of the worker that calls: operators must not run in here,
+ * with the lock. */
 weir_err *wi_cluster_take_early(wi_cluster *cluster, wi_shared *shared)
 {
+    weir_worker *polling = wi_cluster_polling;
+    wi_cluster_polling = NULL;
     weir_err *err = NULL;
     bool sound = true;
     for (wi_early **link = &cluster->early; *link && !err && sound;) {
@@ -299,6 +293,7 @@ weir_err *wi_cluster_take_early(wi_cluster *cluster, wi_shared *shared)
         if (graph)
             link = &cluster->early; /* batches may have come before the graph */
     }
+    wi_cluster_polling = polling;
     if (!err && !sound)
         err = weir_err_new("another process sent something for dataflow `%s` that makes no sense "
                            "here; do all processes run the same program?",

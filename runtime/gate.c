@@ -23,6 +23,8 @@
 #include "../base/assert.h"
 #include "cluster.h"
 
+/* What a batch may weigh that goes to another process: well within a frame (net/mesh.h). */
+#define PARCEL_BYTES_MAX (48u << 20)
 /* Credit is given back to another process when it is this part of the whole. */
 #define GIVEN_BACK_PART 4
 
@@ -120,8 +122,44 @@ static void become_short(wi_channel *channel)
     flow->shorts = channel;
 }
 
+/* Rows [begin, end) as a batch of their own, with the texts that they have and no others. */
+static weir_batch *part_of(const weir_batch *batch, uint32_t begin, uint32_t end)
+{
+    weir_out out;
+    wi_out_init(&out, batch->type, NULL, NULL);
+    wi_out_open(&out, &batch->time, end - begin);
+    wi_out_grow(&out, end - begin);
+    weir_out_copy(&out, batch, begin, end);
+    weir_batch *part = wi_out_seal(&out);
+    wi_out_fini(&out);
+    return part;
+}
+
+/* Too large for a frame: each half is a batch that is counted. */
+static void give_halves(wi_channel *channel, uint32_t to, weir_batch *batch)
+{
+    wi_flow *flow = channel->to->op->flow;
+    uint32_t half = batch->count / 2;
+    if (half) {
+        wi_flow_count(flow, channel->to->loc, &batch->time, 1);
+        wi_flow_count_apart(flow, channel->to->loc, &batch->time, -1); /* as for the whole */
+        wi_channel_give(channel, to, part_of(batch, 0, half));
+        wi_channel_give(channel, to, part_of(batch, half, batch->count));
+    } else {
+        weir_op_stop(channel->from->op,
+                     "sends a row of %zu MB to another process; at most %u MB are possible",
+                     wi_batch_bytes(batch) >> 20, PARCEL_BYTES_MAX >> 20);
+    }
+    weir_batch_drop(batch);
+}
+
 void wi_channel_give(wi_channel *channel, uint32_t to, weir_batch *batch)
 {
+    if (WEIR_UNLIKELY(wi_spool_weight(batch) > PARCEL_BYTES_MAX) &&
+        !wi_is_local(channel->to->op->flow->worker->process, to)) {
+        give_halves(channel, to, batch);
+        return;
+    }
     uint32_t bytes = wi_spool_weight(batch);
     wi_spool *held = &channel->held[to];
     if (wi_spool_empty(held) && has_credit(channel, to)) {

@@ -1,7 +1,8 @@
 /* One execution: its workers, the threads that drive them, and how it ends.
  *
- *   weir_execute: start threads -> each runs the program's function, then what is left of
- *   its dataflows -> all meet at a barrier -> each frees its own instances -> join.
+ *   weir_execute: join the cluster -> start threads -> each runs the program's function, then
+ *   what is left of its dataflows -> all meet at a barrier -> each frees its own instances ->
+ *   join the threads -> wait until the other processes are as far, and leave.
  *
  * Stopping: the first reason wins; `stopping` makes every step return false, so that
  * loops of programs around steps and probes end. Nothing is unwound by force. */
@@ -123,7 +124,8 @@ static void pin(const weir_worker *worker)
     cpu_set_t allowed, one;
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || !CPU_COUNT(&allowed))
         return;
-    uint32_t wanted = worker->local % (uint32_t)CPU_COUNT(&allowed);
+    uint32_t wanted = worker->process->first_core + worker->local;
+    wanted %= (uint32_t)CPU_COUNT(&allowed);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &allowed) || wanted--)
             continue;
@@ -231,6 +233,15 @@ static void bound_for_tests(wi_process *process)
     }
 }
 
+void wi_process_share_host(wi_process *process, uint32_t here, uint32_t before)
+{
+    uint32_t workers = process->local_workers;
+    process->crowded = (long)(workers * here) > sysconf(_SC_NPROCESSORS_ONLN);
+    process->first_core = workers * before;
+    if (!process->config.spin_ns)
+        process->spin_ns = process->crowded ? SPIN_NS_CROWDED : SPIN_NS_DEFAULT;
+}
+
 static void init(wi_process *process, const weir_config *config, weir_worker_fn *run, void *arg)
 {
     uint32_t workers = config->workers ? config->workers : 1;
@@ -241,9 +252,8 @@ static void init(wi_process *process, const weir_config *config, weir_worker_fn 
                             .first_worker = workers * config->cluster.process,
                             .run = run,
                             .arg = arg};
-    process->crowded = (long)process->workers > sysconf(_SC_NPROCESSORS_ONLN);
-    if (!process->config.spin_ns)
-        process->config.spin_ns = process->crowded ? SPIN_NS_CROWDED : SPIN_NS_DEFAULT;
+    process->spin_ns = config->spin_ns;
+    wi_process_share_host(process, 1, 0);
     bound_memory(process);
     bound_for_tests(process);
     pthread_mutex_init(&process->lock, NULL);
@@ -274,6 +284,9 @@ static void fini(wi_process *process)
     if (process->shares)
         process->free_shares(process->shares);
     urcu_qsbr_barrier(); /* frontiers deferred by publishing */
+    for (uint32_t i = 0; i < process->type_count; i++)
+        weir_type_free(process->types[i]);
+    wi_free(process->types);
     wi_free(process->shared);
     wi_free(process->ended);
     wi_free(process->returned);

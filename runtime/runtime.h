@@ -7,6 +7,7 @@
  *   wi_shared    one dataflow, as the process sees it: tracker and published frontiers
  *   weir_worker  one thread and its instances of the dataflows; touched by that thread only
  *   wi_flow      a worker's instance of one dataflow: operators, queues, unposted changes
+ *   wi_cluster   what this process has of the others: links, what came early (cluster.h)
  *
  * Everything below wi_flow belongs to its worker's thread. What threads share is in
  * wi_process and wi_shared; each field there names its writers and its ordering. */
@@ -173,7 +174,8 @@ typedef struct wi_closer {
 } wi_closer;
 
 /* What workers look at in every step, on a line of its own. Written by the holder of the
- * tracker's lock, and `dropped` by the worker that drops the dataflow; read by all. */
+ * tracker's lock, and `dropped` by the worker that drops the dataflow, or by who takes another
+ * process's word for it; read by all. */
 typedef struct wi_notice {
     _Alignas(64) _Atomic(uint64_t) log_head; /* frontiers that have moved so far (release) */
     _Atomic(bool) done;                      /* every time is complete (release) */
@@ -221,8 +223,8 @@ typedef struct wi_timer {
     uint32_t flow, op;
 } wi_timer;
 
-/* Something from another thread: fired activators and feeds' batches. A node is in at most
- * one mailbox at a time. */
+/* Something from another thread: fired activators, feeds' batches, and those of other processes
+ * that somebody else has received. A node is in at most one mailbox at a time. */
 typedef struct wi_mail {
     struct wi_mail *next;
     void (*take)(weir_worker *worker, struct wi_mail *mail);
@@ -272,6 +274,8 @@ struct wi_process {
     wi_spool_budget waiting;
     uint64_t credit_bytes;  /* what a worker may have sent an input of another, and is not taken */
     uint64_t queue_bytes;   /* what may wait in a queue before those who fill it are blocked */
+    uint64_t spin_ns; /* how long an idle worker spins before it parks */
+    uint32_t first_core; /* of those that workers are pinned to */
     bool crowded; /* more workers than cores: who has nothing to do gives its core away */
     weir_worker_fn *run;
     void *arg;
@@ -279,13 +283,15 @@ struct wi_process {
     wi_seat *seats;
     wi_ring *rings; /* [from * local_workers + to] */
     _Atomic(uint32_t) parked_count; /* how many seats may be asleep; a hint for wakers */
-    _Atomic(bool) stopping;         /* any sets (release); all read */
+    _Atomic(bool) stopping;         /* any sets (sequentially consistent); all read */
     pthread_barrier_t finished;     /* all workers are past their last step */
     pthread_mutex_t lock;           /* guards reason and the table of dataflows */
     weir_err *reason;
     wi_shared **shared; /* by number; NULL: not built yet, or gone */
     bool *ended;        /* by number: gone */
     uint32_t shared_count, shared_capacity, ended_capacity;
+    weir_type **types; /* of batches from other processes; guarded by lock, never changed */
+    uint32_t type_count, type_capacity;
     uint32_t *returned; /* by local worker: how many dataflows it had built when its function
                          * returned; UINT32_MAX: it has not; guarded by lock */
     _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
@@ -305,6 +311,8 @@ extern wi_bounds wi_test_bounds;
 void wi_wake(wi_process *process, uint32_t worker);
 void wi_wake_all(wi_process *process);
 bool wi_stopping(const wi_process *process);
+/* So many processes of this cluster run on this machine, and so many of them come before. */
+void wi_process_share_host(wi_process *process, uint32_t here, uint32_t before);
 void wi_stop_with(wi_process *process, weir_err *reason);
 uint64_t wi_clock_ns(const wi_process *process);
 void wi_seat_wait(const wi_process *process, wi_seat *seat, uint64_t until_ns);

@@ -160,10 +160,25 @@ static void propagate(wi_shared *shared)
     wi_publish(shared, moved, count);
 }
 
-/* Everything by edge. Types are copied, since a worker's own may go with its dataflow. */
+/* With process->lock. A copy, since a worker's own type may go with its dataflow; it stays as long
+ * as the process, since batches of it may: in a mailbox, a capture, or one that was passed on. */
+static const weir_type *keep_type(wi_process *process, const weir_type *type)
+{
+    weir_type *copy = wi_type_copy(type);
+    for (uint32_t i = 0; i < process->type_count; i++)
+        if (weir_type_same(copy, process->types[i])) {
+            weir_type_free(copy);
+            return process->types[i];
+        }
+    wi_grow(&process->types, &process->type_capacity, process->type_count + 1,
+            sizeof *process->types);
+    return process->types[process->type_count++] = copy;
+}
+
+/* With process->lock. Everything by edge. */
 static void open_ports(wi_shared *shared, const wi_flow *flow)
 {
-    const wi_process *process = shared->process;
+    wi_process *process = shared->process;
     shared->taken_stride = (flow->edges + 7) / 8 * 8; /* each pair of workers has its own lines */
     shared->taken = wi_alloc_lines(sizeof *shared->taken * process->local_workers *
                                    process->workers * shared->taken_stride);
@@ -180,7 +195,7 @@ static void open_ports(wi_shared *shared, const wi_flow *flow)
                                  .input = p,
                                  .loc = wi_tracker_in(shared->tracker, i, p),
                                  .exchanged = input->route.kind != WEIR_I_LOCAL,
-                                 .type = wi_type_copy(input->type)};
+                                 .type = keep_type(process, input->type)};
         }
 }
 
@@ -380,8 +395,6 @@ void wi_shared_free(wi_shared *shared)
         next = at->next;
         wi_free(at);
     }
-    for (uint32_t i = 0; i < shared->port_count; i++)
-        weir_type_free((weir_type *)shared->ports[i].type);
     wi_free(shared->ports);
     wi_free((void *)shared->taken);
     wi_changes_fini(&shared->outgoing);

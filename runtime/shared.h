@@ -1,5 +1,5 @@
 /* One dataflow as the whole process sees it: who built it, its tracker, and what the
- * tracker has published. Included by shared.c, post.c, frontiers.c, gate.c and cluster*.c only. */
+ * tracker has published. Included by shared.c, post.c, frontiers.c and cluster*.c only. */
 #ifndef WEIR_RUNTIME_SHARED_H
 #define WEIR_RUNTIME_SHARED_H
 

@@ -2,14 +2,15 @@
  *
  *   running --nothing to do--> spinning --30 us--> parked --woken--> running
  *
- * A step takes messages (rings of peers, mailbox of other threads, timers), steps every
- * dataflow, passes on what it sent, and wakes the receivers that sleep. Parking is the
- * driver's business (weir_step_or_park), not the step's.
+ * A step takes messages (rings of peers, mailbox of other threads, timers, frames of other
+ * processes), steps every dataflow, passes on what it sent, and wakes the receivers that
+ * sleep. Parking is the driver's business (weir_step_or_park), not the step's.
  *
  * Sleeping without missing anything (S1): a worker announces that it is parked, then looks
  * for work a last time, then sleeps; whoever gives it work publishes the work, then looks
  * whether the worker is parked. A sequentially consistent fence lies between the two on
- * both sides.
+ * both sides. What other processes send is work that only a poll finds; so the last worker
+ * that parks arms the mesh in between (wi_cluster_arm).
  *
  * All functions: the worker's own thread. */
 #include <urcu-qsbr.h>
@@ -495,7 +496,7 @@ bool weir_step_or_park(weir_worker *worker, uint64_t max_ns)
         if (worker->busy || wi_stopping(process))
             return live && !wi_stopping(process);
         yield_core(worker);
-        if (spins % 16 == 0 && wi_clock_ns(process) - start >= process->config.spin_ns)
+        if (spins % 16 == 0 && wi_clock_ns(process) - start >= process->spin_ns)
             break;
     }
     uint64_t until;

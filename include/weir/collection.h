@@ -347,9 +347,11 @@ WEIR_API void weir_arrangement_publish(weir_arrangement *of, const char *name);
  * completed by then never was. */
 WEIR_API weir_arrangement *weir_arrangement_import(weir_dataflow *flow, const char *name);
 
-/* From other threads. A view reads a published arrangement, all workers' shards of it, as of
- * times that it holds. Views, snapshots and scans need no worker and may outlive dataflow and
- * execution. Each is used by one thread at a time; any number of threads may scan one snapshot. */
+/* From other threads. A view reads a published arrangement as of times that it holds: the shards
+ * of all workers of this process. In a cluster that is a part of the arrangement, and the other
+ * processes have the rest: each key is in one of them. Views, snapshots and scans need no worker
+ * and may outlive dataflow and execution. Each is used by one thread at a time; any number of
+ * threads may scan one snapshot. */
 typedef struct weir_view weir_view;
 typedef struct weir_snapshot weir_snapshot;
 typedef struct weir_scan weir_scan;
@@ -382,7 +384,8 @@ WEIR_API void weir_snapshot_free(weir_snapshot *snapshot); /* NULL is allowed */
 
 /* any. Rows that are there, in the order of the key's fields and then of the others: those
  * whose key is that of `key`, or is at or after that of `from` and before that of `to` (NULL: no
- * bound). Keys are given as rows of which only the key's fields are looked at. */
+ * bound). Keys are given as rows of which only the key's fields are looked at. Rows of keys that
+ * another process has are not found. */
 WEIR_API weir_scan *weir_scan_key(const weir_snapshot *of, const void *key);
 WEIR_API weir_scan *weir_scan_range(const weir_snapshot *of, const void *from, const void *to);
 /* any. Writes the next rows, at most `capacity`, and how often each is there (never zero;

@@ -6,7 +6,7 @@
  * The braces after the macro are the body of an ordinary inline function for one row; the
  * macro wraps it in a batch loop that the compiler can vectorise. In every body `in` is
  * the row and `arg` the pointer given when the operator was built (see the _with forms in
- * stream.h): shared by all workers, so read it only, or guard it.
+ * stream.h): shared by all workers of a process, so read it only, or guard it.
  *
  *     WEIR_MAP(name, in_row, out_row)        fill *out (it starts as zeros)
  *     WEIR_FILTER(name, row)                 return whether the row stays

@@ -90,7 +90,7 @@ typedef struct weir_route {
 typedef struct weir_builder weir_builder;
 
 /* worker. Begins an operator in a scope. `logic` must outlive the dataflow; `arg` is for
- * the callbacks (weir_op_arg) and shared by all workers. */
+ * the callbacks (weir_op_arg) and shared by the workers of this process. */
 WEIR_API weir_builder *weir_operator_begin(weir_scope *scope, const weir_operator *logic,
                                            void *arg);
 /* worker. Shows another name than logic->name, e.g. that of a kernel. Copied. */

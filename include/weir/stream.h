@@ -76,7 +76,8 @@ WEIR_API weir_worker *weir_source_worker(const weir_source *source);
 WEIR_API weir_stream weir_from_rows(weir_dataflow *flow, const weir_type *type,
                                     const void *rows, uint64_t count);
 /* The lines of a text file as rows whose only field is a text, without their newlines; the
- * file is read in parts, one by each worker. `path` is a const char*. */
+ * file is read in parts, one by each worker, so each process has to find it there, the same; a
+ * pipe is read by worker 0 alone. `path` is a const char*. */
 WEIR_API weir_stream weir_read_lines(weir_dataflow *flow, const void *path);
 WEIR_API extern const weir_type weir_line_type;
 
@@ -192,7 +193,8 @@ typedef struct weir_capture weir_capture;
 
 /* Into memory, for a dataflow built later in the same worker. */
 WEIR_API weir_capture *weir_capture_new(weir_stream in);
-/* Into a file for each worker: "<path>.<worker>". On failure the dataflow is not built. */
+/* Into a file for each worker, where its process runs: "<path>.<worker>". On failure the
+ * dataflow is not built. */
 WEIR_API void weir_capture_file(weir_stream in, const char *path);
 /* The recorded stream, with its times and frontiers; events that come later are replayed
  * as they come. The dataflow must have as many dimensions. May be called several times. */
@@ -207,8 +209,8 @@ WEIR_API void weir_capture_free(weir_capture *capture);
 /* ---- printing --------------------------------------------------------------------------- */
 
 /* Prints each row as tab-separated fields and, if a diff is not +1, the diff in front. Whole
- * times are printed in order, each sorted, by worker 0, so that output does not depend on
- * the number of workers. `file` is a FILE*. */
+ * times are printed in order, each sorted, by worker 0 (in process 0), so that output does not
+ * depend on the number of workers. `file` is a FILE*. */
 WEIR_API void weir_print(weir_stream in, void *file);
 
 #endif

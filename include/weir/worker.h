@@ -2,7 +2,11 @@
  *
  * Every worker runs the same function and builds the same dataflows in the same order,
  * each over its own shard of the data. A worker steps its dataflows when its function
- * asks it to; when the function returns, the remaining dataflows run to completion. */
+ * asks it to; when the function returns, the remaining dataflows run to completion.
+ *
+ * The workers of a dataflow are those of all processes of the cluster: where it says "every
+ * worker" or "all workers", those of the others are meant, too. Memory (`arg`, static
+ * variables) is shared by the workers of one process only. */
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
 
@@ -37,11 +41,12 @@ typedef struct weir_cluster {
 typedef struct weir_config {
     uint32_t workers;    /* threads of this process; 0 is taken as 1 */
     weir_cluster cluster;
-    bool pin;            /* bind worker i to the i-th allowed core */
+    bool pin;            /* bind the process's worker i to the i-th core that it is allowed */
     bool deterministic;  /* one thread steps all workers in an order drawn from the seed */
     uint64_t seed;       /* of weir_random and of the deterministic order */
     uint64_t spin_ns;    /* how long an idle worker spins before it parks; 0: default 30 us */
-    uint64_t memory_bytes; /* of arrangements in memory, for the process; 0: any */
+    uint64_t memory_bytes; /* of arrangements in memory, for the process, and besides an eighth of
+                            * that for batches that wait; 0: any */
     const char *spill; /* the directory for what goes beyond; NULL: /var/tmp */
     uint32_t batch_rows; /* that operators put into a batch, at most; 0: 64 KB of them */
     char **arguments;    /* ends with NULL: what weir_options left; for weir_argument */
@@ -52,9 +57,10 @@ typedef struct weir_config {
 typedef void weir_worker_fn(weir_worker *worker, void *arg);
 typedef void weir_build_fn(weir_dataflow *flow, void *arg);
 
-/* any (not a worker). Runs `run` on every worker and waits until all have returned and
- * every dataflow is complete. Returns the first reason to stop early (a graph that could
- * not be built, a misuse, weir_stop), or NULL. `arg` is shared by all workers. */
+/* any (not a worker). Runs `run` on every worker of this process and waits until all have
+ * returned and every dataflow is complete, in all processes of the cluster. Returns the first
+ * reason to stop early (a graph that could not be built, a misuse, weir_stop, a process that was
+ * lost), or NULL. `arg` is shared by the workers of this process. */
 WEIR_API weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg);
 
 /* A program's own option, for weir_options: --name, -letter. Exactly one of the targets. */
@@ -93,7 +99,8 @@ WEIR_API const char *weir_argument(const weir_scope *scope, uint32_t index);
 
 /* ---- a worker --------------------------------------------------------------------------- */
 
-/* worker. 0 to weir_worker_count - 1, counted over all processes. */
+/* worker. 0 to weir_worker_count - 1, counted over all processes: those of process p come
+ * after those of p - 1. */
 WEIR_API uint32_t weir_worker_index(const weir_worker *worker);
 WEIR_API uint32_t weir_worker_count(const weir_worker *worker);
 /* worker. Which process of how many it belongs to: 0 of 1 unless there is a cluster. */
@@ -112,7 +119,8 @@ WEIR_API void weir_run(weir_worker *worker);
 /* worker. Whether the execution is being stopped: it is time to return. */
 WEIR_API bool weir_stopping(const weir_worker *worker);
 /* any thread that runs an operator or a worker's function. Stops all workers with this
- * reason, which weir_execute returns; the first reason wins. */
+ * reason, which weir_execute returns; the first reason wins. In other processes it returns the
+ * same, with the number of this one in front. */
 WEIR_API void weir_stop(weir_worker *worker, const char *format, ...) WEIR_PRINTF(2, 3);
 /* worker. A pseudo-random number that depends only on the seed, the worker's index and how
  * many were drawn before. */

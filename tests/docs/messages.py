@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks that the messages explained in docs are messages of the library and of its command.
 
-Each line of a block "text message", without the words in front that say where, must be what
-one of the format strings in the library's sources can print. So a message that is reworded
+Each line of a block "text message", without the words in front that say where, or who, must be
+what one of the format strings in the library's sources can print. So a message that is reworded
 there, but not on the page, is found. Wants WEIR_SOURCE.
 """
 import os
@@ -13,14 +13,15 @@ SOURCE = os.environ["WEIR_SOURCE"]
 PAGES = ["docs/errors.md", "docs/operations.md"]
 FOLDERS = ["base", "progress", "net", "runtime", "operators", "tools/weir"]
 MIN_FIXED = 12  # characters of a format that are not arguments
-WHERE = re.compile(r"(weir launch: |worker \d+: )?(dataflow `\w+`(, operator \d+ `\w+`)?: )?")
+WHERE = re.compile(r"(weir launch: |worker \d+: |process \d+ \(\S+\): )?"
+                   r"(dataflow `\w+`(, operator \d+ `\w+`)?: )?")
 
 # Or a string, which may look like one: "tcp://".
 COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|/\*.*?\*/|//[^\n]*', re.S)
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 # Literals next to each other are one string; a macro between them (PRIu64) is an argument.
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:(?:\s|\\\n|PRI\w+)*"(?:[^"\\\n]|\\.)*")*')
-ARGUMENT = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t)?[a-zA-Z]|%(?=\0)")
+ARGUMENT = re.compile(r"%[-+ #0]*\d*(?:\.(?:\d+|\*))?(?:hh|h|ll|l|z|j|t)?[a-zA-Z]|%(?=\0|\Z)")
 
 
 def formats(text):
