@@ -27,11 +27,13 @@ typedef struct wi_changes {
     uint32_t nonzero;  /* entries whose delta is not zero */
     uint32_t *last;    /* by location: 1 + index of its newest entry, or 0 */
     uint32_t locs;
+    uint32_t compact_at; /* for who adds for long: at that many entries compacting pays */
 } wi_changes;
 
 static inline void wi_changes_init(wi_changes *changes, uint32_t locs)
 {
-    *changes = (wi_changes){.last = WI_NEWS(uint32_t, locs), .locs = locs};
+    *changes = (wi_changes){
+        .last = WI_NEWS(uint32_t, locs), .locs = locs, .compact_at = WI_CHANGES_KEPT};
 }
 
 static inline void wi_changes_fini(wi_changes *changes)
@@ -60,6 +62,9 @@ static inline void wi_changes_add(wi_changes *changes, wi_loc loc, const weir_ti
     changes->nonzero++;
 }
 
+/* Adds up all entries of the same location and time, whatever lies between them. */
+void wi_changes_compact(wi_changes *changes);
+
 static inline void wi_changes_clear(wi_changes *changes)
 {
     for (uint32_t i = 0; i < changes->count; i++)
@@ -70,6 +75,7 @@ static inline void wi_changes_clear(wi_changes *changes)
         changes->capacity = 0;
     }
     changes->count = changes->nonzero = 0;
+    changes->compact_at = WI_CHANGES_KEPT;
 }
 
 #endif

@@ -116,12 +116,16 @@ static void work_as_holder(wi_shared *shared)
     wake_concerned(shared, moved, count, done);
 }
 
-/* While much waits to be sent, changes are merged: there is one frame for all of them later. */
+/* While much waits to be sent, changes are merged: there is one frame for all of them later. An
+ * epoch that came and went meanwhile leaves nothing of itself, so there are as many changes as there
+ * are times in use, however long it takes. */
 static void tell_others(wi_shared *shared, bool at_once)
 {
     wi_changes *outgoing = &shared->outgoing;
     if (!outgoing->count)
         return;
+    if (outgoing->count >= outgoing->compact_at)
+        wi_changes_compact(outgoing);
     bool wait = outgoing->nonzero && !at_once && wi_cluster_busy(shared->process);
     if (outgoing->nonzero && !wait)
         wi_cluster_progress(shared->process, shared->number, shared->dims, shared->locs, outgoing);
