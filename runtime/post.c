@@ -117,8 +117,8 @@ static void work_as_holder(wi_shared *shared)
 }
 
 /* While much waits to be sent, changes are merged: there is one frame for all of them later. An
- * epoch that came and went meanwhile leaves nothing of itself, so there are as many changes as there
- * are times in use, however long it takes. */
+ * epoch that came and went meanwhile leaves nothing of itself, so there are as many changes as
+ * there are times in use, however long it takes. */
 static void tell_others(wi_shared *shared, bool at_once)
 {
     wi_changes *outgoing = &shared->outgoing;
