@@ -7,8 +7,6 @@
 #ifndef WEIR_RUNTIME_CHANGES_H
 #define WEIR_RUNTIME_CHANGES_H
 
-#include <stdlib.h>
-
 #include <weir/time.h>
 
 #include "../base/alloc.h"
@@ -29,11 +27,13 @@ typedef struct wi_changes {
     uint32_t nonzero;  /* entries whose delta is not zero */
     uint32_t *last;    /* by location: 1 + index of its newest entry, or 0 */
     uint32_t locs;
+    uint32_t compact_at; /* for who adds for long: at that many entries compacting pays */
 } wi_changes;
 
 static inline void wi_changes_init(wi_changes *changes, uint32_t locs)
 {
-    *changes = (wi_changes){.last = WI_NEWS(uint32_t, locs), .locs = locs};
+    *changes = (wi_changes){
+        .last = WI_NEWS(uint32_t, locs), .locs = locs, .compact_at = WI_CHANGES_KEPT};
 }
 
 static inline void wi_changes_fini(wi_changes *changes)
@@ -62,39 +62,8 @@ static inline void wi_changes_add(wi_changes *changes, wi_loc loc, const weir_ti
     changes->nonzero++;
 }
 
-static inline int wi_change_compare(const void *a, const void *b)
-{
-    const wi_change *x = a, *y = b;
-    if (x->loc != y->loc)
-        return x->loc < y->loc ? -1 : 1;
-    for (int d = 0; d < WEIR_DIMS_MAX; d++)
-        if (x->time.at[d] != y->time.at[d])
-            return x->time.at[d] < y->time.at[d] ? -1 : 1;
-    return 0;
-}
-
-/* Leaves one entry for each (location, time) whose changes do not add up to nothing. */
-static inline void wi_changes_merge(wi_changes *changes)
-{
-    if (changes->count < 2)
-        return;
-    qsort(changes->entries, changes->count, sizeof(wi_change), wi_change_compare);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < changes->count; i++) {
-        const wi_change *change = &changes->entries[i];
-        changes->last[change->loc] = 0;
-        if (kept && wi_change_compare(&changes->entries[kept - 1], change) == 0)
-            changes->entries[kept - 1].delta += change->delta;
-        else if (!kept || changes->entries[kept - 1].delta)
-            changes->entries[kept++] = *change;
-        else
-            changes->entries[kept - 1] = *change;
-    }
-    kept -= kept && !changes->entries[kept - 1].delta;
-    changes->count = changes->nonzero = kept;
-    for (uint32_t i = 0; i < kept; i++)
-        changes->last[changes->entries[i].loc] = i + 1;
-}
+/* Adds up all entries of the same location and time, whatever lies between them. */
+void wi_changes_compact(wi_changes *changes);
 
 static inline void wi_changes_clear(wi_changes *changes)
 {
@@ -106,6 +75,7 @@ static inline void wi_changes_clear(wi_changes *changes)
         changes->capacity = 0;
     }
     changes->count = changes->nonzero = 0;
+    changes->compact_at = WI_CHANGES_KEPT;
 }
 
 #endif

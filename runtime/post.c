@@ -141,7 +141,7 @@ static void work_as_holder(wi_shared *shared)
 static bool can_wait(wi_shared *shared)
 {
     if (shared->outgoing.count > WAITING_MAX) {
-        wi_changes_merge(&shared->outgoing);
+        wi_changes_compact(&shared->outgoing);
         if (shared->outgoing.count > WAITING_MAX / 2)
             return false;
     }
@@ -156,17 +156,21 @@ static bool can_wait(wi_shared *shared)
     return true;
 }
 
-/* While much waits to be sent, changes are merged: there is one frame for all of them later. */
+/* While much waits to be sent, changes are merged: there is one frame for all of them later. An
+ * epoch that came and went meanwhile leaves nothing of itself, so there are as many changes as
+ * there are times in use, however long it takes. */
 static void tell_others(wi_shared *shared, bool at_once)
 {
     wi_changes *outgoing = &shared->outgoing;
     if (!outgoing->count)
         return;
+    if (outgoing->count >= outgoing->compact_at)
+        wi_changes_compact(outgoing);
     if (outgoing->nonzero && !at_once && can_wait(shared))
         return;
     bool wait = outgoing->nonzero && !at_once && wi_cluster_busy(shared->process);
     if (!wait)
-        wi_changes_merge(outgoing);
+        wi_changes_compact(outgoing);
     if (outgoing->nonzero && !wait)
         wi_cluster_progress(shared->process, shared->number, shared->dims, shared->locs, outgoing);
     if (!wait)

@@ -275,7 +275,28 @@ static void run_late(weir_worker *worker)
     }
 }
 
-/* A graph is a name, or several with commas between, or `none`, or `late`. */
+/* Process --odd does something else for a while; the others go on to ever later epochs, without
+ * a row, as fast as they can. */
+static void run_ticks(weir_worker *worker)
+{
+    weir_input *input;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "ticks");
+    print_sums(weir_input_new(flow, &item_type, &input));
+    if (!weir_dataflow_end_or_stop(flow))
+        return;
+    if (ask.odd == ask.config.cluster.process) {
+        sleep_ms(ask.late_ms);
+        return;
+    }
+    uint64_t until_ns = weir_now(worker) + ask.late_ms * NS_PER_MS, i = 0;
+    while (weir_now(worker) < until_ns && !weir_stopping(worker)) {
+        weir_input_advance(input, ++i);
+        weir_step(worker);
+    }
+    fprintf(stderr, "worker %u made %" PRIu64 " epochs\n", weir_worker_index(worker), i);
+}
+
+/* A graph is a name, or several with commas between, or `none`, `late` or `ticks`. */
 static void run(weir_worker *worker, WEIR_UNUSED void *arg)
 {
     bool odd = ask.odd == ask.config.cluster.process;
@@ -286,6 +307,10 @@ static void run(weir_worker *worker, WEIR_UNUSED void *arg)
         return;
     if (strcmp(name, "late") == 0) {
         run_late(worker);
+        return;
+    }
+    if (strcmp(name, "ticks") == 0) {
+        run_ticks(worker);
         return;
     }
     char *names = strdup(name), *rest = names;
@@ -311,7 +336,7 @@ int main(int argc, char **argv)
         {.name = "odd", .value = "P", .help = "process P is another", .number = &ask.odd},
         {.name = "odd-graph", .value = "G", .help = "which it builds", .text = &ask.odd_graph},
         {.name = "graph", .value = "G", .help = "the others build", .text = &ask.graph},
-        {.name = "late-ms", .value = "N", .help = "of graph late", .number = &ask.late_ms},
+        {.name = "late-ms", .value = "N", .help = "of late, ticks", .number = &ask.late_ms},
         {.name = "build-ms", .value = "N", .help = "--odd builds later", .number = &ask.build_ms},
         {.name = "report", .help = "say how many rows were taken", .flag = &ask.report},
         {0}};

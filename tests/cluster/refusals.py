@@ -9,7 +9,8 @@ import subprocess
 import threading
 import time
 
-from support.clustering import (PROGRAM, SLOW, Cluster, ClusterTest, addresses, dial, environment, main)
+from support.clustering import (PROGRAM, SLOW, Cluster, ClusterTest, addresses, dial, environment,
+                                main)
 
 KEY = "0123456789abcdef0123456789abcdef\n"
 OTHER_KEY = "fedcba9876543210fedcba9876543210\n"

@@ -99,6 +99,21 @@ class Slow(ClusterTest):
         self.assert_memory(max(watch.peak.values()), 32 * MB, "all")
 
 
+class Epochs(ClusterTest):
+    def test_millions_of_epochs_while_one_is_busy(self):
+        # What is merged meanwhile does not grow with their number, here and there.
+        for transport in self.each(("tcp", "abstract")):
+            cluster = Cluster(self, 2, transport, "--graph", "ticks", "--odd", 1, "--late-ms",
+                              30000 if FULL else 2500)
+            watch = Watch(cluster)
+            cluster.wait(60)
+            peak = watch.end()
+            print(f"    {cluster[0].lines[0][1]}, {({i: f'{b / MB:.1f} MB' for i, b in peak.items()})}",
+                  flush=True)
+            self.assertEqual(cluster.codes(), [0, 0], cluster.said())
+            self.assert_memory(max(peak.values()), 24 * MB, "all")
+
+
 class Loops(ClusterTest):
     def test_feedback_across_processes(self):
         # Each row becomes 2^hops that go round between processes; memory has room for few.
