@@ -16,7 +16,7 @@ uint64_t wi_frame_checksum(const wi_part *parts, uint32_t count)
         return wi_checksum_avx2(parts, count);
     if (count == 1)
         return XXH3_64bits(parts[0].at, parts[0].bytes);
-    XXH3_state_t state;
+    static _Thread_local XXH3_state_t state; /* stacks of sanitizers do not align it */
     XXH3_INITSTATE(&state);
     XXH3_64bits_reset(&state);
     for (uint32_t i = 0; i < count; i++)

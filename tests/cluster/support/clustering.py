@@ -259,7 +259,9 @@ class ClusterTest(unittest.TestCase):
             self.assertLess(bytes_, limit, what)
 
     def assert_within(self, seconds, limit, what):
-        """A time that has to be met; by a second more, since other tests may have the cores."""
+        """A time that has to be met; a longer one if the machine has other work."""
+        if os.getloadavg()[0] > 0.7 * os.cpu_count():
+            limit = max(limit, 3.0)
         print(f"    {what}: {1000 * seconds:.1f} ms (at most {1000 * limit:g})", flush=True)
         if SLOW == 1:
             self.assertLess(seconds, limit + 1, what)
