@@ -162,6 +162,7 @@ int main(void)
 {
     Suite *suite = suite_create("pages");
     TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
     tcase_add_test(all, arrays_of_all_sizes);
     tcase_add_test(all, zeroed_arrays_are_zero_though_memory_is_used_again);
     tcase_add_test(all, what_is_cut_off_in_front_is_given_back);
