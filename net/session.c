@@ -213,6 +213,8 @@ static void ask(wi_session *session)
         return;
     make_room(session);
     size_t room = session->chunk->capacity - session->filled;
+    if (!room) /* full of frames that nobody is to be given: the process is lost */
+        return;
     if (room > WI_SESSION_TURN_BYTES)
         room = WI_SESSION_TURN_BYTES;
     wi_link_read_begin(session->link, session->chunk->bytes + session->filled, room);
@@ -242,6 +244,8 @@ bool wi_session_take(wi_session *session, uint64_t now_ns)
             break;
         }
         ask(session);
+        if (!session->asked)
+            break;
         int64_t came = wi_link_read_end(session->link);
         if (came == 0 && atomic_load_explicit(&session->broken, memory_order_acquire))
             came = -1; /* all that had arrived is read */
@@ -289,6 +293,8 @@ bool wi_session_arm(wi_session *session, void (*wake)(void *arg), void *arg)
     if (atomic_exchange_explicit(&session->armed, true, memory_order_relaxed))
         return true;
     ask(session);
+    if (!session->asked)
+        return false;
     wi_link_arm(session->link, woken, session);
     return true;
 }

@@ -71,7 +71,7 @@ class Deaths(ClusterTest):
             self.assertIsNone(cluster[2].code)
             since = cluster[2].signal(signal.SIGCONT)
             cluster.wait(20)
-            self.assertEqual(cluster[2].code, 1)
+            self.assertEqual(cluster[2].code, 1, cluster.said())
             self.assertRegex(cluster[2].err, r"process [01] \(.*\)")
             self.assert_within(cluster[2].ended - since, 1.0, "the stopped one has ended")
             print(f"    {cluster[2].err!r}")
