@@ -151,11 +151,11 @@ weir_err *wi_cluster_built(wi_shared *shared)
     wi_cluster *cluster = shared->process->cluster;
     send_graph(cluster, shared);
     for (uint32_t p = 0; p < cluster->processes; p++)
-        if (cluster->peers[p].built <= shared->number)
+        if (cluster->members[p].built <= shared->number)
             return weir_err_new("worker %u of process %u has returned without building dataflow "
                                 "`%s`, which process %u built; every worker must build the same "
                                 "dataflows in the same order",
-                                cluster->peers[p].returned, p, shared->name, cluster->self);
+                                cluster->members[p].returned, p, shared->name, cluster->self);
     return wi_cluster_take_early(cluster, shared);
 }
 
@@ -244,8 +244,8 @@ static void free_cluster(wi_cluster *cluster)
         cluster->early = next;
     }
     for (uint32_t p = 0; p < cluster->processes; p++)
-        wi_free(cluster->peers[p].compared);
-    wi_free(cluster->peers);
+        wi_free(cluster->members[p].compared);
+    wi_free(cluster->members);
     pthread_mutex_destroy(&cluster->lock);
     pthread_cond_destroy(&cluster->ended);
     wi_free(cluster);
@@ -257,9 +257,9 @@ static wi_cluster *new_cluster(wi_process *process)
     cluster->process = process;
     cluster->processes = process->config.cluster.processes;
     cluster->self = process->config.cluster.process;
-    cluster->peers = WI_NEWS(wi_peer, cluster->processes);
+    cluster->members = WI_NEWS(wi_member, cluster->processes);
     for (uint32_t p = 0; p < cluster->processes; p++)
-        cluster->peers[p].built = UINT32_MAX;
+        cluster->members[p].built = UINT32_MAX;
     cluster->early_end = &cluster->early;
     pthread_mutex_init(&cluster->lock, NULL);
     pthread_condattr_t attr;

@@ -14,8 +14,7 @@
 typedef enum wi_frame_kind {
     WI_FRAME_GRAPH = 1, /* wi_flow_frame, then texts that end with NUL: the dataflow's name, its
                          * dimensions, and of each operator its name and what it is */
-    WI_FRAME_PROGRESS,  /* wi_flow_frame, then of each change location, delta and the coordinates
-                         * that the location has, 8 bytes each */
+    WI_FRAME_PROGRESS,  /* wi_flow_frame, then the changes (proto/progress.h) */
     WI_FRAME_CREDIT,
     WI_FRAME_DROPPED,
     WI_FRAME_RETURNED,
@@ -49,19 +48,19 @@ typedef struct wi_early {
 } wi_early;
 
 /* Another process, as this one knows it; all guarded by process->lock. */
-typedef struct wi_peer {
+typedef struct wi_member {
     uint8_t *compared; /* by flow: its graph is the same as ours */
     uint32_t compared_count, compared_capacity;
     uint32_t built;    /* the fewest dataflows that a worker had built when it returned */
     uint32_t returned; /* which worker that was */
-} wi_peer;
+} wi_member;
 
 struct wi_cluster {
     wi_process *process;
     wi_mesh *mesh; /* has locks of its own */
     uint32_t processes, self;
     char **urls;   /* constant */
-    wi_peer *peers;
+    wi_member *members;
     wi_early *early, **early_end; /* guarded by process->lock */
     _Atomic(bool) polled; /* by a worker since the keeper's last look; relaxed */
     _Atomic(bool) told;   /* the others know why the execution ends, or it is they who say so */

@@ -80,12 +80,12 @@ static weir_err *compare(const wi_cluster *cluster, const wi_shared *shared, uin
     return NULL;
 }
 
-static bool is_compared(const wi_peer *peer, uint32_t flow)
+static bool is_compared(const wi_member *peer, uint32_t flow)
 {
     return flow < peer->compared_count && peer->compared[flow];
 }
 
-static void set_compared(wi_peer *peer, uint32_t flow)
+static void set_compared(wi_member *peer, uint32_t flow)
 {
     wi_grow(&peer->compared, &peer->compared_capacity, flow + 1, sizeof *peer->compared);
     while (peer->compared_count <= flow)
@@ -103,7 +103,7 @@ static weir_err *take_graph(wi_cluster *cluster, wi_shared *shared, uint32_t pro
     weir_err *err = compare(cluster, shared, process, head.count,
                             (texts){bytes + sizeof head, bytes + count});
     if (!err)
-        set_compared(&cluster->peers[process], head.flow);
+        set_compared(&cluster->members[process], head.flow);
     return err;
 }
 
@@ -281,7 +281,7 @@ weir_err *wi_cluster_take_early(wi_cluster *cluster, wi_shared *shared)
         wi_early *frame = *link;
         bool graph = frame->kind == WI_FRAME_GRAPH;
         if (frame->flow != shared->number ||
-            !(graph || is_compared(&cluster->peers[frame->process], frame->flow))) {
+            !(graph || is_compared(&cluster->members[frame->process], frame->flow))) {
             link = &frame->next;
             continue;
         }
@@ -313,7 +313,7 @@ static void took_stop(wi_cluster *cluster, const wi_arrival *arrival)
 static void took_returned(wi_cluster *cluster, uint32_t process, const char *bytes)
 {
     wi_process *own = cluster->process;
-    wi_peer *peer = &cluster->peers[process];
+    wi_member *peer = &cluster->members[process];
     wi_worker_frame frame;
     memcpy(&frame, bytes, sizeof frame);
     weir_err *err = NULL;
@@ -355,7 +355,7 @@ static void took_for_flow(wi_cluster *cluster, wi_early *frame)
         wi_chunk_retain(frame->chunk);
     pthread_mutex_lock(&own->lock);
     wi_shared *shared = wi_shared_find(own, frame->flow, &ended);
-    bool ready = shared && is_compared(&cluster->peers[frame->process], frame->flow);
+    bool ready = shared && is_compared(&cluster->members[frame->process], frame->flow);
     if (ready) {
         wi_shared_visit(shared);
     } else if (shared && graph) {

@@ -166,8 +166,10 @@ static void tell_others(wi_shared *shared, bool at_once)
         return;
     if (outgoing->count >= outgoing->compact_at)
         wi_changes_compact(outgoing);
-    if (outgoing->nonzero && !at_once && can_wait(shared))
+    if (outgoing->nonzero && !at_once && can_wait(shared)) { /* it is looked at again: P5 */
+        atomic_store_explicit(&shared->notice.unsent, false, memory_order_relaxed);
         return;
+    }
     bool wait = outgoing->nonzero && !at_once && wi_cluster_busy(shared->process);
     if (!wait)
         wi_changes_compact(outgoing);
