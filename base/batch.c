@@ -14,6 +14,7 @@
 #include "type.h"
 
 #define ROWS_ALIGN 64
+_Static_assert(sizeof(weir_batch) <= 2 * ROWS_ALIGN, "a batch is passed on with two cache lines");
 #define BATCH_BYTES_USUAL (64 * 1024)
 #define BATCH_ROWS_MAX 65536
 

@@ -12,9 +12,9 @@
  *   G3  who waits waits for operators further down the graph, and a feedback is no gate and has
  *       none. So there is no cycle of waiting, and whoever can run does
  *
- * How credit comes back: the receiver adds to a count that the sender reads (wi_shared_taken):
- * directly within a process, by a message from another (cluster.c), once it is a good part of the
- * whole. A sender that sleeps without credit is woken.
+ * How credit comes back: once it is a good part of the whole, the receiver adds it to a count that
+ * the sender reads (wi_shared_taken), directly within a process, by a message from another
+ * (cluster.c). So a sender whose batches were all taken may lack that part, never more. A sender that sleeps without credit is woken.
  *
  * All functions: worker. */
 #include "runtime.h"
@@ -25,7 +25,8 @@
 
 /* What a batch may weigh that goes to another process: well within a frame (net/mesh.h). */
 #define PARCEL_BYTES_MAX (48u << 20)
-/* Credit is given back to another process when it is this part of the whole. */
+/* Credit is given back when it is this part of the whole: a small batch then costs its receiver no
+ * fence, and its sender no cache line that the receiver has written. */
 #define GIVEN_BACK_PART 4
 
 /* ---- gates ------------------------------------------------------------------------------ */
@@ -72,7 +73,7 @@ void wi_gates_connect(wi_flow *flow)
         if (flow->ops[i]->kind != WI_NODE_FEEDBACK)
             find_gates(flow->ops[i]);
     uint64_t workers = flow->worker->process->workers;
-    if (flow->worker->process->cluster)
+    if (workers > 1)
         flow->owed = WI_NEWS(uint64_t, workers * flow->edges);
 }
 
@@ -254,18 +255,18 @@ void wi_input_took(wi_input_port *input, uint32_t from, uint32_t bytes)
         flow->reopened = true;
     if (from == worker->index)
         return;
+    uint64_t *owed = &flow->owed[(uint64_t)from * flow->edges + input->edge];
+    *owed += bytes;
+    if (*owed < process->credit_bytes / GIVEN_BACK_PART)
+        return;
     if (wi_is_local(process, from)) {
         uint32_t local = from - process->first_worker;
         _Atomic(uint64_t) *taken = wi_shared_taken(flow->shared, local, worker->index, input->edge);
         uint64_t before = atomic_load_explicit(taken, memory_order_relaxed); /* ours alone */
-        atomic_store_explicit(taken, before + bytes, memory_order_release);
+        atomic_store_explicit(taken, before + *owed, memory_order_release);
         worker->gave_to[local] = true;
-        return;
-    }
-    uint64_t *owed = &flow->owed[(uint64_t)from * flow->edges + input->edge];
-    *owed += bytes;
-    if (*owed >= process->credit_bytes / GIVEN_BACK_PART) {
+    } else {
         wi_cluster_credit(worker, flow->number, from, input->edge, *owed);
-        *owed = 0;
     }
+    *owed = 0;
 }

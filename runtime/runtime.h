@@ -201,8 +201,8 @@ struct wi_flow {
     uint64_t *blocked; /* a bit for each operator that waits for a gate to open */
     bool any_blocked, reopened;
     wi_channel *shorts; /* channels without credit somewhere */
-    uint64_t *owed;     /* [worker * edges + edge]: taken from workers of other processes, and not
-                         * yet told to them */
+    uint64_t *owed;     /* [worker * edges + edge]: taken from other workers, and not given back
+                         * yet */
     uint32_t edges;     /* inputs of all operators */
     wi_input_port **watchers; /* by representative location */
     uint32_t *watch_counts;   /* by representative location; see wi_flow_watch */

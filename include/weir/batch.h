@@ -22,9 +22,9 @@ typedef struct weir_batch {
     struct weir_batch *base;     /* private: of a view, whose rows these are */
     void (*release)(void *lender); /* private: rows and texts are lent, by `lender` */
     void *lender;                  /* private */
-    bool times_lent, diffs_lent;   /* private: so are these columns */
     size_t block_bytes;            /* private: of the batch with its rows; 0: they are elsewhere */
-    _Atomic uint32_t references; /* private */
+    _Atomic uint32_t references;   /* private */
+    bool times_lent, diffs_lent;   /* private: these columns are lent, too */
 } weir_batch;
 
 /* any. An empty batch with room for `capacity` rows, time zero, diff +1, one reference. */
