@@ -14,7 +14,8 @@
  *
  * How credit comes back: once it is a good part of the whole, the receiver adds it to a count that
  * the sender reads (wi_shared_taken), directly within a process, by a message from another
- * (cluster.c). So a sender whose batches were all taken may lack that part, never more. A sender that sleeps without credit is woken.
+ * (cluster.c). So a sender whose batches were all taken may lack that part, never more. A
+ * sender that sleeps without credit is woken.
  *
  * All functions: worker. */
 #include "runtime.h"
