@@ -4,7 +4,8 @@
 
 WEIR_DATA is a folder with debian-deps/, graphs/, datalog/ and ttc2018/: inputs, each with
 expected* files beside it. Exits with 77 (skipped) if there is none. WEIR_BUILD has the programs; WEIR_WAYS
-the options of the runs that must agree, with commas between them ("-w 1,-w 2")."""
+the options of the runs that must agree, with commas between them ("-w 1,-w 2"); 2x1 is a
+cluster of two processes."""
 import json
 import lzma
 import os
@@ -19,6 +20,7 @@ import cliques
 
 DATA = os.environ.get("WEIR_DATA", "")
 EXAMPLES = os.environ["WEIR_BUILD"] + "/examples"
+WEIR = os.environ["WEIR_BUILD"] + "/weir"
 WAYS = os.environ.get("WEIR_WAYS", "-w 1,-w 2").split(",")
 
 
@@ -26,7 +28,10 @@ def output(program, *options):
     """What it prints, whichever way it is run."""
     printed = None
     for way in WAYS:
-        command = [f"{EXAMPLES}/{program}", *way.split(), *map(str, options)]
+        processes, _, workers = way.partition("x")
+        start = [WEIR, "launch", "-n", processes, "-w", workers, "--"] if workers else []
+        command = [*start, f"{EXAMPLES}/{program}", *([] if workers else way.split()),
+                   *map(str, options)]
         begin = time.monotonic()
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               check=False)

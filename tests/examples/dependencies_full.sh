@@ -8,8 +8,7 @@ check() { # EVERY [OPTION...] PACKAGE...
     local every=$1 way
     shift
     for way in "${ways[@]}"; do
-        # shellcheck disable=SC2086 # a way is several words
-        "$examples/dependencies" $way --data "$data" --list "$@" >"$tmp/printed" 2>"$tmp/errors" ||
+        run_way "$way" dependencies --data "$data" --list "$@" >"$tmp/printed" 2>"$tmp/errors" ||
             fail "dependencies $way $*: exit code $?: $(cat "$tmp/errors")"
         [ ! -e "$tmp/first" ] || cmp "$tmp/first" "$tmp/printed" || fail "$way differs"
         cp "$tmp/printed" "$tmp/first"
