@@ -1,8 +1,6 @@
 /* See cluster.h. Here: joining and leaving, the keeper, and all that is sent. */
 #include "cluster_frames.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,7 +8,6 @@
 #include <urcu-qsbr.h>
 
 #include "../base/alloc.h"
-#include "../base/assert.h"
 #include "../proto/progress.h"
 #include "place.h"
 #include "tsan.h"
@@ -130,33 +127,18 @@ void wi_cluster_progress(wi_process *process, uint32_t flow, const uint8_t *dims
 
 /* ---- a dataflow was built --------------------------------------------------------------- */
 
-static void send_graph(wi_cluster *cluster, const wi_shared *shared)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *to = open_memstream(&text, &bytes);
-    wi_assert(to, "memory streams open");
-    wi_flow_frame head = {shared->number, shared->op_count};
-    fwrite(&head, sizeof head, 1, to);
-    fprintf(to, "%s%c%s%c", shared->name, 0, shared->dims_text, 0);
-    for (uint32_t i = 0; i < shared->op_count; i++)
-        fprintf(to, "%s%c%s%c", shared->op_names[i], 0, shared->op_texts[i], 0);
-    fclose(to);
-    send_all(cluster, WI_FRAME_GRAPH, &(wi_part){text, bytes}, 1);
-    free(text);
-}
-
 weir_err *wi_cluster_built(wi_shared *shared)
 {
     wi_cluster *cluster = shared->process->cluster;
-    send_graph(cluster, shared);
+    wi_flow_frame head = {shared->number, shared->locs};
+    wi_part graph[] = {{&head, sizeof head},
+                       {shared->dims, shared->locs},
+                       {shared->outline.text, shared->outline.bytes}};
+    send_all(cluster, WI_FRAME_GRAPH, graph, 3);
     for (uint32_t p = 0; p < cluster->processes; p++)
         if (cluster->members[p].built <= shared->number)
-            return weir_err_new("worker %u of process %u has returned without building dataflow "
-                                "`%s`, which process %u built; every worker must build the same "
-                                "dataflows in the same order",
-                                cluster->members[p].returned, p, shared->name, cluster->self);
-    return wi_cluster_take_early(cluster, shared);
+            return wi_never_built(cluster->members[p].returned, p, shared->name, cluster->self);
+    return wi_early_take(cluster, shared);
 }
 
 /* ---- polling ---------------------------------------------------------------------------- */
@@ -234,15 +216,7 @@ static void free_cluster(wi_cluster *cluster)
     wi_mesh_close(cluster->mesh);
     if (cluster->urls)
         wi_place_free_urls(cluster->urls, cluster->processes);
-    while (cluster->early) {
-        wi_early *next = cluster->early->next;
-        if (cluster->early->chunk)
-            wi_chunk_drop(cluster->early->chunk);
-        else
-            wi_free(cluster->early->bytes);
-        wi_free(cluster->early);
-        cluster->early = next;
-    }
+    wi_early_free(cluster);
     for (uint32_t p = 0; p < cluster->processes; p++)
         wi_free(cluster->members[p].compared);
     wi_free(cluster->members);

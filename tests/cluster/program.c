@@ -275,13 +275,23 @@ static void run_late(weir_worker *worker)
     }
 }
 
-/* Process --odd does something else for a while; the others go on to ever later epochs, without
- * a row, as fast as they can. */
-static void run_ticks(weir_worker *worker)
+static void swallow_batch(WEIR_UNUSED weir_op *op, WEIR_UNUSED uint32_t input,
+                          WEIR_UNUSED const weir_batch *batch)
+{
+}
+
+static const weir_operator swallow = {.name = "swallow", .batch = swallow_batch};
+
+/* Process --odd does something else for a while; the others go on to ever later epochs, as fast as
+ * they can: without a row, or with one that goes to worker 0 and is forgotten there. */
+static void run_ticks(weir_worker *worker, bool with_rows)
 {
     weir_input *input;
     weir_dataflow *flow = weir_dataflow_begin(worker, "ticks");
-    print_sums(weir_input_new(flow, &item_type, &input));
+    weir_stream items = weir_input_new(flow, &item_type, &input);
+    if (with_rows)
+        items = weir_unary(items, WEIR_GATHER(0), &swallow, &item_type, NULL);
+    print_sums(items);
     if (!weir_dataflow_end_or_stop(flow))
         return;
     if (ask.odd == ask.config.cluster.process) {
@@ -290,27 +300,55 @@ static void run_ticks(weir_worker *worker)
     }
     uint64_t until_ns = weir_now(worker) + ask.late_ms * NS_PER_MS, i = 0;
     while (weir_now(worker) < until_ns && !weir_stopping(worker)) {
+        if (with_rows)
+            item_push(weir_input_out(input), (item){i, i});
         weir_input_advance(input, ++i);
         weir_step(worker);
     }
     fprintf(stderr, "worker %u made %" PRIu64 " epochs\n", weir_worker_index(worker), i);
 }
 
-/* A graph is a name, or several with commas between, or `none`, `late` or `ticks`. */
+/* All exchange rows. Process --odd builds a second dataflow after a while; the others send single
+ * rows to it there meanwhile, for --late-ms. */
+static void run_rare(weir_worker *worker)
+{
+    weir_dataflow *bulk = weir_dataflow_begin(worker, "bulk");
+    weir_unary(items_of(bulk), WEIR_EXCHANGE(WEIR_BY(item, value)), &swallow, &item_type, NULL);
+    bool built = weir_dataflow_end_or_stop(bulk), odd = ask.odd == ask.config.cluster.process;
+    uint64_t began_ns = weir_now(worker);
+    while (odd && weir_now(worker) - began_ns < ask.build_ms * NS_PER_MS && weir_step(worker)) {
+    }
+    weir_input *input;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "rare");
+    print_sums(weir_exchange(weir_input_new(flow, &item_type, &input), WEIR_BY(item, value)));
+    built = weir_dataflow_end_or_stop(flow) && built;
+    for (uint64_t i = 0; built && !odd && i < ask.late_ms / 10; i++) {
+        item_push(weir_input_out(input), (item){i % ask.keys, i});
+        weir_input_flush(input);
+        while (weir_now(worker) - began_ns < i * 10 * NS_PER_MS && weir_step(worker)) {
+        }
+    }
+}
+
+/* A graph is a name, or several with commas between, or `none`, `late`, `ticks`, `marks`, `rare`. */
 static void run(weir_worker *worker, WEIR_UNUSED void *arg)
 {
     bool odd = ask.odd == ask.config.cluster.process;
-    if (odd)
-        sleep_ms(ask.build_ms);
     const char *name = odd && ask.odd_graph ? ask.odd_graph : ask.graph;
+    if (odd && strcmp(name, "rare") != 0)
+        sleep_ms(ask.build_ms);
     if (strcmp(name, "none") == 0)
         return;
     if (strcmp(name, "late") == 0) {
         run_late(worker);
         return;
     }
-    if (strcmp(name, "ticks") == 0) {
-        run_ticks(worker);
+    if (strcmp(name, "ticks") == 0 || strcmp(name, "marks") == 0) {
+        run_ticks(worker, strcmp(name, "marks") == 0);
+        return;
+    }
+    if (strcmp(name, "rare") == 0) {
+        run_rare(worker);
         return;
     }
     char *names = strdup(name), *rest = names;
