@@ -19,6 +19,8 @@
 #define TOLD_NS UINT64_C(20000000) /* and at least, once all of it is with the system */
 /* Progress is merged while so much of it waits to be sent to some process. */
 #define BUSY_BYTES ((size_t)64 << 10)
+/* Of progress, in a frame. */
+#define CHANGES_MAX ((uint32_t)1 << 16)
 
 _Thread_local weir_worker *wi_cluster_polling;
 
@@ -106,21 +108,35 @@ void wi_cluster_totals(const weir_worker *worker, wi_mesh_totals *totals_out)
         wi_mesh_count(worker->process->cluster->mesh, totals_out);
 }
 
+/* In their order, in which they take few bytes; or, if they do not fit into one frame, all that add
+ * before any that take away. So between two of those frames the others count what was and what is:
+ * too much for a moment, never too little (C1). */
+static uint32_t list_changes(const wi_changes *changes, wi_progress_change *list)
+{
+    bool split = changes->nonzero > CHANGES_MAX;
+    uint32_t count = 0;
+    for (int less = 0; less < 1 + split; less++)
+        for (uint32_t i = 0; i < changes->count; i++) {
+            const wi_change *change = &changes->entries[i];
+            if (change->delta && (!split || (change->delta < 0) == less))
+                list[count++] = (wi_progress_change){change->loc, change->delta, change->time};
+        }
+    return count;
+}
+
 void wi_cluster_progress(wi_process *process, uint32_t flow, const uint8_t *dims, uint32_t locs,
                          const wi_changes *changes)
 {
-    wi_progress_change *list = WI_NEWS(wi_progress_change, changes->count);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < changes->count; i++) {
-        const wi_change *change = &changes->entries[i];
-        if (change->delta)
-            list[count++] = (wi_progress_change){change->loc, change->delta, change->time};
+    wi_progress_change *list = WI_NEWS(wi_progress_change, changes->nonzero);
+    uint32_t count = list_changes(changes, list);
+    char *bytes = wi_alloc(wi_progress_bytes_max(count < CHANGES_MAX ? count : CHANGES_MAX));
+    for (uint32_t i = 0, some; i < count; i += some) {
+        some = count - i < CHANGES_MAX ? count - i : CHANGES_MAX;
+        wi_flow_frame head = {flow, some};
+        size_t used = wi_progress_encode(&(wi_progress_places){dims, locs}, list + i, some, bytes);
+        wi_part parts[] = {{&head, sizeof head}, {bytes, used}};
+        send_all(process->cluster, WI_FRAME_PROGRESS, parts, 2);
     }
-    wi_flow_frame head = {flow, count};
-    char *bytes = wi_alloc(wi_progress_bytes_max(count));
-    size_t used = wi_progress_encode(&(wi_progress_places){dims, locs}, list, count, bytes);
-    wi_part parts[] = {{&head, sizeof head}, {bytes, used}};
-    send_all(process->cluster, WI_FRAME_PROGRESS, parts, 2);
     wi_free(bytes);
     wi_free(list);
 }

@@ -82,6 +82,13 @@ class Calls(ClusterTest):
         sums = b"".join(b"%d\t20\t%d\n" % (key, 20 * key + 1900) for key in range(10))
         self.assertEqual((cluster.codes(), cluster[0].out), ([0, 0], sums), cluster.said())
 
+    def test_more_changes_than_a_frame_takes(self):
+        # A worker has capabilities at many times at once, and gives them up at once.
+        for count in (65535, 65536, 300000):
+            cluster = Cluster(self, 3, "abstract", "--graph", "hoard", "--rows", count,
+                              "--late-ms", 200).wait(20)
+            self.assertEqual(cluster.codes(), [0, 0, 0], cluster.said())
+
     def test_a_stop_during_long_callbacks(self):
         # The reason is known at once; who stops gives the others 2 s to hear it.
         clusters = [Cluster(self, 3, transport, *FOREVER, "--sleep-ms", 4000, "--sleep-in", 1,

@@ -146,6 +146,55 @@ static void print_sums(weir_stream items)
     weir_print(weir_aggregate(items, WEIR_BY(item, key), &add, NULL), stdout);
 }
 
+static void swallow_batch(WEIR_UNUSED weir_op *op, WEIR_UNUSED uint32_t input,
+                          WEIR_UNUSED const weir_batch *batch)
+{
+}
+
+static const weir_operator swallow = {.name = "swallow", .batch = swallow_batch};
+
+/* ---- a source that keeps capabilities at --rows times, each far from the others, for a moment --- */
+
+typedef struct hoard {
+    weir_capability **kept;
+    uint64_t count;
+} hoard;
+
+static void hoard_start(weir_op *op)
+{
+    hoard *own = weir_op_state(op);
+    if (weir_worker_index(weir_op_worker(op)) != 0)
+        return;
+    own->kept = calloc(ask.rows + 1, sizeof *own->kept);
+    own->kept[own->count++] = weir_op_first_capability(op, 0);
+    for (; own->count <= ask.rows; own->count++) {
+        weir_time time = {{0}};
+        for (int i = 0; i < weir_op_output_dims(op, 0); i++)
+            time.at[i] = mix(4 * own->count + (uint64_t)i + 1);
+        own->kept[own->count] = weir_capability_delay(own->kept[0], &time);
+    }
+    weir_activate_after(op, ask.late_ms * NS_PER_MS);
+}
+
+static void hoard_run(weir_op *op)
+{
+    hoard *own = weir_op_state(op);
+    while (own->count)
+        weir_capability_drop(own->kept[--own->count]);
+}
+
+static void hoard_stop(weir_op *op)
+{
+    free(((hoard *)weir_op_state(op))->kept);
+}
+
+static const weir_operator hoards = {.name = "hoard",
+                                     .state_bytes = sizeof(hoard),
+                                     .source = true,
+                                     .start = hoard_start,
+                                     .run = hoard_run,
+                                     .stop = hoard_stop};
+
 /* ---- graphs ----------------------------------------------------------------------------- */
 
 WEIR_MAP(same, item, item)
@@ -228,6 +277,16 @@ static void build_dims(weir_dataflow *flow)
     build_sum(flow, false);
 }
 
+static void build_hoard(weir_dataflow *flow)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    weir_dataflow_dims(flow, names, 4);
+    weir_builder *builder = weir_operator_begin(flow, &hoards, NULL);
+    weir_stream out = weir_builder_output(builder, &item_type);
+    weir_operator_end(builder);
+    weir_sink(out, WEIR_GATHER(0), &swallow, NULL);
+}
+
 typedef struct graph {
     const char *name, *flow; /* the dataflow's name */
     void (*build)(weir_dataflow *flow);
@@ -245,7 +304,8 @@ static void build_extra(weir_dataflow *flow)
 
 static const graph graphs[] = {{"sum", "sum", build_plain},     {"extra", "sum", build_extra},
                                {"brief", "brief", build_brief}, {"long", "brief", build_long},
-                               {"loop", "loop", build_loop},    {"dims", "sum", build_dims}};
+                               {"loop", "loop", build_loop},    {"dims", "sum", build_dims},
+                               {"hoard", "hoard", build_hoard}};
 
 static void build_one(weir_worker *worker, const char *name)
 {
@@ -274,13 +334,6 @@ static void run_late(weir_worker *worker)
         weir_step_or_park(worker, 5 * NS_PER_MS);
     }
 }
-
-static void swallow_batch(WEIR_UNUSED weir_op *op, WEIR_UNUSED uint32_t input,
-                          WEIR_UNUSED const weir_batch *batch)
-{
-}
-
-static const weir_operator swallow = {.name = "swallow", .batch = swallow_batch};
 
 /* Process --odd does something else for a while; the others go on to ever later epochs, as fast as
  * they can: without a row, or with one that goes to worker 0 and is forgotten there. */
@@ -330,7 +383,7 @@ static void run_rare(weir_worker *worker)
     }
 }
 
-/* A graph is a name, or several with commas between, or `none`, `late`, `ticks`, `marks`, `rare`. */
+/* A graph is a name, or several with commas between, or `none`, `late`, `ticks`, ... */
 static void run(weir_worker *worker, WEIR_UNUSED void *arg)
 {
     bool odd = ask.odd == ask.config.cluster.process;
