@@ -153,7 +153,7 @@ static void swallow_batch(WEIR_UNUSED weir_op *op, WEIR_UNUSED uint32_t input,
 
 static const weir_operator swallow = {.name = "swallow", .batch = swallow_batch};
 
-/* ---- a source that keeps capabilities at --rows times, each far from the others, for a moment --- */
+/* ---- a source that keeps capabilities at --rows times for a while ------------------------- */
 
 typedef struct hoard {
     weir_capability **kept;
