@@ -443,6 +443,7 @@ int main(void)
     tcase_add_loop_test(cases, silence_is_noticed, 0, TEST_MESH_WAYS);
     tcase_add_loop_test(cases, who_was_stopped_itself_accuses_nobody, 0, TEST_MESH_WAYS);
     tcase_add_loop_test(cases, a_peer_may_finish_much_later, 0, TEST_MESH_WAYS);
-    tcase_add_loop_test(cases, who_leaves_before_the_others_have_finished_is_missed, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, who_leaves_before_the_others_have_finished_is_missed, 0,
+                        TEST_MESH_WAYS);
     return test_main("mesh", cases);
 }
