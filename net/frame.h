@@ -19,8 +19,9 @@
 typedef enum wi_word {
     WI_WORD_READY = 1, /* the first frame of a link: the sender has links to all others */
     WI_WORD_ALIVE,     /* nothing else was sent for a while */
-    WI_WORD_GOODBYE,   /* nothing follows */
+    WI_WORD_GOODBYE,   /* nothing follows, but perhaps WI_WORD_HEARD */
     WI_WORD_FAILED,    /* nothing follows: the sender's mesh is over. Payload: why, as text */
+    WI_WORD_HEARD,     /* the other side's goodbye has come */
 } wi_word;
 #define WI_WORD_BYTES_MAX 1024
 

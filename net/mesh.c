@@ -99,7 +99,7 @@ static bool poll_session(wi_peer *peer, wi_session *session, uint64_t now_ns)
     return any;
 }
 
-/* any. */
+/* any. Who is lost is still told why, but not heard. */
 static bool poll_peer(wi_peer *peer, uint64_t now_ns)
 {
     bool any = false;
@@ -117,8 +117,7 @@ bool wi_mesh_poll(wi_mesh *mesh, uint64_t now_ns)
         wi_peer *peer = &mesh->peers[i];
         if (i == mesh->config.process)
             continue;
-        if (!is_lost(peer))
-            any |= poll_peer(peer, now_ns);
+        any |= poll_peer(peer, now_ns);
         if (is_lost(peer))
             report(peer);
     }
@@ -254,7 +253,8 @@ bool wi_mesh_parted(const wi_mesh *mesh)
             wi_session_state state = wi_session_state_of(session);
             if (state == WI_SESSION_OVER || is_lost(&mesh->peers[i]))
                 continue; /* nothing is heard of it any more, nor said to it */
-            if (state != WI_SESSION_PARTED || wi_session_queued(session))
+            if (state != WI_SESSION_PARTED || wi_session_queued(session) ||
+                !atomic_load_explicit(&session->heard, memory_order_relaxed))
                 return false;
         }
     return true;

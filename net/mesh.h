@@ -102,8 +102,8 @@ bool wi_mesh_arm(wi_mesh *mesh);
 
 /* any. This process will send nothing more (after everything sent so far). */
 void wi_mesh_goodbye(wi_mesh *mesh);
-/* any. Whether all others that are not lost have said so too, and all of our frames to them are
- * with the system. */
+/* any. Whether all others that are not lost have said so too, and all of our frames have come to
+ * them: the mesh may be closed. */
 bool wi_mesh_parted(const wi_mesh *mesh);
 /* any, nobody in another call. NULL does nothing. */
 void wi_mesh_close(wi_mesh *mesh);

@@ -72,6 +72,10 @@ static void take_word(wi_session *session, const wi_frame_header *header, const 
         set_state(session, WI_SESSION_OPEN);
     } else if (header->kind == WI_WORD_GOODBYE && state == WI_SESSION_OPEN) {
         set_state(session, WI_SESSION_PARTED);
+        wi_session_say(session, WI_WORD_HEARD, NULL);
+    } else if (header->kind == WI_WORD_HEARD &&
+               atomic_load_explicit(&session->ended, memory_order_relaxed)) {
+        atomic_store_explicit(&session->heard, true, memory_order_relaxed);
     } else if (header->kind != WI_WORD_ALIVE || state != WI_SESSION_OPEN) {
         snprintf(why, sizeof why, "frame %" PRIu64 " is word %u, which cannot be said in state %d",
                  header->sequence, header->kind, (int)state);

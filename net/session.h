@@ -19,6 +19,10 @@
  *   new --take: READY--> open --take: GOODBYE--> parted --take: end of file--> over
  *     \-------------------\------- anything else that ends it -----> failed
  *
+ * Who has said goodbye and closes at once may take it along: what the system, or TLS, was given
+ * last is lost then. So it is answered, by HEARD, and who has heard that may close. The answer to
+ * the other side's goodbye may be lost so: it is no longer waited for when the link ends.
+ *
  * Invariants
  *   S1 Frame n+1 is looked at only after frame n was delivered, or taken as a word (M1).
  *   S2 Nothing of a frame is believed before its checksums (or its seal) fit, and nothing of
@@ -26,8 +30,8 @@
  *   S3 `sent` is called once for each frame: after the last write that had a piece of it has
  *      ended, or after the link was closed.
  *   S4 The bytes of a delivered frame are not written to by the session any more.
- *   S5 Nothing is queued behind a goodbye but WI_WORD_FAILED. Behind that, frames of others who
- *      have not noticed yet may be: nobody looks at them. */
+ *   S5 Nothing is queued behind a goodbye but WI_WORD_HEARD and WI_WORD_FAILED. Behind that one,
+ *      frames of others who have not noticed yet may be: nobody looks at them. */
 #ifndef WEIR_NET_SESSION_H
 #define WEIR_NET_SESSION_H
 
@@ -89,6 +93,7 @@ typedef struct wi_session {
     wi_frame_expected expected;
     _Atomic(wi_session_state) state; /* release: `why` before it */
     _Atomic(uint64_t) heard_ns;
+    _Atomic(bool) heard; /* our goodbye has come to the other side; relaxed */
     _Atomic(uint64_t) taken_frames, taken_bytes;
     bool gone; /* failed since the link is down */
     char why[WI_WORD_BYTES_MAX + 1];

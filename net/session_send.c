@@ -390,8 +390,9 @@ static void say(wi_session *session, wi_word word, const char *text)
 void wi_session_say(wi_session *session, wi_word word, const char *text)
 {
     pthread_mutex_lock(&session->seal_lock); /* words are few; one at a time, for S5 */
+    bool last = word == WI_WORD_FAILED || word == WI_WORD_HEARD;
     if (!session->failed_said &&
-        (word == WI_WORD_FAILED || !atomic_load_explicit(&session->ended, memory_order_relaxed))) {
+        (last || !atomic_load_explicit(&session->ended, memory_order_relaxed))) {
         say(session, word, text);
         if (word == WI_WORD_GOODBYE)
             atomic_store_explicit(&session->ended, true, memory_order_relaxed);

@@ -53,8 +53,9 @@ class Tls(ClusterTest):
             cluster = Cluster(self, 3, "tls", "--rows", 10**12, "--report", "--rate", rate,
                               env=self.files())
             cluster.wait_for_rows((gone + 1) % 3, 1 if rate == 1 else 100000)
-            since = cluster[gone].signal(signal.SIGKILL)
+            cluster[gone].signal(signal.SIGKILL)
             cluster.wait(30)
+            since = cluster[gone].ended
             for index in set(range(3)) - {gone}:
                 self.assertEqual(cluster[index].code, 1, cluster.said())
                 self.assertRegex(cluster[index].err, rf"process {gone} \(.*\)")

@@ -302,6 +302,10 @@ START_TEST(a_death_is_noticed_and_told)
     test_meshes_init_way(&meshes, 3, _i);
     test_meshes_open_all(&meshes);
     test_send_numbered(&meshes.at[2], 0, WI_LANE_PROGRESS, 0, 0, 100, true);
+    uint64_t until_ns = test_now_ns() + PATIENCE_NS;
+    while (!meshes.at[0].taken_in_all && test_now_ns() < until_ns)
+        for (int i = 0; i < 3; i++)
+            wi_mesh_poll(meshes.at[i].mesh, test_now_ns());
     wi_mesh_close(meshes.at[2].mesh);
     meshes.at[2].mesh = NULL;
     for (uint32_t i = 0; i < 2; i++) {
@@ -334,6 +338,9 @@ START_TEST(silence_is_noticed)
     }
     ck_assert_str_eq(meshes.at[0].down, "");
     ck_assert_str_eq(meshes.at[1].down, "");
+    for (int i = 0; i < 100; i++, usleep(100)) /* what was said last is heard */
+        for (int p = 0; p < 2; p++)
+            wi_mesh_poll(meshes.at[p].mesh, now_ns);
     uint64_t since_ns = now_ns;
     while (!meshes.at[0].downs) { /* the other one hangs */
         wi_mesh_tick(meshes.at[0].mesh, now_ns += 50000000);
@@ -401,6 +408,37 @@ START_TEST(a_peer_may_finish_much_later)
 }
 END_TEST
 
+/* At once, also right after its last frames. With TLS, closing lost a goodbye. */
+START_TEST(who_has_parted_may_close)
+{
+    for (int round = 0; round < (test_sanitized() ? 5 : 30); round++) {
+        test_meshes meshes;
+        test_meshes_init_way(&meshes, 2, _i);
+        test_meshes_open_all(&meshes);
+        wi_mesh_goodbye(meshes.at[1].mesh);
+        for (int turn = 0; turn < 100; turn++) {
+            wi_mesh_poll(meshes.at[0].mesh, test_now_ns());
+            wi_mesh_poll(meshes.at[1].mesh, test_now_ns());
+        }
+        for (uint64_t i = 0; i < 10; i++)
+            test_send_numbered(&meshes.at[0], 1, WI_LANE_PROGRESS, 0, i, 3000, true);
+        wi_mesh_goodbye(meshes.at[0].mesh);
+        uint64_t until_ns = test_now_ns() + PATIENCE_NS;
+        while (!wi_mesh_parted(meshes.at[0].mesh) && test_now_ns() < until_ns)
+            for (int i = 0; i < 2; i++)
+                wi_mesh_poll(meshes.at[i].mesh, test_now_ns());
+        wi_mesh_close(meshes.at[0].mesh);
+        meshes.at[0].mesh = NULL;
+        while (!wi_mesh_parted(meshes.at[1].mesh) && test_now_ns() < until_ns) {
+            wi_mesh_poll(meshes.at[1].mesh, test_now_ns());
+            ck_assert_str_eq(meshes.at[1].down, "");
+        }
+        ck_assert_uint_eq(meshes.at[1].taken_in_all, 10);
+        test_meshes_close(&meshes);
+    }
+}
+END_TEST
+
 START_TEST(who_leaves_before_the_others_have_finished_is_missed)
 {
     test_meshes meshes;
@@ -443,6 +481,7 @@ int main(void)
     tcase_add_loop_test(cases, silence_is_noticed, 0, TEST_MESH_WAYS);
     tcase_add_loop_test(cases, who_was_stopped_itself_accuses_nobody, 0, TEST_MESH_WAYS);
     tcase_add_loop_test(cases, a_peer_may_finish_much_later, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, who_has_parted_may_close, 0, TEST_MESH_WAYS);
     tcase_add_loop_test(cases, who_leaves_before_the_others_have_finished_is_missed, 0,
                         TEST_MESH_WAYS);
     return test_main("mesh", cases);
