@@ -5,24 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define XXH_STATIC_LINKING_ONLY
-#include <xxhash.h>
-
 #include "checksum.h"
 
 uint64_t wi_frame_checksum(const wi_part *parts, uint32_t count)
 {
-    if (wi_checksum_has_avx2())
-        return wi_checksum_avx2(parts, count);
-    if (count == 1)
-        return XXH3_64bits(parts[0].at, parts[0].bytes);
-    static _Thread_local XXH3_state_t state; /* stacks of sanitizers do not align it */
-    XXH3_INITSTATE(&state);
-    XXH3_64bits_reset(&state);
-    for (uint32_t i = 0; i < count; i++)
-        if (parts[i].bytes)
-            XXH3_64bits_update(&state, parts[i].at, parts[i].bytes);
-    return XXH3_64bits_digest(&state);
+    return wi_checksum_has_avx2() ? wi_checksum_avx2(parts, count)
+                                  : wi_checksum_parts(parts, count);
 }
 
 static uint64_t checksum_header(const wi_frame_header *header)
