@@ -242,7 +242,11 @@ wi_verdict wi_hello_judge(const wi_hello *mine, const wi_hello *theirs,
     } else if (mine->processes != theirs->processes) {
         DIFFERS("was told of", "%" PRIu32 " processes", processes, ALL_SAME);
     } else if (mine->workers != theirs->workers) {
-        DIFFERS("has", "%" PRIu32 " workers", workers, ALL_SAME);
+        snprintf(reason_out, WI_REASON_BYTES_MAX + 1,
+                 "process %" PRIu32 " has %" PRIu32 " worker%s, process %" PRIu32 " has %" PRIu32
+                 " worker%s; " ALL_SAME,
+                 mine->process, mine->workers, mine->workers == 1 ? "" : "s", theirs->process,
+                 theirs->workers, theirs->workers == 1 ? "" : "s");
     } else if (theirs->process >= mine->processes) {
         snprintf(reason_out, WI_REASON_BYTES_MAX + 1,
                  "somebody says that it is process %" PRIu32 " of %" PRIu32

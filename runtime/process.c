@@ -310,9 +310,10 @@ weir_err *weir_execute(const weir_config *config, weir_worker_fn *run, void *arg
     uint64_t workers = (uint64_t)(config->workers ? config->workers : 1) *
                        (cluster->processes ? cluster->processes : 1);
     if (workers > WI_WORKERS_ALL_MAX)
-        return weir_err_new("%u processes of %u workers were asked for; at most %d workers are "
-                            "possible in all",
-                            cluster->processes, config->workers, WI_WORKERS_ALL_MAX);
+        return weir_err_new("%u processes of %u worker%s were asked for; at most %d workers "
+                            "are possible in all",
+                            cluster->processes, config->workers, config->workers == 1 ? "" : "s",
+                            WI_WORKERS_ALL_MAX);
     weir_err *err = NULL;
     if (config->memory_bytes)
         err = wi_pages_budget(config->memory_bytes, config->spill ? config->spill : "/var/tmp");
