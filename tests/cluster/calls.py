@@ -84,10 +84,10 @@ class Calls(ClusterTest):
 
     def test_more_changes_than_a_frame_takes(self):
         # A worker has capabilities at many times at once, and gives them up at once.
-        for count in (65535, 65536, 300000):
-            cluster = Cluster(self, 3, "abstract", "--graph", "hoard", "--rows", count,
+        for count in (65535, 140000):
+            cluster = Cluster(self, 2, "abstract", "--graph", "hoard", "--rows", count,
                               "--late-ms", 200).wait(20)
-            self.assertEqual(cluster.codes(), [0, 0, 0], cluster.said())
+            self.assertEqual(cluster.codes(), [0, 0], cluster.said())
 
     def test_a_stop_during_long_callbacks(self):
         # Who is in none ends at once, with the reason; the other one when it has returned.
