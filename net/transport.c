@@ -6,13 +6,14 @@
 #include "../base/assert.h"
 #include "memory.h"
 #include "nng_link.h"
+#include "socket_link.h"
 
 static const struct {
     const char *scheme;
     const wi_transport *transport;
 } schemes[] = {
-    {"tcp://", &wi_transport_nng},      {"tls+tcp://", &wi_transport_nng},
-    {"ipc://", &wi_transport_nng},      {"abstract://", &wi_transport_nng},
+    {"tcp://", &wi_transport_sockets},  {"tls+tcp://", &wi_transport_nng},
+    {"ipc://", &wi_transport_sockets},  {"abstract://", &wi_transport_sockets},
     {"memory://", &wi_transport_memory},
 };
 
