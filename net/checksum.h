@@ -1,21 +1,16 @@
-/* XXH3 for processors with AVX2: the same numbers as XXH3_64bits gives, three times as fast as
- * with what a compiler may use for any x86-64. libxxhash's shared library has that choice, too,
- * but its archive, which the weir command is linked with, has not. */
+/* XXH3 (64 bits) of a frame's parts, one after the other; with AVX2, where the processor has it,
+ * three times as fast as with what a compiler may use for any x86-64. (AVX-512 is no faster: the
+ * bytes come from the second cache.) libxxhash's shared library has that choice, too, but its
+ * archive, which the weir command is linked with, has not. Both give the same number. */
 #ifndef WEIR_NET_CHECKSUM_H
 #define WEIR_NET_CHECKSUM_H
 
 #include "transport.h"
 
-/* any. Whether this processor can run the function below. */
-static inline bool wi_checksum_has_avx2(void)
-{
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2");
-#else
-    return false;
-#endif
-}
-/* any. Of all parts, one after the other. */
+/* any. */
+uint64_t wi_checksum(const wi_part *parts, uint32_t count);
+
+/* any. The same for processors with AVX2. */
 uint64_t wi_checksum_avx2(const wi_part *parts, uint32_t count);
 
 #endif

@@ -5,25 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
 #include "checksum.h"
-
-uint64_t wi_frame_checksum(const wi_part *parts, uint32_t count)
-{
-    if (wi_checksum_has_avx2())
-        return wi_checksum_avx2(parts, count);
-    if (count == 1)
-        return XXH3_64bits(parts[0].at, parts[0].bytes);
-    static _Thread_local XXH3_state_t state; /* stacks of sanitizers do not align it */
-    XXH3_INITSTATE(&state);
-    XXH3_64bits_reset(&state);
-    for (uint32_t i = 0; i < count; i++)
-        if (parts[i].bytes)
-            XXH3_64bits_update(&state, parts[i].at, parts[i].bytes);
-    return XXH3_64bits_digest(&state);
-}
 
 static uint64_t checksum_header(const wi_frame_header *header)
 {
@@ -82,7 +66,7 @@ bool wi_frame_padded(const wi_frame_header *header)
 bool wi_frame_check_payload(const wi_frame_header *header, char why[WI_WHY_BYTES])
 {
     wi_part payload = {header + 1, header->bytes};
-    uint64_t check[2] = {wi_frame_checksum(&payload, 1), 0};
+    uint64_t check[2] = {wi_checksum(&payload, 1), 0};
     if (WEIR_LIKELY(memcmp(check, header->check, sizeof check) == 0 && wi_frame_padded(header)))
         return true;
     memcpy(&check[1], header->check, sizeof check[1]);

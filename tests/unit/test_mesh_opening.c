@@ -278,7 +278,7 @@ static void *disturb(void *arg)
     crowd *own = arg;
     wi_link *kept[80] = {NULL};
     uint64_t seed = 7;
-    const wi_transport *transport = wi_transport_of(own->host->urls[0]);
+    const wi_transport *transport = wi_transport_of(own->host->urls[0], false);
     for (uint32_t i = 0; !atomic_load(&own->stop); i++) {
         wi_link *link = NULL;
         ck_assert(!transport->dial(transport, own->host->urls[0], NULL, &link));
