@@ -1,8 +1,6 @@
 /* See cluster.h. Here: joining and leaving, the keeper, and all that is sent. */
 #include "cluster_frames.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,7 +8,6 @@
 #include <urcu-qsbr.h>
 
 #include "../base/alloc.h"
-#include "../base/assert.h"
 #include "../proto/progress.h"
 #include "place.h"
 #include "tsan.h"
@@ -22,6 +19,8 @@
 #define TOLD_NS UINT64_C(20000000) /* and at least, once all of it is with the system */
 /* Progress is merged while so much of it waits to be sent to some process. */
 #define BUSY_BYTES ((size_t)64 << 10)
+/* Of progress, in a frame. */
+#define CHANGES_MAX ((uint32_t)1 << 16)
 
 _Thread_local weir_worker *wi_cluster_polling;
 
@@ -109,54 +108,53 @@ void wi_cluster_totals(const weir_worker *worker, wi_mesh_totals *totals_out)
         wi_mesh_count(worker->process->cluster->mesh, totals_out);
 }
 
+/* In their order, in which they take few bytes; or, if they do not fit into one frame, all that add
+ * before any that take away. So between two of those frames the others count what was and what is:
+ * too much for a moment, never too little (C1). */
+static uint32_t list_changes(const wi_changes *changes, wi_progress_change *list)
+{
+    bool split = changes->nonzero > CHANGES_MAX;
+    uint32_t count = 0;
+    for (int less = 0; less < 1 + split; less++)
+        for (uint32_t i = 0; i < changes->count; i++) {
+            const wi_change *change = &changes->entries[i];
+            if (change->delta && (!split || (change->delta < 0) == less))
+                list[count++] = (wi_progress_change){change->loc, change->delta, change->time};
+        }
+    return count;
+}
+
 void wi_cluster_progress(wi_process *process, uint32_t flow, const uint8_t *dims, uint32_t locs,
                          const wi_changes *changes)
 {
-    wi_progress_change *list = WI_NEWS(wi_progress_change, changes->count);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < changes->count; i++) {
-        const wi_change *change = &changes->entries[i];
-        if (change->delta)
-            list[count++] = (wi_progress_change){change->loc, change->delta, change->time};
+    wi_progress_change *list = WI_NEWS(wi_progress_change, changes->nonzero);
+    uint32_t count = list_changes(changes, list);
+    char *bytes = wi_alloc(wi_progress_bytes_max(count < CHANGES_MAX ? count : CHANGES_MAX));
+    for (uint32_t i = 0, some; i < count; i += some) {
+        some = count - i < CHANGES_MAX ? count - i : CHANGES_MAX;
+        wi_flow_frame head = {flow, some};
+        size_t used = wi_progress_encode(&(wi_progress_places){dims, locs}, list + i, some, bytes);
+        wi_part parts[] = {{&head, sizeof head}, {bytes, used}};
+        send_all(process->cluster, WI_FRAME_PROGRESS, parts, 2);
     }
-    wi_flow_frame head = {flow, count};
-    char *bytes = wi_alloc(wi_progress_bytes_max(count));
-    size_t used = wi_progress_encode(&(wi_progress_places){dims, locs}, list, count, bytes);
-    wi_part parts[] = {{&head, sizeof head}, {bytes, used}};
-    send_all(process->cluster, WI_FRAME_PROGRESS, parts, 2);
     wi_free(bytes);
     wi_free(list);
 }
 
 /* ---- a dataflow was built --------------------------------------------------------------- */
 
-static void send_graph(wi_cluster *cluster, const wi_shared *shared)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *to = open_memstream(&text, &bytes);
-    wi_assert(to, "memory streams open");
-    wi_flow_frame head = {shared->number, shared->op_count};
-    fwrite(&head, sizeof head, 1, to);
-    fprintf(to, "%s%c%s%c", shared->name, 0, shared->dims_text, 0);
-    for (uint32_t i = 0; i < shared->op_count; i++)
-        fprintf(to, "%s%c%s%c", shared->op_names[i], 0, shared->op_texts[i], 0);
-    fclose(to);
-    send_all(cluster, WI_FRAME_GRAPH, &(wi_part){text, bytes}, 1);
-    free(text);
-}
-
 weir_err *wi_cluster_built(wi_shared *shared)
 {
     wi_cluster *cluster = shared->process->cluster;
-    send_graph(cluster, shared);
+    wi_flow_frame head = {shared->number, shared->locs};
+    wi_part graph[] = {{&head, sizeof head},
+                       {shared->dims, shared->locs},
+                       {shared->outline.text, shared->outline.bytes}};
+    send_all(cluster, WI_FRAME_GRAPH, graph, 3);
     for (uint32_t p = 0; p < cluster->processes; p++)
         if (cluster->members[p].built <= shared->number)
-            return weir_err_new("worker %u of process %u has returned without building dataflow "
-                                "`%s`, which process %u built; every worker must build the same "
-                                "dataflows in the same order",
-                                cluster->members[p].returned, p, shared->name, cluster->self);
-    return wi_cluster_take_early(cluster, shared);
+            return wi_never_built(cluster->members[p].returned, p, shared->name, cluster->self);
+    return wi_early_take(cluster, shared);
 }
 
 /* ---- polling ---------------------------------------------------------------------------- */
@@ -234,15 +232,7 @@ static void free_cluster(wi_cluster *cluster)
     wi_mesh_close(cluster->mesh);
     if (cluster->urls)
         wi_place_free_urls(cluster->urls, cluster->processes);
-    while (cluster->early) {
-        wi_early *next = cluster->early->next;
-        if (cluster->early->chunk)
-            wi_chunk_drop(cluster->early->chunk);
-        else
-            wi_free(cluster->early->bytes);
-        wi_free(cluster->early);
-        cluster->early = next;
-    }
+    wi_early_free(cluster);
     for (uint32_t p = 0; p < cluster->processes; p++)
         wi_free(cluster->members[p].compared);
     wi_free(cluster->members);

@@ -14,8 +14,9 @@
  * graph was found to be the same.
  *
  * Invariants
- *   C1  changes that belong together are in one frame (RELIABILITY: I4), and frames of a process
- *       arrive in the order in which they were applied there
+ *   C1  changes that belong together are in one frame (RELIABILITY: I4), or, if they are too many,
+ *       what is added comes before what is taken away; and frames of a process arrive in the
+ *       order in which they were applied there
  *   C2  what a batch counts (+1) is in a frame at the latest when its sender's capability is given
  *       up: both are in the same piece that the worker posts (op.c, O1)
  *   C3  no batch of a dataflow is taken before the graphs were compared */

@@ -1,6 +1,6 @@
 /* What processes of a cluster send each other, beyond batches (wire.h): fixed structs, since both
- * sides are the same version and byte order (the handshake saw to that). Included by cluster.c and
- * cluster_take.c only. */
+ * sides are the same version and byte order (the handshake saw to that). Included by cluster*.c
+ * only. */
 #ifndef WEIR_RUNTIME_CLUSTER_FRAMES_H
 #define WEIR_RUNTIME_CLUSTER_FRAMES_H
 
@@ -12,8 +12,8 @@
 #include "shared.h"
 
 typedef enum wi_frame_kind {
-    WI_FRAME_GRAPH = 1, /* wi_flow_frame, then texts that end with NUL: the dataflow's name, its
-                         * dimensions, and of each operator its name and what it is */
+    WI_FRAME_GRAPH = 1, /* wi_flow_frame, how many dimensions each location has (a byte), and
+                         * wi_outline */
     WI_FRAME_PROGRESS,  /* wi_flow_frame, then the changes (proto/progress.h) */
     WI_FRAME_CREDIT,
     WI_FRAME_DROPPED,
@@ -23,7 +23,7 @@ typedef enum wi_frame_kind {
 } wi_frame_kind;
 
 typedef struct wi_flow_frame {
-    uint32_t flow, count;
+    uint32_t flow, count; /* of locations, or of changes */
 } wi_flow_frame;
 
 typedef struct wi_credit_frame {
@@ -37,15 +37,22 @@ typedef struct wi_worker_frame {
     uint32_t worker;
 } wi_worker_frame;
 
-/* A frame for a dataflow that is not built here yet, or whose graph is not compared. */
-typedef struct wi_early {
-    struct wi_early *next;
+/* A frame that has arrived for a dataflow. */
+typedef struct wi_frame {
     uint32_t process, flow;
     uint16_t kind;
     uint32_t count;
-    char *bytes;     /* a copy, or in the chunk */
-    wi_chunk *chunk; /* NULL: a copy */
-} wi_early;
+    char *bytes;
+    void (*release)(void *lender); /* of a batch: who takes it calls this when it has gone */
+    void *lender;
+} wi_frame;
+
+/* What a graph frame says; in its bytes. */
+typedef struct wi_graph_seen {
+    const uint8_t *dims; /* by location */
+    uint32_t locs;
+    wi_outline outline;
+} wi_graph_seen;
 
 /* Another process, as this one knows it; all guarded by process->lock. */
 typedef struct wi_member {
@@ -61,7 +68,8 @@ struct wi_cluster {
     uint32_t processes, self;
     char **urls;   /* constant */
     wi_member *members;
-    wi_early *early, **early_end; /* guarded by process->lock */
+    struct wi_ahead *ahead;               /* cluster_early.c; guarded by process->lock */
+    struct wi_early *early, **early_end; /* likewise */
     _Atomic(bool) polled; /* by a worker since the keeper's last look; relaxed */
     _Atomic(bool) told;   /* the others know why the execution ends, or it is they who say so */
     pthread_t keeper;
@@ -72,9 +80,29 @@ struct wi_cluster {
 
 /* any. The mesh's callback; `arg` is the cluster. */
 void wi_cluster_frame(void *arg, const wi_arrival *arrival);
-/* With process->lock. Takes what came early for a dataflow, of all processes. */
-weir_err *wi_cluster_take_early(wi_cluster *cluster, wi_shared *shared);
 /* Which worker the calling thread is while it polls; NULL: none (the keeper). */
 extern _Thread_local weir_worker *wi_cluster_polling;
+
+/* cluster_take.c. With a visit, or process->lock. False: it makes no sense. */
+bool wi_cluster_take(wi_cluster *cluster, wi_shared *shared, const wi_frame *frame);
+/* With process->lock. Compares a graph with what was built here. */
+weir_err *wi_cluster_compare(wi_cluster *cluster, const wi_shared *shared, uint32_t process,
+                             const wi_graph_seen *graph);
+bool wi_cluster_compared(const wi_cluster *cluster, uint32_t process, uint32_t flow);
+/* any. False: it is no graph. */
+bool wi_graph_read(const wi_frame *frame, wi_graph_seen *graph_out);
+/* any. Two processes' graphs. */
+weir_err *wi_graph_compare(const wi_cluster *cluster, uint32_t process, const wi_graph_seen *graph,
+                           uint32_t other, const wi_graph_seen *others);
+/* any. Errors: a process sent what makes no sense; a worker has ended too early. */
+weir_err *wi_nonsense(const wi_cluster *cluster, uint32_t process);
+weir_err *wi_never_built(uint32_t worker, uint32_t process, const char *flow, uint32_t builder);
+
+/* cluster_early.c; with process->lock */
+/* A frame for a dataflow that was not built here, or whose graph is not compared. */
+weir_err *wi_early_keep(wi_cluster *cluster, const wi_frame *frame);
+/* The dataflow was built, or another process's graph was compared: takes what can be taken now. */
+weir_err *wi_early_take(wi_cluster *cluster, wi_shared *shared);
+void wi_early_free(wi_cluster *cluster);
 
 #endif

@@ -1,6 +1,7 @@
-/* See cluster.h. Here: what arrives. Runs on whichever thread polls; frames of one link come one
- * after the other. What a frame says is checked before it is believed, although only processes of
- * this cluster can send one: an index out of range there is a bug here. */
+/* See cluster.h. Here: what arrives (too early: cluster_early.c). Runs on whichever thread polls;
+ * frames of one link come one after the other. What a frame says is checked before it is believed,
+ * although only processes of this cluster can send one: an index out of range there is a bug
+ * here. */
 #include "cluster_frames.h"
 
 #include <stdlib.h>
@@ -12,76 +13,52 @@
 #include "tsan.h"
 #include "wire.h"
 
-/* A name that one graph has and another may not have. */
-#define NAME_OR_NOTHING(name) (name) ? "`" : "", (name) ? (name) : "nothing", (name) ? "`" : ""
-
-static void nonsense(wi_cluster *cluster, uint32_t process, const char *what)
+weir_err *wi_nonsense(const wi_cluster *cluster, uint32_t process)
 {
-    wi_stop_with(cluster->process,
-                 weir_err_new("process %u (%s) sent %s that makes no sense here; do all processes "
-                              "run the same program?",
-                              process, cluster->urls[process], what));
+    return weir_err_new("process %u (%s) sent a frame that makes no sense here; do all processes "
+                        "run the same program?",
+                        process, cluster->urls[process]);
+}
+
+weir_err *wi_never_built(uint32_t worker, uint32_t process, const char *flow, uint32_t builder)
+{
+    return weir_err_new("worker %u of process %u has returned without building dataflow `%s`, "
+                        "which process %u built; every worker must build the same dataflows in "
+                        "the same order",
+                        worker, process, flow, builder);
 }
 
 /* ---- graphs ----------------------------------------------------------------------------- */
 
-/* The texts of a graph frame, one after the other. */
-typedef struct texts {
-    const char *at, *end;
-} texts;
-
-static const char *next_text(texts *from)
+bool wi_graph_read(const wi_frame *frame, wi_graph_seen *graph_out)
 {
-    const char *text = from->at;
-    const char *end = memchr(text, 0, (size_t)(from->end - text));
-    if (!end)
-        return NULL;
-    from->at = end + 1;
-    return text;
+    wi_flow_frame head;
+    memcpy(&head, frame->bytes, sizeof head);
+    size_t rest = frame->count - sizeof head;
+    if (head.count >= rest || frame->bytes[frame->count - 1])
+        return false;
+    const uint8_t *dims = (const uint8_t *)frame->bytes + sizeof head;
+    for (uint32_t i = 0; i < head.count; i++)
+        if (dims[i] < 1 || dims[i] > WEIR_DIMS_MAX)
+            return false;
+    wi_outline outline = {frame->bytes + sizeof head + head.count, rest - head.count};
+    *graph_out = (wi_graph_seen){dims, head.count, outline};
+    return true;
 }
 
-static weir_err *op_differs(const wi_cluster *cluster, const wi_shared *shared, uint32_t process,
-                            uint32_t index, const char *name, const char *text)
+weir_err *wi_graph_compare(const wi_cluster *cluster, uint32_t process, const wi_graph_seen *graph,
+                           uint32_t other, const wi_graph_seen *others)
 {
-    const char *ours = index < shared->op_count ? shared->op_names[index] : NULL;
-    if (ours && name && strcmp(ours, name) == 0)
-        return weir_err_new("dataflow `%s`: process %u built operator %u `%s` as {%s}, process %u "
-                            "as {%s}; every process must run the same program",
-                            shared->name, cluster->self, index, ours, shared->op_texts[index],
-                            process, text);
-    return weir_err_new("dataflow `%s`: process %u built %s%s%s as operator %u, process %u built "
-                        "%s%s%s; every process must run the same program",
-                        shared->name, cluster->self, NAME_OR_NOTHING(ours), index, process,
-                        NAME_OR_NOTHING(name));
+    wi_builders by = {"process", "every process must run the same program", process, other};
+    weir_err *err = wi_outline_compare(&by, graph->outline, others->outline);
+    if (!err && (graph->locs != others->locs || memcmp(graph->dims, others->dims, graph->locs)))
+        err = wi_nonsense(cluster, other);
+    return err;
 }
 
-static weir_err *compare(const wi_cluster *cluster, const wi_shared *shared, uint32_t process,
-                         uint32_t op_count, texts from)
+bool wi_cluster_compared(const wi_cluster *cluster, uint32_t process, uint32_t flow)
 {
-    const char *name = next_text(&from), *dims = name ? next_text(&from) : NULL;
-    if (!dims)
-        return weir_err_new("process %u sent a graph that ends early", process);
-    if (strcmp(name, shared->name) != 0)
-        return weir_err_new("process %u built dataflow `%s` where process %u built `%s`; every "
-                            "process must run the same program",
-                            cluster->self, shared->name, process, name);
-    if (strcmp(dims, shared->dims_text) != 0)
-        return weir_err_new("dataflow `%s`: process %u declared the dimensions (%s), process %u "
-                            "(%s); every process must run the same program",
-                            shared->name, cluster->self, shared->dims_text, process, dims);
-    uint32_t most = op_count > shared->op_count ? op_count : shared->op_count;
-    for (uint32_t i = 0; i < most; i++) {
-        const char *op = i < op_count ? next_text(&from) : NULL;
-        const char *text = op ? next_text(&from) : NULL;
-        if (i >= shared->op_count || !text || strcmp(op, shared->op_names[i]) != 0 ||
-            strcmp(text, shared->op_texts[i]) != 0)
-            return op_differs(cluster, shared, process, i, op, text ? text : "");
-    }
-    return NULL;
-}
-
-static bool is_compared(const wi_member *peer, uint32_t flow)
-{
+    const wi_member *peer = &cluster->members[process];
     return flow < peer->compared_count && peer->compared[flow];
 }
 
@@ -93,26 +70,35 @@ static void set_compared(wi_member *peer, uint32_t flow)
     peer->compared[flow] = true;
 }
 
-/* ---- frames for a dataflow that was built here ------------------------------------------ */
-
-static weir_err *take_graph(wi_cluster *cluster, wi_shared *shared, uint32_t process,
-                            const char *bytes, uint32_t count)
+weir_err *wi_cluster_compare(wi_cluster *cluster, const wi_shared *shared, uint32_t process,
+                             const wi_graph_seen *graph)
 {
-    wi_flow_frame head;
-    memcpy(&head, bytes, sizeof head);
-    weir_err *err = compare(cluster, shared, process, head.count,
-                            (texts){bytes + sizeof head, bytes + count});
+    wi_graph_seen ours = {shared->dims, shared->locs, shared->outline};
+    weir_err *err = wi_graph_compare(cluster, cluster->self, &ours, process, graph);
     if (!err)
-        set_compared(&cluster->members[process], head.flow);
+        set_compared(&cluster->members[process], shared->number);
     return err;
 }
 
-static wi_incoming *read_changes(const wi_shared *shared, const char *bytes, uint32_t count)
+/* With process->lock. A graph of what was built here; what has waited for it is taken. */
+static weir_err *take_graph(wi_cluster *cluster, wi_shared *shared, const wi_frame *frame)
+{
+    wi_graph_seen graph;
+    if (!wi_graph_read(frame, &graph))
+        return wi_nonsense(cluster, frame->process);
+    weir_err *err = wi_cluster_compare(cluster, shared, frame->process, &graph);
+    return err ? err : wi_early_take(cluster, shared);
+}
+
+/* ---- frames for a dataflow that was built here ------------------------------------------ */
+
+static wi_incoming *read_changes(const wi_shared *shared, const wi_frame *frame)
 {
     wi_progress_batch batch = {0};
     wi_incoming *incoming = NULL;
     if (wi_progress_decode(&(wi_progress_places){shared->dims, shared->locs},
-                           bytes + sizeof(wi_flow_frame), count - sizeof(wi_flow_frame), &batch)) {
+                           frame->bytes + sizeof(wi_flow_frame),
+                           frame->count - sizeof(wi_flow_frame), &batch)) {
         incoming = wi_alloc(sizeof *incoming + batch.count * sizeof(wi_change));
         incoming->count = batch.count;
         for (uint32_t i = 0; i < batch.count; i++)
@@ -124,9 +110,9 @@ static wi_incoming *read_changes(const wi_shared *shared, const char *bytes, uin
 }
 
 /* False: it makes no sense. */
-static bool take_progress(wi_shared *shared, const char *bytes, uint32_t count)
+static bool take_progress(wi_shared *shared, const wi_frame *frame)
 {
-    wi_incoming *incoming = read_changes(shared, bytes, count);
+    wi_incoming *incoming = read_changes(shared, frame);
     if (incoming)
         wi_shared_receive(shared, incoming);
     return incoming != NULL;
@@ -184,19 +170,18 @@ static const wi_shared_port *port_of(const wi_shared *shared, const wi_wire_head
     return NULL;
 }
 
-/* Takes a reference of the chunk. */
-static bool take_batch(wi_cluster *cluster, wi_shared *shared, uint32_t process, char *bytes,
-                       uint32_t count, wi_chunk *chunk)
+static bool take_batch(wi_cluster *cluster, wi_shared *shared, const wi_frame *frame)
 {
     wi_process *own = cluster->process;
     wi_wire_head head;
-    memcpy(&head, bytes, sizeof head);
+    memcpy(&head, frame->bytes, sizeof head);
     const wi_shared_port *port = port_of(shared, &head);
     weir_batch *batch = NULL;
-    if (port && wi_is_local(own, head.to) && head.from / own->local_workers == process)
-        batch = wi_wire_batch(port->type, bytes, count, drop_chunk, chunk);
+    if (port && wi_is_local(own, head.to) && head.from / own->local_workers == frame->process)
+        batch = wi_wire_batch(port->type, frame->bytes, frame->count, frame->release,
+                              frame->lender);
     if (!batch) {
-        wi_chunk_drop(chunk);
+        frame->release(frame->lender);
         return false;
     }
     wi_shared_arrived(shared, port->loc, &batch->time);
@@ -223,12 +208,11 @@ static bool take_credit(wi_cluster *cluster, const wi_shared *shared, uint32_t p
     return true;
 }
 
-/* With a visit, or process->lock. Takes a reference of the chunk, if there is one. */
-static bool take_frame(wi_cluster *cluster, wi_shared *shared, const wi_early *frame)
+bool wi_cluster_take(wi_cluster *cluster, wi_shared *shared, const wi_frame *frame)
 {
     switch (frame->kind) {
     case WI_FRAME_PROGRESS:
-        return take_progress(shared, frame->bytes, frame->count);
+        return take_progress(shared, frame);
     case WI_FRAME_CREDIT:
         return take_credit(cluster, shared, frame->process, frame->bytes);
     case WI_FRAME_DROPPED: {
@@ -239,66 +223,11 @@ static bool take_frame(wi_cluster *cluster, wi_shared *shared, const wi_early *f
         wi_wake_all(cluster->process);
         return true;
     }
+    case WI_FRAME_BATCH:
+        return take_batch(cluster, shared, frame);
     default:
-        return take_batch(cluster, shared, frame->process, frame->bytes, frame->count,
-                          frame->chunk);
+        return false;
     }
-}
-
-/* ---- frames that come early ------------------------------------------------------------- */
-
-/* With process->lock. Small ones are copied, so that they do not keep a whole chunk. */
-static void keep_early(wi_cluster *cluster, const wi_early *frame)
-{
-    wi_early *kept = WI_NEW(wi_early);
-    *kept = *frame;
-    if (!frame->chunk)
-        kept->bytes = memcpy(wi_alloc(frame->count), frame->bytes, frame->count);
-    *cluster->early_end = kept;
-    cluster->early_end = &kept->next;
-}
-
-static void unlink_early(wi_cluster *cluster, wi_early **link)
-{
-    wi_early *gone = *link;
-    *link = gone->next;
-    if (cluster->early_end == &gone->next)
-        cluster->early_end = link;
-    if (!gone->chunk)
-        wi_free(gone->bytes);
-    wi_free(gone);
-}
-
-/* Batches go to mailboxes, also those of the worker that calls: operators must not run in here,
- * with the lock. */
-weir_err *wi_cluster_take_early(wi_cluster *cluster, wi_shared *shared)
-{
-    weir_worker *polling = wi_cluster_polling;
-    wi_cluster_polling = NULL;
-    weir_err *err = NULL;
-    bool sound = true;
-    for (wi_early **link = &cluster->early; *link && !err && sound;) {
-        wi_early *frame = *link;
-        bool graph = frame->kind == WI_FRAME_GRAPH;
-        if (frame->flow != shared->number ||
-            !(graph || is_compared(&cluster->members[frame->process], frame->flow))) {
-            link = &frame->next;
-            continue;
-        }
-        if (graph)
-            err = take_graph(cluster, shared, frame->process, frame->bytes, frame->count);
-        else
-            sound = take_frame(cluster, shared, frame);
-        unlink_early(cluster, link);
-        if (graph)
-            link = &cluster->early; /* batches may have come before the graph */
-    }
-    wi_cluster_polling = polling;
-    if (!err && !sound)
-        err = weir_err_new("another process sent something for dataflow `%s` that makes no sense "
-                           "here; do all processes run the same program?",
-                           shared->name);
-    return err;
 }
 
 /* ---- all frames ------------------------------------------------------------------------- */
@@ -324,59 +253,43 @@ static void took_returned(wi_cluster *cluster, uint32_t process, const char *byt
     }
     for (uint32_t n = frame.flow; n < own->shared_count && !err; n++)
         if (own->shared[n] && own->shared[n]->tracker)
-            err = weir_err_new("worker %u of process %u has returned without building dataflow "
-                               "`%s`, which process %u built; every worker must build the same "
-                               "dataflows in the same order",
-                               frame.worker, process, own->shared[n]->name, cluster->self);
+            err = wi_never_built(frame.worker, process, own->shared[n]->name, cluster->self);
     pthread_mutex_unlock(&own->lock);
     if (err)
         wi_stop_with(own, err);
 }
 
-/* With process->lock. A worker here may have returned already. */
-static weir_err *never_built(const wi_cluster *cluster, const wi_early *frame)
-{
-    const wi_process *own = cluster->process;
-    for (uint32_t i = 0; i < own->local_workers; i++)
-        if (own->returned[i] <= frame->flow)
-            return weir_err_new("worker %u of process %u has returned without building dataflow "
-                                "%u, which process %u built; every worker must build the same "
-                                "dataflows in the same order",
-                                own->first_worker + i, cluster->self, frame->flow, frame->process);
-    return NULL;
-}
-
-static void took_for_flow(wi_cluster *cluster, wi_early *frame)
+static void took_for_flow(wi_cluster *cluster, const wi_arrival *arrival)
 {
     wi_process *own = cluster->process;
-    bool ended, graph = frame->kind == WI_FRAME_GRAPH;
+    wi_frame frame = {.process = arrival->process,
+                      .kind = arrival->kind,
+                      .count = arrival->count,
+                      .bytes = arrival->bytes,
+                      .release = drop_chunk,
+                      .lender = arrival->chunk};
+    memcpy(&frame.flow, frame.bytes, sizeof frame.flow); /* the first field of all these */
+    bool ended;
     weir_err *err = NULL;
-    if (frame->chunk)
-        wi_chunk_retain(frame->chunk);
     pthread_mutex_lock(&own->lock);
-    wi_shared *shared = wi_shared_find(own, frame->flow, &ended);
-    bool ready = shared && is_compared(&cluster->members[frame->process], frame->flow);
-    if (ready) {
+    wi_shared *shared = wi_shared_find(own, frame.flow, &ended);
+    bool ready = shared && wi_cluster_compared(cluster, frame.process, frame.flow);
+    if (ready)
         wi_shared_visit(shared);
-    } else if (shared && graph) {
-        err = take_graph(cluster, shared, frame->process, frame->bytes, frame->count);
-        if (!err)
-            err = wi_cluster_take_early(cluster, shared);
-    } else if (!ended) {
-        err = graph && !shared ? never_built(cluster, frame) : NULL;
-        keep_early(cluster, frame);
-    } else if (frame->chunk) {
-        wi_chunk_drop(frame->chunk);
-    }
+    else if (shared && frame.kind == WI_FRAME_GRAPH)
+        err = take_graph(cluster, shared, &frame);
+    else if (!ended)
+        err = wi_early_keep(cluster, &frame);
     pthread_mutex_unlock(&own->lock);
+    if (ready) {
+        if (frame.kind == WI_FRAME_BATCH)
+            wi_chunk_retain(arrival->chunk);
+        if (!wi_cluster_take(cluster, shared, &frame))
+            err = wi_nonsense(cluster, frame.process);
+        wi_shared_visited(shared);
+    }
     if (err)
         wi_stop_with(own, err);
-    if (!ready)
-        return;
-    bool sound = !graph && take_frame(cluster, shared, frame);
-    wi_shared_visited(shared);
-    if (!sound)
-        nonsense(cluster, frame->process, "a frame");
 }
 
 void wi_cluster_frame(void *arg, const wi_arrival *arrival)
@@ -392,7 +305,7 @@ void wi_cluster_frame(void *arg, const wi_arrival *arrival)
     uint16_t kind = arrival->kind;
     if (kind < WI_FRAME_GRAPH || kind > WI_FRAME_BATCH || arrival->count < least[kind] ||
         (kind == WI_FRAME_BATCH) != (arrival->lane == WI_LANE_DATA)) {
-        nonsense(cluster, arrival->process, "a frame");
+        wi_stop_with(cluster->process, wi_nonsense(cluster, arrival->process));
         return;
     }
     if (kind == WI_FRAME_STOP) {
@@ -400,12 +313,6 @@ void wi_cluster_frame(void *arg, const wi_arrival *arrival)
     } else if (kind == WI_FRAME_RETURNED) {
         took_returned(cluster, arrival->process, arrival->bytes);
     } else {
-        wi_early frame = {.process = arrival->process,
-                          .kind = kind,
-                          .count = arrival->count,
-                          .bytes = arrival->bytes,
-                          .chunk = kind == WI_FRAME_BATCH ? arrival->chunk : NULL};
-        memcpy(&frame.flow, arrival->bytes, sizeof frame.flow); /* the first field of all these */
-        took_for_flow(cluster, &frame);
+        took_for_flow(cluster, arrival);
     }
 }

@@ -237,8 +237,8 @@ static weir_err *check_scheme(const weir_cluster *cluster, const char *url)
         return weir_err_new("%s needs TLS: say --tls-certificate, --tls-key and --tls-authority",
                             url);
     if (tcp && cluster->certificate)
-        return weir_err_new("there are certificates, but %s is without TLS: say tls+tcp:// or "
-                            "leave the scheme out",
+        return weir_err_new("there are certificates, but %s is without TLS: say tls+tcp://, or "
+                            "leave the scheme out (weir launch: --transport tls)",
                             url);
     return NULL;
 }

@@ -403,8 +403,7 @@ weir_stream wi_op_stream(weir_op *op, uint32_t output);
 void wi_op_free(weir_op *op);
 void wi_op_rename(weir_op *op, const char *name);
 
-/* describe.c; free() what they give */
-char *wi_op_describe(const weir_op *op);
+/* describe.c; free() what it gives */
 char *wi_dims_describe(const wi_flow *flow);
 
 /* op.c */

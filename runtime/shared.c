@@ -3,63 +3,12 @@
  * post.c's (progress) and frontiers.c's (what is published). */
 #include "shared.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
 #include "../base/type.h"
 #include "cluster.h"
-
-/* ---- the graph, compared between workers ------------------------------------------------ */
-
-static weir_err *differs(const wi_shared *shared, const wi_flow *flow, uint32_t index)
-{
-    const char *mine = index < flow->op_count ? flow->ops[index]->name : NULL;
-    const char *theirs = index < shared->op_count ? shared->op_names[index] : NULL;
-    if (mine && theirs && strcmp(mine, theirs) == 0) {
-        char *text = wi_op_describe(flow->ops[index]);
-        weir_err *err =
-            weir_err_new("dataflow `%s`: worker %u built operator %u `%s` as {%s}, worker %u as "
-                         "{%s}; every worker must build the same graph",
-                         shared->name, flow->worker->index, index, mine, text,
-                         shared->first_worker, shared->op_texts[index]);
-        free(text);
-        return err;
-    }
-    return weir_err_new("dataflow `%s`: worker %u built %s%s%s as operator %u, worker %u built "
-                        "%s%s%s; every worker must build the same graph",
-                        shared->name, flow->worker->index, mine ? "`" : "", mine ? mine : "nothing",
-                        mine ? "`" : "", index, shared->first_worker, theirs ? "`" : "",
-                        theirs ? theirs : "nothing", theirs ? "`" : "");
-}
-
-static weir_err *compare_graphs(const wi_shared *shared, const wi_flow *flow)
-{
-    char *dims = wi_dims_describe(flow);
-    weir_err *err = NULL;
-    if (strcmp(dims, shared->dims_text) != 0)
-        err = weir_err_new("dataflow `%s`: worker %u declared the dimensions (%s), worker %u (%s); "
-                           "every worker must build the same graph",
-                           shared->name, flow->worker->index, dims, shared->first_worker,
-                           shared->dims_text);
-    free(dims);
-    if (err)
-        return err;
-    uint32_t most = flow->op_count > shared->op_count ? flow->op_count : shared->op_count;
-    for (uint32_t i = 0; i < most; i++) {
-        if (i >= flow->op_count || i >= shared->op_count ||
-            strcmp(flow->ops[i]->name, shared->op_names[i]) != 0)
-            return differs(shared, flow, i);
-        char *text = wi_op_describe(flow->ops[i]);
-        bool same = strcmp(text, shared->op_texts[i]) == 0;
-        free(text);
-        if (!same)
-            return differs(shared, flow, i);
-    }
-    return NULL;
-}
 
 /* ---- making the tracker ----------------------------------------------------------------- */
 
@@ -204,14 +153,7 @@ static void open_shared(wi_shared *shared, wi_flow *flow, wi_tracker *tracker)
     wi_process *process = shared->process;
     shared->tracker = tracker;
     shared->first_worker = flow->worker->index;
-    shared->op_count = flow->op_count;
-    shared->dims_text = wi_dims_describe(flow);
-    shared->op_texts = WI_NEWS(char *, flow->op_count + 1);
-    shared->op_names = WI_NEWS(char *, flow->op_count + 1);
-    for (uint32_t i = 0; i < flow->op_count; i++) {
-        shared->op_texts[i] = wi_op_describe(flow->ops[i]);
-        shared->op_names[i] = wi_strdup(flow->ops[i]->name);
-    }
+    shared->outline = wi_outline_of(flow);
     shared->locs = wi_tracker_locs(tracker);
     shared->slots = wi_alloc_lines(process->local_workers * sizeof(wi_slot));
     shared->reps = WI_NEWS(wi_loc, shared->locs);
@@ -258,6 +200,16 @@ static weir_err *missing(const wi_shared *shared, uint32_t returned, uint32_t bu
                         returned, shared->name, built);
 }
 
+static weir_err *compare_graphs(const wi_shared *shared, const wi_flow *flow)
+{
+    wi_outline ours = wi_outline_of(flow);
+    wi_builders by = {"worker", "every worker must build the same graph", flow->worker->index,
+                      shared->first_worker};
+    weir_err *err = wi_outline_compare(&by, ours, shared->outline);
+    free(ours.text);
+    return err;
+}
+
 static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
 {
     if (shared->failure)
@@ -265,14 +217,8 @@ static weir_err *join_locked(wi_shared *shared, wi_flow *flow)
     for (uint32_t i = 0; i < shared->process->local_workers; i++)
         if (shared->process->returned[i] <= shared->number)
             return missing(shared, shared->process->first_worker + i, flow->worker->index);
-    if (shared->tracker) {
-        if (strcmp(shared->name, flow->root.name) != 0)
-            return weir_err_new("worker %u built dataflow `%s` where worker %u built `%s`; every "
-                                "worker must build the same dataflows in the same order",
-                                flow->worker->index, flow->root.name, shared->first_worker,
-                                shared->name);
+    if (shared->tracker)
         return compare_graphs(shared, flow);
-    }
     weir_err *err = NULL;
     wi_tracker *tracker = wi_tracker_new(make_graph(flow), &err);
     if (!tracker) {
@@ -380,13 +326,7 @@ void wi_shared_leave(wi_flow *flow)
 void wi_shared_free(wi_shared *shared)
 {
     wi_publish_fini(shared);
-    for (uint32_t i = 0; i < shared->op_count; i++) {
-        free(shared->op_texts[i]);
-        wi_free(shared->op_names[i]);
-    }
-    wi_free(shared->op_texts);
-    free(shared->dims_text);
-    wi_free(shared->op_names);
+    free(shared->outline.text);
     wi_tracker_free(shared->tracker);
     wi_tracker_free(shared->own);
     wi_free(shared->failure);

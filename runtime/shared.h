@@ -1,5 +1,6 @@
 /* One dataflow as the whole process sees it: who built it, its tracker, and what the
- * tracker has published. Included by shared.c, post.c, frontiers.c and cluster*.c only. */
+ * tracker has published. Included by shared.c, post.c, frontiers.c, describe.c and cluster*.c
+ * only. */
 #ifndef WEIR_RUNTIME_SHARED_H
 #define WEIR_RUNTIME_SHARED_H
 
@@ -39,6 +40,19 @@ typedef struct wi_incoming {
     wi_change changes[];
 } wi_incoming;
 
+/* A graph as text: the dataflow's name, its dimensions, and of each operator its name and what it
+ * is. Each ends with NUL. */
+typedef struct wi_outline {
+    char *text;
+    size_t bytes;
+} wi_outline;
+
+/* Who has built two graphs, "worker" 1 and 2, and what they should have done. */
+typedef struct wi_builders {
+    const char *kind, *rule;
+    uint32_t ours, theirs;
+} wi_builders;
+
 /* What another process must know to send an input a batch, and this one to take it. */
 typedef struct wi_shared_port {
     uint32_t op, input;
@@ -69,15 +83,13 @@ struct wi_shared {
      * [worker * watch_stride + location], each worker's on cache lines of its own */
     _Atomic(uint8_t) *watch;
     _Atomic(uint32_t) *log; /* the last WI_LOG_SLOTS locations that moved */
-    uint32_t watch_stride, locs, first_worker, op_count;
+    uint32_t watch_stride, locs, first_worker;
     /* see wi_shared_taken: [(local from * workers + to) * taken_stride + edge]. Of a local `to`
      * written by that worker (release), of others by who takes its messages; read by `from` */
     _Atomic(uint64_t) *taken;
     uint32_t taken_stride, port_count;
     wi_shared_port *ports; /* by edge */
-    char *dims_text; /* the root's dimensions */
-    char **op_texts; /* what each operator is, to compare with other workers' */
-    char **op_names;
+    wi_outline outline; /* to compare with other workers' and processes' */
     wi_changes outgoing; /* what the other processes are not told yet; the lock's holder's */
     wi_tracker *own;     /* what this process answers for (P5); NULL: it is alone; likewise */
     _Alignas(64) _Atomic(wi_incoming *) incoming; /* newest first; anyone pushes, the holder of
@@ -86,7 +98,12 @@ struct wi_shared {
     wi_notice notice;
 };
 
-/* shared.c; by cluster.c */
+/* describe.c. Of the text: free(). */
+wi_outline wi_outline_of(const wi_flow *flow);
+/* What the first difference is; NULL: they are the same. */
+weir_err *wi_outline_compare(const wi_builders *by, wi_outline ours, wi_outline theirs);
+
+/* shared.c; by cluster*.c */
 /* With process->lock. The dataflow, if it was built here; *ended_out: it was, and is gone. */
 wi_shared *wi_shared_find(wi_process *process, uint32_t number, bool *ended_out);
 /* With process->lock: keeps it until wi_shared_visited, which is called without. */

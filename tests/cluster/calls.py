@@ -55,6 +55,40 @@ class Calls(ClusterTest):
             cluster.wait(40)
             self.assertEqual((cluster.codes(), cluster[0].out), ([0] * 3, expected), cluster.said())
 
+    def test_a_late_builder_of_many_epochs(self):
+        # What the others do meanwhile is added up, also what one of them does with rows of another.
+        for graph in ("ticks", "marks"):
+            cluster = Cluster(self, 3, "abstract", "--graph", graph, "--odd", 1, "--build-ms",
+                              2500, "--late-ms", 2500)
+            had = []
+            for pause in (0.7, 1.6):
+                time.sleep(pause)
+                had.append(cluster[1].resident())
+            grown = had[1] - had[0]
+            print(f"    {graph}: {grown >> 10} KB more while it has not built", flush=True)
+            self.assert_memory(grown, 1 << 20, graph)
+            cluster.wait(20)
+            self.assertEqual(cluster.codes(), [0, 0, 0], cluster.said())
+
+    def test_a_late_builder_of_few_rows(self):
+        # A row that waits does not keep what came in front of it, and behind it.
+        cluster = Cluster(self, 2, "abstract", "--graph", "rare", "--odd", 1, "--build-ms", 2500,
+                          "--late-ms", 2000, "--rate", 10**7, "--rows", 5 * 10**7)
+        time.sleep(2.2)
+        had = [one.resident() >> 20 for one in cluster.all()]
+        print(f"    {had} MB while one has not built", flush=True)
+        self.assert_memory(max(had), 24, "all")
+        cluster.wait(20)
+        sums = b"".join(b"%d\t20\t%d\n" % (key, 20 * key + 1900) for key in range(10))
+        self.assertEqual((cluster.codes(), cluster[0].out), ([0, 0], sums), cluster.said())
+
+    def test_more_changes_than_a_frame_takes(self):
+        # A worker has capabilities at many times at once, and gives them up at once.
+        for count in (65535, 65536, 300000):
+            cluster = Cluster(self, 3, "abstract", "--graph", "hoard", "--rows", count,
+                              "--late-ms", 200).wait(20)
+            self.assertEqual(cluster.codes(), [0, 0, 0], cluster.said())
+
     def test_a_stop_during_long_callbacks(self):
         # The reason is known at once; who stops gives the others 2 s to hear it.
         clusters = [Cluster(self, 3, transport, *FOREVER, "--sleep-ms", 4000, "--sleep-in", 1,

@@ -146,6 +146,55 @@ static void print_sums(weir_stream items)
     weir_print(weir_aggregate(items, WEIR_BY(item, key), &add, NULL), stdout);
 }
 
+static void swallow_batch(WEIR_UNUSED weir_op *op, WEIR_UNUSED uint32_t input,
+                          WEIR_UNUSED const weir_batch *batch)
+{
+}
+
+static const weir_operator swallow = {.name = "swallow", .batch = swallow_batch};
+
+/* ---- a source that keeps capabilities at --rows times for a while ------------------------- */
+
+typedef struct hoard {
+    weir_capability **kept;
+    uint64_t count;
+} hoard;
+
+static void hoard_start(weir_op *op)
+{
+    hoard *own = weir_op_state(op);
+    if (weir_worker_index(weir_op_worker(op)) != 0)
+        return;
+    own->kept = calloc(ask.rows + 1, sizeof *own->kept);
+    own->kept[own->count++] = weir_op_first_capability(op, 0);
+    for (; own->count <= ask.rows; own->count++) {
+        weir_time time = {{0}};
+        for (int i = 0; i < weir_op_output_dims(op, 0); i++)
+            time.at[i] = mix(4 * own->count + (uint64_t)i + 1);
+        own->kept[own->count] = weir_capability_delay(own->kept[0], &time);
+    }
+    weir_activate_after(op, ask.late_ms * NS_PER_MS);
+}
+
+static void hoard_run(weir_op *op)
+{
+    hoard *own = weir_op_state(op);
+    while (own->count)
+        weir_capability_drop(own->kept[--own->count]);
+}
+
+static void hoard_stop(weir_op *op)
+{
+    free(((hoard *)weir_op_state(op))->kept);
+}
+
+static const weir_operator hoards = {.name = "hoard",
+                                     .state_bytes = sizeof(hoard),
+                                     .source = true,
+                                     .start = hoard_start,
+                                     .run = hoard_run,
+                                     .stop = hoard_stop};
+
 /* ---- graphs ----------------------------------------------------------------------------- */
 
 WEIR_MAP(same, item, item)
@@ -228,6 +277,16 @@ static void build_dims(weir_dataflow *flow)
     build_sum(flow, false);
 }
 
+static void build_hoard(weir_dataflow *flow)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    weir_dataflow_dims(flow, names, 4);
+    weir_builder *builder = weir_operator_begin(flow, &hoards, NULL);
+    weir_stream out = weir_builder_output(builder, &item_type);
+    weir_operator_end(builder);
+    weir_sink(out, WEIR_GATHER(0), &swallow, NULL);
+}
+
 typedef struct graph {
     const char *name, *flow; /* the dataflow's name */
     void (*build)(weir_dataflow *flow);
@@ -245,7 +304,8 @@ static void build_extra(weir_dataflow *flow)
 
 static const graph graphs[] = {{"sum", "sum", build_plain},     {"extra", "sum", build_extra},
                                {"brief", "brief", build_brief}, {"long", "brief", build_long},
-                               {"loop", "loop", build_loop},    {"dims", "sum", build_dims}};
+                               {"loop", "loop", build_loop},    {"dims", "sum", build_dims},
+                               {"hoard", "hoard", build_hoard}};
 
 static void build_one(weir_worker *worker, const char *name)
 {
@@ -275,13 +335,16 @@ static void run_late(weir_worker *worker)
     }
 }
 
-/* Process --odd does something else for a while; the others go on to ever later epochs, without
- * a row, as fast as they can. */
-static void run_ticks(weir_worker *worker)
+/* Process --odd does something else for a while; the others go on to ever later epochs, as fast as
+ * they can: without a row, or with one that goes to worker 0 and is forgotten there. */
+static void run_ticks(weir_worker *worker, bool with_rows)
 {
     weir_input *input;
     weir_dataflow *flow = weir_dataflow_begin(worker, "ticks");
-    print_sums(weir_input_new(flow, &item_type, &input));
+    weir_stream items = weir_input_new(flow, &item_type, &input);
+    if (with_rows)
+        items = weir_unary(items, WEIR_GATHER(0), &swallow, &item_type, NULL);
+    print_sums(items);
     if (!weir_dataflow_end_or_stop(flow))
         return;
     if (ask.odd == ask.config.cluster.process) {
@@ -290,27 +353,55 @@ static void run_ticks(weir_worker *worker)
     }
     uint64_t until_ns = weir_now(worker) + ask.late_ms * NS_PER_MS, i = 0;
     while (weir_now(worker) < until_ns && !weir_stopping(worker)) {
+        if (with_rows)
+            item_push(weir_input_out(input), (item){i, i});
         weir_input_advance(input, ++i);
         weir_step(worker);
     }
     fprintf(stderr, "worker %u made %" PRIu64 " epochs\n", weir_worker_index(worker), i);
 }
 
-/* A graph is a name, or several with commas between, or `none`, `late` or `ticks`. */
+/* All exchange rows. Process --odd builds a second dataflow after a while; the others send single
+ * rows to it there meanwhile, for --late-ms. */
+static void run_rare(weir_worker *worker)
+{
+    weir_dataflow *bulk = weir_dataflow_begin(worker, "bulk");
+    weir_unary(items_of(bulk), WEIR_EXCHANGE(WEIR_BY(item, value)), &swallow, &item_type, NULL);
+    bool built = weir_dataflow_end_or_stop(bulk), odd = ask.odd == ask.config.cluster.process;
+    uint64_t began_ns = weir_now(worker);
+    while (odd && weir_now(worker) - began_ns < ask.build_ms * NS_PER_MS && weir_step(worker)) {
+    }
+    weir_input *input;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "rare");
+    print_sums(weir_exchange(weir_input_new(flow, &item_type, &input), WEIR_BY(item, value)));
+    built = weir_dataflow_end_or_stop(flow) && built;
+    for (uint64_t i = 0; built && !odd && i < ask.late_ms / 10; i++) {
+        item_push(weir_input_out(input), (item){i % ask.keys, i});
+        weir_input_flush(input);
+        while (weir_now(worker) - began_ns < i * 10 * NS_PER_MS && weir_step(worker)) {
+        }
+    }
+}
+
+/* A graph is a name, or several with commas between, or `none`, `late`, `ticks`, ... */
 static void run(weir_worker *worker, WEIR_UNUSED void *arg)
 {
     bool odd = ask.odd == ask.config.cluster.process;
-    if (odd)
-        sleep_ms(ask.build_ms);
     const char *name = odd && ask.odd_graph ? ask.odd_graph : ask.graph;
+    if (odd && strcmp(name, "rare") != 0)
+        sleep_ms(ask.build_ms);
     if (strcmp(name, "none") == 0)
         return;
     if (strcmp(name, "late") == 0) {
         run_late(worker);
         return;
     }
-    if (strcmp(name, "ticks") == 0) {
-        run_ticks(worker);
+    if (strcmp(name, "ticks") == 0 || strcmp(name, "marks") == 0) {
+        run_ticks(worker, strcmp(name, "marks") == 0);
+        return;
+    }
+    if (strcmp(name, "rare") == 0) {
+        run_rare(worker);
         return;
     }
     char *names = strdup(name), *rest = names;

@@ -9,7 +9,7 @@ REFUSED = [
     (["-n", "257", "true"], "--processes takes"),
     (["-n", "two", "true"], "not `two`"),
     (["-w", "65", "true"], "--workers takes a whole number from 1 to 64, not `65`"),
-    (["--transport", "udp", "true"], "--transport is one of abstract, tcp, ipc, not `udp`"),
+    (["--transport", "udp", "true"], "--transport is one of abstract, tcp, tls, ipc, not `udp`"),
     (["--restart", "always", "true"], "--restart is one of never, on-failure, not `always`"),
     (["--restart-budget", "2", "true"], "--restart-budget/-window has no effect without --restart"),
     (["--grace", "long", "true"], "--grace takes seconds from 0 to 1000000, not `long`"),

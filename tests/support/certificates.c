@@ -1,9 +1,9 @@
 /* Certificates for tests. See certificates.h. */
 #include "certificates.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +11,15 @@
 #include <mbedtls/entropy.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
+
+/* Also outside of tests of libcheck. */
+static void must(bool done, const char *what)
+{
+    if (done)
+        return;
+    fprintf(stderr, "certificates for tests: %s\n", what);
+    abort();
+}
 
 typedef struct maker {
     mbedtls_entropy_context entropy;
@@ -22,7 +31,7 @@ typedef struct maker {
 
 static void path_of(char *path, size_t bytes, const char *folder, const char *name, const char *end)
 {
-    ck_assert_int_lt(snprintf(path, bytes, "%s/%s%s", folder, name, end), (int)bytes);
+    must(snprintf(path, bytes, "%s/%s%s", folder, name, end) < (int)bytes, "a path is too long");
 }
 
 static void write_file(const char *folder, const char *name, const char *end, const char *text)
@@ -30,19 +39,18 @@ static void write_file(const char *folder, const char *name, const char *end, co
     char path[512];
     path_of(path, sizeof path, folder, name, end);
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ck_assert_int_ge(file, 0);
-    ck_assert_int_eq(write(file, text, strlen(text)), (int)strlen(text));
+    must(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text), path);
     close(file);
 }
 
 static void make_key(maker *at, const char *folder, const char *name)
 {
     char text[4096];
-    ck_assert_int_eq(mbedtls_pk_setup(&at->key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)), 0);
-    ck_assert_int_eq(mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(at->key),
-                                         mbedtls_ctr_drbg_random, &at->random),
-                     0);
-    ck_assert_int_eq(mbedtls_pk_write_key_pem(&at->key, (unsigned char *)text, sizeof text), 0);
+    must(!mbedtls_pk_setup(&at->key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)) &&
+             !mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(at->key),
+                                  mbedtls_ctr_drbg_random, &at->random) &&
+             !mbedtls_pk_write_key_pem(&at->key, (unsigned char *)text, sizeof text),
+         "no key");
     write_file(folder, name, ".key", text);
 }
 
@@ -53,21 +61,21 @@ static void sign(maker *at, const char *folder, const char *name, const char *au
     snprintf(subject, sizeof subject, "CN=%s", name);
     snprintf(issuer, sizeof issuer, "CN=%s", authority ? authority : name);
     path_of(path, sizeof path, folder, authority ? authority : name, ".key");
-    ck_assert_int_eq(mbedtls_pk_parse_keyfile(&at->signer, path, NULL), 0);
+    must(!mbedtls_pk_parse_keyfile(&at->signer, path, NULL), path);
     mbedtls_x509write_crt_set_version(&at->cert, MBEDTLS_X509_CRT_VERSION_3);
     mbedtls_x509write_crt_set_md_alg(&at->cert, MBEDTLS_MD_SHA256);
     mbedtls_x509write_crt_set_subject_key(&at->cert, &at->key);
     mbedtls_x509write_crt_set_issuer_key(&at->cert, &at->signer);
-    ck_assert_int_eq(mbedtls_x509write_crt_set_subject_name(&at->cert, subject), 0);
-    ck_assert_int_eq(mbedtls_x509write_crt_set_issuer_name(&at->cert, issuer), 0);
+    must(!mbedtls_x509write_crt_set_subject_name(&at->cert, subject), subject);
+    must(!mbedtls_x509write_crt_set_issuer_name(&at->cert, issuer), issuer);
     mbedtls_mpi_lset(&at->serial, 1);
     mbedtls_x509write_crt_set_serial(&at->cert, &at->serial);
     mbedtls_x509write_crt_set_validity(&at->cert, "20200101000000",
                                        expired ? "20210101000000" : "20991231235959");
     mbedtls_x509write_crt_set_basic_constraints(&at->cert, !authority, -1);
-    ck_assert_int_eq(mbedtls_x509write_crt_pem(&at->cert, (unsigned char *)text, sizeof text,
-                                               mbedtls_ctr_drbg_random, &at->random),
-                     0);
+    must(!mbedtls_x509write_crt_pem(&at->cert, (unsigned char *)text, sizeof text,
+                                    mbedtls_ctr_drbg_random, &at->random),
+         "no certificate");
     write_file(folder, name, ".pem", text);
 }
 
@@ -81,8 +89,8 @@ void test_certificate_make(const char *folder, const char *name, const char *aut
     mbedtls_pk_init(&at.signer);
     mbedtls_x509write_crt_init(&at.cert);
     mbedtls_mpi_init(&at.serial);
-    ck_assert_int_eq(
-        mbedtls_ctr_drbg_seed(&at.random, mbedtls_entropy_func, &at.entropy, NULL, 0), 0);
+    must(!mbedtls_ctr_drbg_seed(&at.random, mbedtls_entropy_func, &at.entropy, NULL, 0),
+         "no random numbers");
     make_key(&at, folder, name);
     sign(&at, folder, name, authority, expired);
     mbedtls_mpi_free(&at.serial);

@@ -6,33 +6,9 @@
 #include <unistd.h>
 
 #include "tests/support/execution.h"
-#include "tests/support/meshes.h"
+#include "tests/support/mesh_ways.h"
 
 #define PATIENCE_NS 30000000000u
-
-/* Several transports: for loop tests. */
-static const struct way {
-    const char *url, *key;
-} ways[] = {{"memory://mesh%d", NULL},
-            {"tcp://127.0.0.1:0", NULL},
-            {"abstract://weir-test-mesh-@-%d", NULL},
-            {"memory://sealed%d", "a key that is long enough"},
-            {"tcp://127.0.0.1:0", "a key that is long enough"}};
-#define WAYS (int)(sizeof ways / sizeof ways[0])
-
-static void init(test_meshes *meshes, uint32_t count, const struct way *way)
-{
-    char url[160];
-    const char *at = strchr(way->url, '@');
-    if (at) /* names of a machine: other test runs have theirs */
-        snprintf(url, sizeof url, "%.*s%d%s", (int)(at - way->url), way->url, (int)getpid(),
-                 at + 1);
-    else
-        snprintf(url, sizeof url, "%s", way->url);
-    test_meshes_init(meshes, count, url);
-    for (uint32_t i = 0; i < count; i++)
-        meshes->at[i].config.key = way->key;
-}
 
 /* ---- traffic ---------------------------------------------------------------------------- */
 
@@ -129,7 +105,7 @@ START_TEST(frames_arrive_in_order_whole_and_once)
 {
     for (uint32_t count = 2; count <= TEST_PROCESSES_MAX; count++) {
         test_meshes meshes;
-        init(&meshes, count, &ways[_i]);
+        test_meshes_init_way(&meshes, count, _i);
         test_meshes_open_all(&meshes);
         run_traffic(&meshes, 2, test_sanitized() ? 20 : 60);
         test_meshes_part(&meshes);
@@ -145,7 +121,7 @@ END_TEST
 START_TEST(frames_that_are_not_copied_are_acknowledged_once)
 {
     test_meshes meshes;
-    init(&meshes, 2, &ways[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     test_meshes_open_all(&meshes);
     uint64_t sent = 0;
     for (; sent < 100; sent++)
@@ -162,7 +138,7 @@ END_TEST
 START_TEST(what_is_not_sent_is_let_go_by_close)
 {
     test_meshes meshes;
-    init(&meshes, 2, &ways[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     test_meshes_open_all(&meshes);
     uint64_t sent = 0;
     for (; sent < 200; sent++) /* nobody reads */
@@ -176,7 +152,7 @@ END_TEST
 START_TEST(huge_frames)
 {
     test_meshes meshes;
-    init(&meshes, 2, &ways[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     test_meshes_open_all(&meshes);
     static const size_t sizes[] = {1 << 20, (1 << 20) - 64, (1 << 20) - 128, (1 << 20) - 127,
                                    9 << 20, 16, 3000001, WI_FRAME_BYTES_MAX, 4096, 4095};
@@ -216,7 +192,7 @@ static void down_is_wrong(void *arg, uint32_t process, weir_err *why)
 START_TEST(frames_stay_while_their_chunk_is_retained)
 {
     test_meshes meshes;
-    init(&meshes, 2, &ways[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     static keeper kept;
     kept.count = 0;
     meshes.at[1].config.frame = keep_frame;
@@ -300,7 +276,7 @@ START_TEST(sleepers_are_woken)
 {
     for (int large = 0; large < 2; large++) {
         test_meshes meshes;
-        init(&meshes, 2, &ways[_i]);
+        test_meshes_init_way(&meshes, 2, _i);
         test_meshes_open_all(&meshes);
         player players[2] = {{&meshes.at[0], 1, large ? 3 : 300, large ? 5 << 20 : 64},
                              {&meshes.at[1], 0, large ? 3 : 300, large ? 5 << 20 : 64}};
@@ -323,7 +299,7 @@ END_TEST
 START_TEST(a_death_is_noticed_and_told)
 {
     test_meshes meshes;
-    init(&meshes, 3, &ways[_i]);
+    test_meshes_init_way(&meshes, 3, _i);
     test_meshes_open_all(&meshes);
     test_send_numbered(&meshes.at[2], 0, WI_LANE_PROGRESS, 0, 0, 100, true);
     wi_mesh_close(meshes.at[2].mesh);
@@ -345,7 +321,7 @@ END_TEST
 START_TEST(silence_is_noticed)
 {
     test_meshes meshes;
-    init(&meshes, 2, &ways[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     test_meshes_open_all(&meshes);
     uint64_t now_ns = 1000000000;
     for (int i = 0; i < 200; i++, now_ns += 50000000) { /* 10 s: heartbeats are enough */
@@ -378,7 +354,7 @@ END_TEST
 START_TEST(who_was_stopped_itself_accuses_nobody)
 {
     test_meshes meshes;
-    init(&meshes, 2, &ways[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     test_meshes_open_all(&meshes);
     uint64_t now_ns = 1000000000;
     for (int i = 0; i < 100; i++, now_ns += 50000000) {
@@ -395,7 +371,7 @@ END_TEST
 START_TEST(a_peer_may_finish_much_later)
 {
     test_meshes meshes;
-    init(&meshes, 3, &ways[_i]);
+    test_meshes_init_way(&meshes, 3, _i);
     test_meshes_open_all(&meshes);
     wi_mesh_goodbye(meshes.at[0].mesh);
     uint64_t now_ns = 1000000000;
@@ -428,7 +404,7 @@ END_TEST
 START_TEST(who_leaves_before_the_others_have_finished_is_missed)
 {
     test_meshes meshes;
-    init(&meshes, 2, &ways[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     test_meshes_open_all(&meshes);
     wi_mesh_goodbye(meshes.at[0].mesh);
     wi_mesh_close(meshes.at[0].mesh);
@@ -442,7 +418,7 @@ END_TEST
 START_TEST(alone)
 {
     test_meshes meshes;
-    init(&meshes, 1, &ways[_i]);
+    test_meshes_init_way(&meshes, 1, _i);
     test_meshes_open_all(&meshes);
     ck_assert(!wi_mesh_poll(meshes.at[0].mesh, 1));
     ck_assert(wi_mesh_arm(meshes.at[0].mesh));
@@ -455,17 +431,19 @@ int main(void)
 {
     TCase *cases = tcase_create("mesh");
     tcase_set_timeout(cases, 120);
-    tcase_add_loop_test(cases, alone, 0, WAYS);
-    tcase_add_loop_test(cases, frames_arrive_in_order_whole_and_once, 0, WAYS);
-    tcase_add_loop_test(cases, frames_that_are_not_copied_are_acknowledged_once, 0, WAYS);
-    tcase_add_loop_test(cases, what_is_not_sent_is_let_go_by_close, 0, WAYS);
-    tcase_add_loop_test(cases, huge_frames, 0, WAYS);
-    tcase_add_loop_test(cases, frames_stay_while_their_chunk_is_retained, 0, WAYS);
-    tcase_add_loop_test(cases, sleepers_are_woken, 0, WAYS);
-    tcase_add_loop_test(cases, a_death_is_noticed_and_told, 0, WAYS);
-    tcase_add_loop_test(cases, silence_is_noticed, 0, WAYS);
-    tcase_add_loop_test(cases, who_was_stopped_itself_accuses_nobody, 0, WAYS);
-    tcase_add_loop_test(cases, a_peer_may_finish_much_later, 0, WAYS);
-    tcase_add_loop_test(cases, who_leaves_before_the_others_have_finished_is_missed, 0, WAYS);
+    tcase_add_unchecked_fixture(cases, test_mesh_ways_begin, test_mesh_ways_end);
+    tcase_add_loop_test(cases, alone, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, frames_arrive_in_order_whole_and_once, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, frames_that_are_not_copied_are_acknowledged_once, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, what_is_not_sent_is_let_go_by_close, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, huge_frames, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, frames_stay_while_their_chunk_is_retained, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, sleepers_are_woken, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, a_death_is_noticed_and_told, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, silence_is_noticed, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, who_was_stopped_itself_accuses_nobody, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, a_peer_may_finish_much_later, 0, TEST_MESH_WAYS);
+    tcase_add_loop_test(cases, who_leaves_before_the_others_have_finished_is_missed, 0,
+                        TEST_MESH_WAYS);
     return test_main("mesh", cases);
 }

@@ -9,12 +9,10 @@
 #include "net/handshake.h"
 #include "net/memory.h"
 #include "tests/support/execution.h"
-#include "tests/support/meshes.h"
+#include "tests/support/mesh_ways.h"
 
 #define KEY "a key that is long enough"
 #define EXPECT(text, part) ck_assert_msg(strstr(text, part), "'%s' is not in: %s", part, text)
-
-static const char *const urls[] = {"memory://open%d", "tcp://127.0.0.1:0"};
 
 /* ---- misfits ---------------------------------------------------------------------------- */
 
@@ -33,7 +31,7 @@ static void check_misfit(test_meshes *meshes, const char *one, const char *other
 START_TEST(other_cluster)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 2, urls[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     meshes.at[1].config.cluster = "staging";
     meshes.at[0].config.connect_ns = 300000000; /* it takes the other one for a stranger */
     test_meshes_open(&meshes, 0);
@@ -48,7 +46,7 @@ END_TEST
 START_TEST(other_workers)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 2, urls[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     meshes.at[1].config.workers = 5;
     check_misfit(&meshes, "process 0 has 2 workers", "process 1 has 5 workers");
 }
@@ -57,7 +55,7 @@ END_TEST
 START_TEST(other_processes)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 2, urls[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     meshes.at[1].config.processes = 3;
     meshes.at[1].urls[2] = meshes.at[1].listen;
     check_misfit(&meshes, "process 0 was told of 2 processes", "process 1 was told of 3");
@@ -67,7 +65,7 @@ END_TEST
 START_TEST(later_generation)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 2, urls[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     meshes.at[1].config.generation = 9;
     meshes.at[1].config.connect_ns = 500000000;
     test_meshes_open(&meshes, 0);
@@ -82,7 +80,7 @@ END_TEST
 START_TEST(earlier_generation)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 2, urls[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     meshes.at[1].config.generation = 3;
     meshes.at[0].config.connect_ns = 500000000; /* what is left of an old one ends nothing */
     test_meshes_open(&meshes, 0);
@@ -96,7 +94,7 @@ END_TEST
 START_TEST(same_index_twice)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 3, urls[_i]);
+    test_meshes_init_way(&meshes, 3, _i);
     meshes.at[2].config.process = 1;
     test_meshes_open(&meshes, 0);
     for (int i = 0; i < 3; i++)
@@ -148,7 +146,7 @@ END_TEST
 START_TEST(other_key)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 2, urls[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     meshes.at[0].config.key = KEY;
     meshes.at[1].config.key = KEY " not";
     meshes.at[0].config.connect_ns = 500000000;
@@ -165,7 +163,7 @@ START_TEST(key_on_one_side)
 {
     for (int keyed = 0; keyed < 2; keyed++) {
         test_meshes meshes;
-        test_meshes_init(&meshes, 2, urls[_i]);
+        test_meshes_init_way(&meshes, 2, _i);
         meshes.at[keyed].config.key = KEY;
         meshes.at[0].config.connect_ns = 500000000;
         test_meshes_open(&meshes, 0);
@@ -278,10 +276,13 @@ static void *disturb(void *arg)
     crowd *own = arg;
     wi_link *kept[80] = {NULL};
     uint64_t seed = 7;
-    const wi_transport *transport = wi_transport_of(own->host->urls[0], false);
+    const char *url = own->host->urls[0];
+    if (strncmp(url, "tls+", 4) == 0) /* they have no certificates */
+        url += 4;
+    const wi_transport *transport = wi_transport_of(url, false);
     for (uint32_t i = 0; !atomic_load(&own->stop); i++) {
         wi_link *link = NULL;
-        ck_assert(!transport->dial(transport, own->host->urls[0], NULL, &link));
+        ck_assert(!transport->dial(transport, url, NULL, &link));
         for (int turn = 0; wi_link_poll(link) == WI_LINK_OPENING && turn < 1000; turn++)
             usleep(50);
         if (wi_link_poll(link) == WI_LINK_UP && i % 3) {
@@ -310,7 +311,7 @@ static void *disturb(void *arg)
 START_TEST(strangers_are_no_trouble)
 {
     test_meshes meshes;
-    test_meshes_init(&meshes, 2, urls[_i]);
+    test_meshes_init_way(&meshes, 2, _i);
     test_process *host = &meshes.at[0];
     ck_assert(!wi_mesh_listen(&host->config, host->listen, &host->mesh));
     ck_assert(!wi_mesh_listen(&meshes.at[1].config, meshes.at[1].listen, &meshes.at[1].mesh));
@@ -348,19 +349,21 @@ int main(void)
 {
     TCase *cases = tcase_create("opening");
     tcase_set_timeout(cases, 120);
-    tcase_add_loop_test(cases, other_cluster, 0, 2);
-    tcase_add_loop_test(cases, other_workers, 0, 2);
-    tcase_add_loop_test(cases, other_processes, 0, 2);
-    tcase_add_loop_test(cases, later_generation, 0, 2);
-    tcase_add_loop_test(cases, earlier_generation, 0, 2);
-    tcase_add_loop_test(cases, same_index_twice, 0, 2);
+    tcase_add_unchecked_fixture(cases, test_mesh_ways_begin, test_mesh_ways_end);
+    tcase_add_loop_test(cases, other_cluster, 0, TEST_MESH_WAYS);
+    /* With a key, who accepts goes on waiting: it was no process of the cluster who said so. */
+    tcase_add_loop_test(cases, other_workers, 0, TEST_MESH_WAYS_OPEN);
+    tcase_add_loop_test(cases, other_processes, 0, TEST_MESH_WAYS_OPEN);
+    tcase_add_loop_test(cases, later_generation, 0, TEST_MESH_WAYS_OPEN);
+    tcase_add_loop_test(cases, earlier_generation, 0, TEST_MESH_WAYS_OPEN);
+    tcase_add_loop_test(cases, same_index_twice, 0, TEST_MESH_WAYS);
     tcase_add_test(cases, hosts_in_another_order);
     tcase_add_test(cases, versions_protocols_and_byte_orders);
-    tcase_add_loop_test(cases, other_key, 0, 2);
-    tcase_add_loop_test(cases, key_on_one_side, 0, 2);
+    tcase_add_loop_test(cases, other_key, 0, TEST_MESH_WAYS_OPEN);
+    tcase_add_loop_test(cases, key_on_one_side, 0, TEST_MESH_WAYS_OPEN);
     tcase_add_test(cases, key_files);
     tcase_add_test(cases, addresses_for_everybody_need_a_key);
     tcase_add_test(cases, who_does_not_come_is_named);
-    tcase_add_loop_test(cases, strangers_are_no_trouble, 0, 2);
+    tcase_add_loop_test(cases, strangers_are_no_trouble, 0, TEST_MESH_WAYS);
     return test_main("mesh opening", cases);
 }

@@ -22,7 +22,7 @@
 
 /* ---- the plan --------------------------------------------------------------------------- */
 
-enum launch_transport { LAUNCH_ABSTRACT, LAUNCH_TCP, LAUNCH_IPC };
+enum launch_transport { LAUNCH_ABSTRACT, LAUNCH_TCP, LAUNCH_TLS, LAUNCH_IPC };
 
 struct launch_plan {
     unsigned processes;

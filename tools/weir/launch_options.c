@@ -38,7 +38,7 @@ static void print_help(FILE *to)
             "      --ssh COMMAND       how to reach a host (default: ssh -o BatchMode=yes)\n"
             "      --port P            with --hosts: the first process of a host listens at P,\n"
             "                          the next at P + 1 (default: WEIR_PORT, or %d)\n"
-            "      --transport T       on this host: abstract (default), ipc or tcp\n"
+            "      --transport T       on this host: abstract (default), ipc, tcp or tls\n"
             "      --key-file FILE     the key that all share, of mode 0600 (with --hosts, the\n"
             "                          default is a new one for each launch)\n"
             "      --cluster NAME      its name (default: one that no other launch has)\n"
@@ -177,7 +177,7 @@ struct said {
 
 static bool take_transport(const char *text, struct launch_plan *plan)
 {
-    static const char *const transports[] = {"abstract", "tcp", "ipc", NULL};
+    static const char *const transports[] = {"abstract", "tcp", "tls", "ipc", NULL};
     unsigned choice = 0;
     bool good = read_choice("transport", text, transports, &choice);
     plan->transport = (enum launch_transport)choice;

@@ -42,6 +42,8 @@ static char *listen_variable(const struct launch *launch, unsigned process)
     char url[160];
     if (launch->plan.transport == LAUNCH_TCP)
         strcpy(url, "tcp://127.0.0.1:0");
+    else if (launch->plan.transport == LAUNCH_TLS)
+        strcpy(url, "tls+tcp://127.0.0.1:0");
     else if (launch->plan.transport == LAUNCH_IPC)
         snprintf(url, sizeof url, "ipc://%s/%u", launch->folder, process);
     else

@@ -42,6 +42,8 @@ def free_ports(count):
 def addresses(transport, count, folder):
     if transport == "tcp":
         return [f"tcp://127.0.0.1:{port}" for port in free_ports(count)]
+    if transport == "tls":
+        return [f"tls+tcp://127.0.0.1:{port}" for port in free_ports(count)]
     mark = f"{random.getrandbits(48):012x}"
     where = f"ipc://{folder}/" if transport == "ipc" else "abstract://weir-test-"
     return [f"{where}{mark}-{i}" for i in range(count)]

@@ -1,0 +1,58 @@
+/* Ways in which meshes are connected. See mesh_ways.h. */
+#include "mesh_ways.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "certificates.h"
+
+#define KEY "a key that is long enough"
+
+/* @ stands for what other test runs have not: the folder. */
+static const struct way {
+    const char *url, *key;
+} ways[TEST_MESH_WAYS] = {{"memory://mesh%d", NULL},        {"tcp://127.0.0.1:0", NULL},
+                     {"abstract://weir-test@-%d", NULL}, {"ipc://@/socket%d", NULL},
+                     {"tls+tcp://127.0.0.1:0", NULL},  {"memory://sealed%d", KEY},
+                     {"tcp://127.0.0.1:0", KEY},       {"ipc://@/sealed%d", KEY},
+                     {"tls+tcp://127.0.0.1:0", KEY}};
+
+static char folder[] = "/tmp/weir-mesh-XXXXXX";
+static char certificate[64], key[64], authority[64];
+
+void test_mesh_ways_begin(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    test_certificate_make(folder, "ours", NULL, false);
+    test_certificate_make(folder, "node", "ours", false);
+    snprintf(certificate, sizeof certificate, "%s/node.pem", folder);
+    snprintf(key, sizeof key, "%s/node.key", folder);
+    snprintf(authority, sizeof authority, "%s/ours.pem", folder);
+}
+
+void test_mesh_ways_end(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+void test_meshes_init_way(test_meshes *meshes, uint32_t count, int way)
+{
+    char url[160];
+    const char *at = strchr(ways[way].url, '@');
+    if (at)
+        snprintf(url, sizeof url, "%.*s%s%s", (int)(at - ways[way].url), ways[way].url, folder,
+                 at + 1);
+    else
+        snprintf(url, sizeof url, "%s", ways[way].url);
+    test_meshes_init(meshes, count, url);
+    for (uint32_t i = 0; i < count; i++) {
+        meshes->at[i].config.key = ways[way].key;
+        if (strncmp(url, "tls", 3) == 0)
+            meshes->at[i].config.tls = (wi_tls){certificate, key, authority};
+    }
+}
