@@ -5,13 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checksum.h"
+#include <xxhash.h>
 
-uint64_t wi_frame_checksum(const wi_part *parts, uint32_t count)
-{
-    return wi_checksum_has_avx2() ? wi_checksum_avx2(parts, count)
-                                  : wi_checksum_parts(parts, count);
-}
+#include "checksum.h"
 
 static uint64_t checksum_header(const wi_frame_header *header)
 {
@@ -70,7 +66,7 @@ bool wi_frame_padded(const wi_frame_header *header)
 bool wi_frame_check_payload(const wi_frame_header *header, char why[WI_WHY_BYTES])
 {
     wi_part payload = {header + 1, header->bytes};
-    uint64_t check[2] = {wi_frame_checksum(&payload, 1), 0};
+    uint64_t check[2] = {wi_checksum(&payload, 1), 0};
     if (WEIR_LIKELY(memcmp(check, header->check, sizeof check) == 0 && wi_frame_padded(header)))
         return true;
     memcpy(&check[1], header->check, sizeof check[1]);

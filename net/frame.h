@@ -58,8 +58,6 @@ typedef struct wi_frame_expected {
 
 #define WI_WHY_BYTES 256
 
-/* any. XXH3 over all parts, one after the other. */
-uint64_t wi_frame_checksum(const wi_part *parts, uint32_t count);
 /* any. Fills in the checksum of the header: last. */
 void wi_frame_close(wi_frame_header *header);
 /* any. Whether the header is right and the one that is expected; if not, `why` says what was

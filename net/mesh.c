@@ -320,7 +320,7 @@ static weir_err *listen_at(wi_mesh *mesh, const char *url)
     weir_err *err = check_config(&mesh->config, url, &mesh->secret);
     if (err)
         return err;
-    mesh->transport = mesh->config.transport ? mesh->config.transport : wi_transport_of(url);
+    mesh->transport = wi_mesh_transport(mesh, url);
     if (!mesh->transport)
         return weir_err_new("cannot listen at '%s': write tcp://HOST:PORT, tls+tcp://HOST:PORT, "
                             "ipc://PATH or abstract://NAME",

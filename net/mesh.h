@@ -51,7 +51,8 @@ typedef struct wi_mesh_config {
     const char *key_file;        /* shared key, mode 0600; NULL: see `key` */
     const char *key;             /* the key itself (from the environment); NULL: none */
     wi_tls tls;
-    const wi_transport *transport; /* NULL: by the URL's scheme */
+    const wi_transport *transport; /* NULL: by the URL's scheme, */
+    bool nng;                      /* and then nng's, if it has one for it */
     uint64_t connect_ns; /* how long to wait for all processes when opening; 0: 30 s */
     uint64_t silence_ns; /* how long a link may be silent; 0: 2.5 s */
 

@@ -35,6 +35,13 @@ struct wi_mesh {
     struct wi_opening *opening; /* while connecting */
 };
 
+/* What links to this URL are made by. NULL: nothing can. */
+static inline const wi_transport *wi_mesh_transport(const wi_mesh *mesh, const char *url)
+{
+    return mesh->config.transport ? mesh->config.transport
+                                  : wi_transport_of(url, mesh->config.nng);
+}
+
 #define WI_MESH_ALIVE_NS (500 * WI_NS_PER_MS)
 
 /* any. NULL does nothing. */

@@ -149,8 +149,7 @@ static void dial(opening *open, uint32_t process, wi_lane lane)
 {
     wi_mesh *mesh = open->mesh;
     const char *url = mesh->peers[process].url;
-    const wi_transport *transport =
-        mesh->config.transport ? mesh->config.transport : wi_transport_of(url);
+    const wi_transport *transport = wi_mesh_transport(mesh, url);
     wi_link *link = NULL;
     weir_err *err = transport ? transport->dial(transport, url, &mesh->config.tls, &link)
                               : weir_err_new("it is no address that can be dialled");

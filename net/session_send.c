@@ -9,6 +9,7 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "checksum.h"
 
 /* Smaller frames are copied, so that they share a write; from here on a copy costs more than a
  * piece. With 256 KB a write and 8 pieces it does not pay to copy much more. */
@@ -354,7 +355,7 @@ void wi_session_send(wi_session *session, uint16_t kind, const wi_part *parts, u
         send_sealed(session, &header, parts, count);
         pthread_mutex_unlock(&session->seal_lock);
     } else {
-        uint64_t sum = wi_frame_checksum(parts, count);
+        uint64_t sum = wi_checksum(parts, count);
         memcpy(header.check, &sum, sizeof sum);
         if (bytes < SMALL_BYTES) {
             send_small(session, &header, parts, count);
@@ -382,7 +383,7 @@ static void say(wi_session *session, wi_word word, const char *text)
         send_sealed(session, &header, &part, 1);
         return;
     }
-    uint64_t sum = wi_frame_checksum(&part, 1);
+    uint64_t sum = wi_checksum(&part, 1);
     memcpy(header.check, &sum, sizeof sum);
     send_small(session, &header, &part, 1);
 }

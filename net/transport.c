@@ -6,21 +6,24 @@
 #include "../base/assert.h"
 #include "memory.h"
 #include "nng_link.h"
+#include "socket_link.h"
 
 static const struct {
     const char *scheme;
-    const wi_transport *transport;
+    const wi_transport *transports[2]; /* the usual, and nng's */
 } schemes[] = {
-    {"tcp://", &wi_transport_nng},      {"tls+tcp://", &wi_transport_nng},
-    {"ipc://", &wi_transport_nng},      {"abstract://", &wi_transport_nng},
-    {"memory://", &wi_transport_memory},
+    {"tcp://", {&wi_transport_sockets, &wi_transport_nng}},
+    {"ipc://", {&wi_transport_sockets, &wi_transport_nng}},
+    {"abstract://", {&wi_transport_sockets, &wi_transport_nng}},
+    {"tls+tcp://", {&wi_transport_nng, &wi_transport_nng}},
+    {"memory://", {&wi_transport_memory, &wi_transport_memory}},
 };
 
-const wi_transport *wi_transport_of(const char *url)
+const wi_transport *wi_transport_of(const char *url, bool nng)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (strncmp(url, schemes[i].scheme, strlen(schemes[i].scheme)) == 0)
-            return schemes[i].transport;
+            return schemes[i].transports[nng];
     return NULL;
 }
 

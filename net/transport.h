@@ -6,8 +6,9 @@
  * do their input and output themselves while they run, without another thread in between, and
  * are woken only when they sleep.
  *
- * Implementations: nng.c (tcp://, tls+tcp://, ipc://, abstract://), memory.c (within a
- * process), sim.c (seeded: delays, breaks, reorders). All pass tests/unit/test_transport.c.
+ * Implementations: socket.c (tcp://, ipc://, abstract://), nng.c (these, if it is wanted, and
+ * tls+tcp://), memory.c (within a process), sim.c (seeded: delays, breaks, reorders). All pass
+ * tests/unit/test_transport.c.
  *
  *   operation                            thread
  *   read_begin, read_end, arm            any, one at a time (the link's reader)
@@ -57,8 +58,8 @@ struct wi_transport {
     void *arg; /* of the implementation */
 };
 
-/* The transport of a URL's scheme: nng's, or memory's. NULL: there is none for it. */
-const wi_transport *wi_transport_of(const char *url);
+/* The transport of a URL's scheme; nng's, if it can be and is wanted. NULL: there is none. */
+const wi_transport *wi_transport_of(const char *url, bool nng);
 
 /* The address that peers can dial, with the port that was given. Lives as long as it. */
 const char *wi_listener_url(const wi_listener *listener);

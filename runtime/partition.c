@@ -36,21 +36,22 @@ static void targets_of(const weir_route *route, const void *rows, uint32_t count
 /* So many rows are looked at first: those of a batch that is spread hardly agree by chance. */
 #define GLANCE 16
 
-/* A bit for each way in which the targets of some rows are not that of the first of them. */
+/* Not zero if some rows go elsewhere than the first of them. */
 static uint64_t differences(const weir_route *route, const void *rows, uint32_t count,
                             uint32_t workers, uint64_t *first_out)
 {
-    uint64_t targets[CHUNK], differ = 0, mask = UINT64_MAX;
-    if (route->kind == WEIR_I_ROUTED && (workers & (workers - 1)) == 0) {
-        route->kernel->run(rows, targets, count, route->arg); /* a pass less than targets_of */
-        mask = workers - 1;
-    } else {
-        targets_of(route, rows, count, workers, targets);
+    uint64_t targets[CHUNK], differ = 0, mask = workers - 1;
+    const weir_route_kernel *kernel = route->kernel;
+    if (route->kind == WEIR_I_ROUTED && (workers & mask) == 0 && kernel->differences) {
+        kernel->run(rows, targets, 1, route->arg);
+        *first_out = targets[0] & mask;
+        return kernel->differences(rows, count, targets[0], route->arg) & mask;
     }
+    targets_of(route, rows, count, workers, targets);
     for (uint32_t i = 1; i < count; i++)
         differ |= targets[i] ^ targets[0];
-    *first_out = targets[0] & mask;
-    return differ & mask;
+    *first_out = targets[0];
+    return differ;
 }
 
 bool wi_partition_is_one(const weir_route *route, const weir_batch *batch, uint32_t workers,

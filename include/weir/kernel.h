@@ -56,6 +56,8 @@ typedef struct weir_route_kernel {
     const char *name;
     const weir_type *in;
     void (*run)(const void *in, uint64_t *routes_out, uint32_t count, void *arg);
+    /* The bits in which any of the routes is not `first`. NULL: run says it. */
+    uint64_t (*differences)(const void *in, uint32_t count, uint64_t first, void *arg);
 } weir_route_kernel;
 
 typedef struct weir_fold_kernel {
@@ -177,7 +179,15 @@ WEIR_API void weir_out_stamp(weir_out *out, const weir_batch *like, uint32_t row
         for (uint32_t i = 0; i < count; i++)                                                   \
             routes_out[i] = id##_row(from + i, arg);                                           \
     }                                                                                          \
-    static const weir_route_kernel id = {#id, &row##_type, id##_run};                          \
+    static uint64_t id##_differences(const void *in, uint32_t count, uint64_t first, void *arg) \
+    {                                                                                          \
+        const row *from = in;                                                                  \
+        uint64_t differ = 0;                                                                   \
+        for (uint32_t i = 0; i < count; i++)                                                   \
+            differ |= id##_row(from + i, arg) ^ first;                                         \
+        return differ;                                                                         \
+    }                                                                                          \
+    static const weir_route_kernel id = {#id, &row##_type, id##_run, id##_differences};        \
     static inline uint64_t id##_row(WEIR_UNUSED const row *in, WEIR_UNUSED void *arg)
 
 #define WEIR_FOLD(id, in_row, acc_row)                                                         \

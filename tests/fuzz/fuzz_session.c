@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/checksum.h"
 #include "net/session.h"
 
 /* ---- a link that reads the input, and lets what is written go ---------------------------- */
@@ -158,7 +159,7 @@ size_t fuzz_valid_input(uint64_t seed, uint8_t *bytes_out, size_t bytes_max)
         uint8_t *payload = bytes_out + used + sizeof header;
         memset(payload, 0, wi_frame_bytes(bytes) - sizeof header);
         memset(payload, (int)(seed >> 32), bytes);
-        uint64_t check = wi_frame_checksum(&(wi_part){payload, bytes}, 1);
+        uint64_t check = wi_checksum(&(wi_part){payload, bytes}, 1);
         memcpy(header.check, &check, sizeof check);
         if (seed >> 58 == 1) /* garbled, but its checksum fits */
             header.bytes = (uint32_t)(seed >> 20);

@@ -333,8 +333,8 @@ START_TEST(silence_is_noticed)
             wi_mesh_tick(meshes.at[p].mesh, now_ns);
             wi_mesh_poll(meshes.at[p].mesh, now_ns);
         }
-        if (i % 20 == 0) /* nng has threads of its own */
-            usleep(1000);
+        if (i % 20 == 0 || i >= 180) /* nng has threads of its own, and the last count below */
+            usleep(2000);
     }
     ck_assert_str_eq(meshes.at[0].down, "");
     ck_assert_str_eq(meshes.at[1].down, "");

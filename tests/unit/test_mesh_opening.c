@@ -279,7 +279,7 @@ static void *disturb(void *arg)
     const char *url = own->host->urls[0];
     if (strncmp(url, "tls+", 4) == 0) /* they have no certificates */
         url += 4;
-    const wi_transport *transport = wi_transport_of(url);
+    const wi_transport *transport = wi_transport_of(url, false);
     for (uint32_t i = 0; !atomic_load(&own->stop); i++) {
         wi_link *link = NULL;
         ck_assert(!transport->dial(transport, url, NULL, &link));

@@ -21,7 +21,7 @@
 
 /* ---- ways ------------------------------------------------------------------------------- */
 
-enum { TCP, TLS, IPC, ABSTRACT, MEMORY, SIM, WAYS };
+enum { TCP, TLS, IPC, ABSTRACT, NNG, NNG_IPC, NNG_ABSTRACT, MEMORY, SIM, WAYS };
 
 static char folder[] = "/tmp/weir-transport-XXXXXX";
 static char files[8][64];
@@ -69,10 +69,13 @@ static const char *url_of(int way)
     snprintf(ipc, sizeof ipc, "ipc://%s/socket", folder);
     snprintf(abstract, sizeof abstract, "abstract://weir-transport-%d", (int)getpid());
     switch (way) {
-    case TCP: return "tcp://127.0.0.1:0";
+    case TCP:
+    case NNG: return "tcp://127.0.0.1:0";
     case TLS: return "tls+tcp://127.0.0.1:0";
-    case IPC: return ipc;
-    case ABSTRACT: return abstract;
+    case IPC:
+    case NNG_IPC: return ipc;
+    case ABSTRACT:
+    case NNG_ABSTRACT: return abstract;
     case MEMORY: return "memory://transport";
     default: return "sim://transport";
     }
@@ -98,7 +101,7 @@ static both start(int way)
         at.net = wi_sim_net_new(1, &(wi_sim_faults){0});
         at.transport = wi_sim_net_transport(at.net);
     } else {
-        at.transport = wi_transport_of(url_of(way));
+        at.transport = wi_transport_of(url_of(way), way >= NNG && way <= NNG_ABSTRACT);
     }
     ck_assert_ptr_nonnull(at.transport);
     must(at.transport->listen(at.transport, url_of(way), at.tls, &at.listener));
@@ -551,7 +554,7 @@ START_TEST(an_address_is_used_once)
     both at = start(_i);
     const char *url = wi_listener_url(at.listener);
     wi_listener *second;
-    if (_i == TCP || _i == TLS) {
+    if (_i == TCP || _i == TLS || _i == NNG) {
         ck_assert_int_gt(atoi(strrchr(url, ':') + 1), 0);
         must(at.transport->listen(at.transport, url_of(_i), at.tls, &second));
         ck_assert_str_ne(url, wi_listener_url(second));
@@ -589,13 +592,14 @@ START_TEST(addresses_that_cannot_be)
     wi_link *link;
     wi_listener *listener;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        const wi_transport *transport = wi_transport_of(wrong[i].url);
+        const wi_transport *transport = wi_transport_of(wrong[i].url, _i);
         must_fail(transport->dial(transport, wrong[i].url, NULL, &link), wrong[i].part);
     }
-    const wi_transport *nng = wi_transport_of("tcp://");
-    must_fail(nng->dial(nng, "tcp://127.0.0.1:1", &tls_ours, &link), "write tls+tcp://127.0.0.1:1");
-    must_fail(nng->listen(nng, "tcp://192.0.2.1:0", NULL, &listener), "no address of this machine");
-    ck_assert_ptr_null(wi_transport_of("http://127.0.0.1:1"));
+    const wi_transport *tcp = wi_transport_of("tcp://", _i);
+    must_fail(tcp->dial(tcp, "tcp://127.0.0.1:1", &tls_ours, &link), "write tls+tcp://127.0.0.1:1");
+    must_fail(tcp->listen(tcp, "tcp://192.0.2.1:0", NULL, &listener), "no address of this machine");
+    must_fail(tcp->listen(tcp, "ipc:///none/there", NULL, &listener), "folder does not exist");
+    ck_assert_ptr_null(wi_transport_of("http://127.0.0.1:1", _i));
 }
 END_TEST
 
@@ -603,12 +607,12 @@ START_TEST(socket_files)
 {
     struct stat status;
     const char *url = url_of(IPC), *path = url + strlen("ipc://");
-    const wi_transport *nng = wi_transport_of(url);
+    const wi_transport *transport = wi_transport_of(url, _i);
     wi_listener *listener;
 
     int file = open(path, O_WRONLY | O_CREAT, 0644); /* not ours to remove */
     close(file);
-    must_fail(nng->listen(nng, url, NULL, &listener), "no socket");
+    must_fail(transport->listen(transport, url, NULL, &listener), "no socket");
     ck_assert_int_eq(stat(path, &status), 0);
     unlink(path);
 
@@ -618,11 +622,38 @@ START_TEST(socket_files)
     ck_assert_int_eq(bind(file, (struct sockaddr *)&stale, sizeof stale), 0);
     close(file);
     ck_assert_int_eq(stat(path, &status), 0);
-    must(nng->listen(nng, url, NULL, &listener));
+    must(transport->listen(transport, url, NULL, &listener));
     ck_assert_int_eq(stat(path, &status), 0);
     ck_assert_int_eq(status.st_mode & 0777, 0600);
     wi_listener_close(listener);
     ck_assert_int_ne(stat(path, &status), 0);
+}
+END_TEST
+
+/* A name may have several addresses, of which not all answer: localhost is ::1, too. */
+START_TEST(names_of_hosts)
+{
+    const wi_transport *transport = wi_transport_of("tcp://", false);
+    both at = start(TCP);
+    char url[64];
+    wi_link *link, *taken;
+    snprintf(url, sizeof url, "tcp://localhost%s", strrchr(wi_listener_url(at.listener), ':'));
+    must(transport->dial(transport, url, NULL, &link));
+    ck_assert_msg(settled(link) == WI_LINK_UP, "%s", wi_link_why(link));
+    taken = accepted(&at);
+    wi_link_close(link);
+    wi_link_close(taken);
+    must(transport->dial(transport, "tcp://no..such..host:1", NULL, &link));
+    ck_assert_int_eq(settled(link), WI_LINK_DOWN);
+    ck_assert_str_eq(wi_link_why(link), "no such host");
+    wi_link_close(link);
+    for (int round = 0; round < 10; round++) { /* closed while it is looked up */
+        must(transport->dial(transport, url, NULL, &link));
+        wi_link_close(link);
+    }
+    wi_listener_close(at.listener);
+    must_fail(transport->listen(transport, "tcp://no..such..host:1", NULL, &at.listener),
+              "no such host");
 }
 END_TEST
 
@@ -667,7 +698,7 @@ END_TEST
 
 START_TEST(files_that_are_wrong)
 {
-    const wi_transport *nng = wi_transport_of("tls+tcp://");
+    const wi_transport *nng = wi_transport_of("tls+tcp://", false);
     wi_listener *listener;
     wi_tls good = tls_ours, bad;
 #define FAILS(...)                                                                             \
@@ -708,8 +739,9 @@ int main(void)
     tcase_add_loop_test(cases, closed_while_opening, 0, WAYS);
     tcase_add_loop_test(cases, many_links, 0, WAYS);
     tcase_add_loop_test(cases, an_address_is_used_once, 0, WAYS);
-    tcase_add_test(cases, addresses_that_cannot_be);
-    tcase_add_test(cases, socket_files);
+    tcase_add_test(cases, names_of_hosts);
+    tcase_add_loop_test(cases, addresses_that_cannot_be, 0, 2); /* sockets, nng */
+    tcase_add_loop_test(cases, socket_files, 0, 2);
     tcase_add_test(cases, strangers_are_refused);
     tcase_add_test(cases, files_that_are_wrong);
     return test_main("transport", cases);
