@@ -273,7 +273,7 @@ static weir_err *connect_mesh(wi_cluster *cluster)
                              .tls = {.certificate = place->certificate,
                                      .key = place->certificate_key,
                                      .authority = place->authority},
-                             .nng = place->transport && !strcmp(place->transport, "nng"),
+                             .nng = place->nng,
                              .connect_ns = place->connect_ns,
                              .silence_ns = place->silence_ns,
                              .frame = wi_cluster_frame,

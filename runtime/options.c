@@ -34,7 +34,7 @@ typedef enum option_id {
     OPTION_TLS_CERTIFICATE,
     OPTION_TLS_KEY,
     OPTION_TLS_AUTHORITY,
-    OPTION_TRANSPORT,
+    OPTION_NNG,
     OPTION_CONNECT_TIMEOUT,
     OPTION_SILENCE_TIMEOUT
 } option_id;
@@ -71,8 +71,7 @@ static const builtin builtins[] = {
     {"tls-key", 0, "FILE", "its private key", OPTION_TLS_KEY},
     {"tls-authority", 0, "FILE", "the certificate of who signed the others'",
      OPTION_TLS_AUTHORITY},
-    {"transport", 0, "NAME", "who moves bytes without TLS: sockets (default) or nng",
-     OPTION_TRANSPORT},
+    {"nng", 0, NULL, "nng moves bytes without TLS, too", OPTION_NNG},
     {"connect-timeout", 0, "S", "seconds to wait for all processes (default 30)",
      OPTION_CONNECT_TIMEOUT},
     {"silence-timeout", 0, "S", "seconds after which a silent process is lost (default 2.5)",
@@ -220,8 +219,8 @@ static weir_err *take_of_cluster(weir_cluster *cluster, int id, const char *valu
     case OPTION_TLS_AUTHORITY:
         cluster->authority = value;
         return NULL;
-    case OPTION_TRANSPORT:
-        cluster->transport = value;
+    case OPTION_NNG:
+        cluster->nng = true;
         return NULL;
     case OPTION_CONNECT_TIMEOUT:
         return read_seconds("connect-timeout", value, &cluster->connect_ns);

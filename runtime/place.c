@@ -282,11 +282,7 @@ weir_err *wi_place_find(weir_cluster *cluster)
         return weir_err_new("the cluster's name `%s` (--cluster or WEIR_CLUSTER) is not 1 to %d of "
                             "a-z, 0-9, dot, dash and underscore",
                             cluster->name, NAME_BYTES_MAX);
-    take_text(&cluster->transport, "WEIR_TRANSPORT");
-    if (cluster->transport && strcmp(cluster->transport, "sockets") != 0 &&
-        strcmp(cluster->transport, "nng") != 0)
-        return weir_err_new("the transport `%s` (--transport or WEIR_TRANSPORT) is neither sockets "
-                            "nor nng", cluster->transport);
+    cluster->nng |= env("WEIR_NNG") != NULL;
     err = take_keys(cluster);
     if (!err)
         err = take_times(cluster);

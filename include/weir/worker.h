@@ -34,8 +34,8 @@ typedef struct weir_cluster {
     int rendezvous;     /* > 0: a descriptor to ask the launcher for the others' addresses */
     const char *key_file; /* the shared key, mode 0600; NULL: none, or the environment's */
     const char *certificate, *certificate_key, *authority; /* files in PEM, for tls+tcp:// */
-    const char *transport; /* who moves the bytes of tcp://, ipc:// and abstract://: "sockets" of
-                            * the system (also NULL), or "nng", which always does tls+tcp:// */
+    bool nng;             /* nng moves the bytes of tcp://, ipc:// and abstract://, as it does of
+                           * tls+tcp://; otherwise weir over sockets of the system */
     uint64_t connect_ns;  /* how long to wait for all to come; 0: 30 s */
     uint64_t silence_ns;  /* how long a process may be silent before it is given up; 0: 2.5 s */
 } weir_cluster;
