@@ -15,7 +15,7 @@ class Calls(ClusterTest):
         words = ("--rows", 400000, "--rate", 100000)
         expected = self.alone(*words[:2])
         running = []
-        for transport in self.each(("tcp", "abstract")):
+        for transport in self.each(("tcp", "abstract", "nng")):
             running.append(Cluster(self, 3, transport, *words, "--sleep-ms", 5000, "--sleep-in", 1,
                                    "--sleep-times", 1, workers=2))
         for cluster in running:
