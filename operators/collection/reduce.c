@@ -241,10 +241,20 @@ static bool may_go_on(const wi_reduction *r)
     return false;
 }
 
+/* The first time that times come one after the other is over, as when a loop has run. */
+static void end_first_run(wi_reduction *r)
+{
+    if (r->knows)
+        wi_reduce_forget(r);
+    wi_reader_look(r->reader);
+    if (r->out)
+        wi_reader_look(r->out_reader);
+}
+
 static void finish(wi_reduction *r)
 {
-    if (r->knows && r->working && !may_go_on(r))
-        wi_reduce_forget(r);
+    if (r->working && r->simple && !may_go_on(r))
+        end_first_run(r);
     wi_made_deliver(r);
     drop_slots(r);
     r->working = false;
