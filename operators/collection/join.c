@@ -61,6 +61,7 @@ static void on_start(weir_op *op)
     for (int s = 0; s < 2; s++) {
         state->trace[s] = wi_trace_retain(*plan->trace[s]);
         state->reader[s] = wi_reader_new(state->trace[s], NULL);
+        wi_reader_will_look(state->reader[s]);
     }
     state->fuel = wi_join_fuel;
     wi_joiner_init(&state->joiner, op, plan->kernel, plan->arg, plan->layout[0], plan->layout[1]);
@@ -127,6 +128,8 @@ static void learn(weir_op *op, joining *state, int s, uint64_t seq, const weir_t
     const wi_trace *mine = state->trace[s], *others = state->trace[!s];
     uint32_t other_count = runs_up_to(others, state->seen[!s]);
     uint32_t end = runs_up_to(mine, seq);
+    if (other_count)
+        wi_reader_look(state->reader[!s]);
     for (uint32_t r = runs_up_to(mine, state->seen[s]); r < end && other_count; r++) {
         work todo = {.time = *time,
                      .side = s,

@@ -60,7 +60,9 @@ static void on_start(weir_op *op)
     if (!r->total_order) {
         r->out = wi_trace_retain(*call->made.trace);
         r->out_reader = wi_reader_new(r->out, NULL);
+        wi_reader_will_look(r->out_reader);
     }
+    wi_reader_will_look(r->reader);
     if (call->how.growing) {
         weir_antichain nothing = {0};
         wi_reader_hold(r->reader, &nothing);
@@ -68,6 +70,8 @@ static void on_start(weir_op *op)
     wi_pending_init(&r->deferred, r->key_layout);
     if (call->how.total && !r->total_order && !r->key_layout->texts)
         r->pending = WI_NEWS(uint32_t, 1u << WI_PENDING_LOG);
+    r->knows = r->pending != NULL;
+    r->known_form = wi_tally_form_of(r->key_words, 0, 0);
     weir_antichain_init(&r->upper);
     weir_antichain_insert(&r->upper, &(weir_time){{0}}); /* as that of `out` */
     weir_antichain_init(&r->bases);
@@ -95,6 +99,7 @@ static void on_stop(weir_op *op)
     wi_trace_drop(r->in);
     wi_trace_drop(r->out);
     wi_pending_fini(&r->deferred);
+    wi_reduce_forget(r);
     wi_made_fini(&r->made);
     wi_reduce_results_fini(r);
     weir_antichain_fini(&r->upper);
@@ -174,6 +179,12 @@ static void add_others(wi_reduction *r, uint32_t old_runs)
     }
     for (uint32_t i = 0; !r->total_order && !r->simple && i < r->out->run_count; i++)
         wi_reduce_add_slot(r, r->out->runs[i], WI_ROLE_OUT);
+    if (r->knows && !r->simple)
+        wi_reduce_forget(r);
+    if (!r->knows)
+        wi_reader_look(r->reader);
+    if (r->out && (!r->simple || r->call->how.growing))
+        wi_reader_look(r->out_reader);
 }
 
 /* The run without the rows that are taken away; itself if there are none. */
@@ -221,8 +232,29 @@ static void drop_tokens(wi_reduction *r, uint32_t count)
         memmove(r->tokens.at, r->tokens.at + count, r->tokens.count * sizeof *r->tokens.at);
 }
 
+/* Whether what comes next may be after all that has come. */
+static bool may_go_on(const wi_reduction *r)
+{
+    for (uint32_t i = 0; i < r->upper.count; i++)
+        if (weir_time_le(&r->time, &r->upper.times[i]))
+            return true;
+    return false;
+}
+
+/* The first time that times come one after the other is over, as when a loop has run. */
+static void end_first_run(wi_reduction *r)
+{
+    if (r->knows)
+        wi_reduce_forget(r);
+    wi_reader_look(r->reader);
+    if (r->out)
+        wi_reader_look(r->out_reader);
+}
+
 static void finish(wi_reduction *r)
 {
+    if (r->working && r->simple && !may_go_on(r))
+        end_first_run(r);
     wi_made_deliver(r);
     drop_slots(r);
     r->working = false;

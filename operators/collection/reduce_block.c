@@ -211,6 +211,12 @@ static inline __attribute__((always_inline)) void gallop_words(wi_reduction *r, 
     slot->active = any;
 }
 
+/* What is looked up only for some keys, or not at all. */
+static bool is_skipped(const wi_reduction *r, const wi_slot *slot)
+{
+    return slot->role == WI_ROLE_OUT ? r->pending != NULL : r->knows;
+}
+
 static bool is_sparse(const wi_reduction *r, const wi_run *run)
 {
     return run->count / SPARSE > r->rows_left + r->keys;
@@ -239,7 +245,7 @@ static void fetch_few(const wi_reduction *r)
     for (int step = 0; step < 2; step++)
         for (uint32_t s = r->sources; s < r->slots.count; s++) {
             const wi_run *run = r->slots.at[s].run;
-            bool skipped = r->pending && r->slots.at[s].role == WI_ROLE_OUT;
+            bool skipped = is_skipped(r, &r->slots.at[s]);
             for (uint32_t k = 0; k < r->keys && !skipped && is_sparse(r, run); k++)
                 if (step == 0)
                     wi_run_prefetch(run, r->key[k]);
@@ -318,7 +324,7 @@ bool wi_reduce_next_block(wi_reduction *r, uint64_t *rows_out)
         wi_slot *slot = &r->slots.at[s];
         if (s < r->sources)
             slot->active = true;
-        else if (r->pending && slot->role == WI_ROLE_OUT)
+        else if (is_skipped(r, slot))
             slot->active = false;
         else
             locate(r, slot);

@@ -367,20 +367,59 @@ static void say(wi_reduction *r, const uint64_t *key, uint32_t time, const uint6
         wi_made_row(r, key, now, time, now_diff);
 }
 
+void wi_reduce_forget(wi_reduction *r)
+{
+    wi_tally_fini(&r->known_form, &r->known);
+    r->knows = false;
+}
+
+/* The totals that are known, to `sums`, and those with the new ones, to the ones behind, which are
+ * known from now on. Whether there was any. */
+static bool known_sums(wi_reduction *r, int64_t *sums)
+{
+    uint64_t few[WI_BLOCK_KEYS], *slots[WI_BLOCK_KEYS], *words = few;
+    uint32_t keys = r->keys, key_words = r->key_words;
+    int64_t any = 0;
+    bool fits = true;
+    if (key_words > 1)
+        words = wi_alloc((size_t)keys * key_words * sizeof *words);
+    for (uint32_t k = 0; k < keys; k++)
+        memcpy(words + (size_t)k * key_words, r->key[k], key_words * sizeof *words);
+    wi_tally_reserve(&r->known_form, &r->known, keys);
+    wi_tally_find(&r->known_form, &r->known, words, keys, false, slots);
+    for (uint32_t k = 0; k < keys; k++) {
+        uint64_t *total = &slots[k][key_words];
+        sums[k] = (int64_t)(*total ^ WI_TALLY_BIAS);
+        sums[keys + k] += sums[k];
+        *total = (uint64_t)sums[keys + k] ^ WI_TALLY_BIAS;
+        any |= sums[k];
+        fits &= *total != 0;
+    }
+    if (!fits)
+        wi_reduce_forget(r);
+    if (words != few)
+        wi_free(words);
+    return any != 0;
+}
+
 void wi_reduce_totals(wi_reduction *r)
 {
     const wi_reduce_call *call = r->call;
     uint32_t keys = r->keys;
     int64_t sums[2 * WI_BLOCK_KEYS] = {0}, diffs[2 * WI_BLOCK_KEYS] = {0};
     bool any_old = false;
+    for (uint32_t s = 0; s < r->sources; s++)
+        add_sums(r, &r->slots.at[s], sums + keys);
     for (uint32_t s = r->sources; s < r->slots.count; s++)
         if (r->slots.at[s].active && r->slots.at[s].role == WI_ROLE_OLD) {
             add_sums(r, &r->slots.at[s], sums);
             any_old = true;
         }
-    memcpy(sums + keys, sums, keys * sizeof *sums);
-    for (uint32_t s = 0; s < r->sources; s++)
-        add_sums(r, &r->slots.at[s], sums + keys);
+    if (r->knows)
+        any_old = known_sums(r, sums);
+    else
+        for (uint32_t k = 0; k < keys; k++)
+            sums[keys + k] += sums[k];
     uint64_t *old = value_room(r, 2 * keys), *now = old + (size_t)keys * r->value_words;
     if (any_old)
         call->how.total(sums, 2 * keys, r->out_layout, old, diffs, call->arg);

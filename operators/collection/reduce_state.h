@@ -19,6 +19,7 @@
 #include "../trace/run_build.h"
 #include "../trace/upkeep.h"
 #include "reduce.h"
+#include "tally.h"
 
 #define WI_BLOCK_KEYS 256
 #define WI_NO_GROUP UINT32_MAX
@@ -165,6 +166,9 @@ typedef struct wi_reduction {
     bool total_order;
     uint32_t *pending;               /* NULL, or, by hash of key, how often it is deferred */
     wi_pending deferred;             /* (key, time) */
+    bool knows;                      /* `known` has the total of each key */
+    wi_tally known;
+    wi_tally_form known_form;
     WI_VECTOR(wi_held_token) tokens; /* not worked on, or being worked on */
     uint64_t token_seq;              /* of the last that has come */
     WI_VECTOR(wi_bin *) ready;
@@ -294,6 +298,7 @@ bool wi_reduce_choose_now(wi_reduction *r);
 void wi_reduce_plan_now(wi_reduction *r, uint32_t k);
 
 /* reduce_results.c */
+void wi_reduce_forget(wi_reduction *r);
 void wi_reduce_results(wi_reduction *r);
 void wi_reduce_differences(wi_reduction *r);
 void wi_reduce_totals(wi_reduction *r);

@@ -241,6 +241,7 @@ static void on_flatten_start(weir_op *op)
     flattening *state = weir_op_state(op);
     weir_antichain nothing = {0};
     state->reader = wi_reader_new(*arrangement->trace, NULL);
+    wi_reader_will_look(state->reader); /* at new runs only */
     if (state->reader->trace->seq)
         weir_antichain_copy(&state->since, &state->reader->hold);
     else

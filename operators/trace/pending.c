@@ -18,6 +18,7 @@
 #define PIECE_BYTES_MAX ((size_t)2 << 20)
 #define LOOK_FROM ((uint64_t)1 << 17)
 #define SAMPLE_MAX ((uint32_t)1 << 15)
+#define REPEATS_MAX 8
 
 static uint32_t stride_of(const wi_layout *layout, const wi_bin *bin)
 {
@@ -218,10 +219,41 @@ static bool needs_diffs(const wi_layout *layout, wi_bin *bin, const weir_batch *
     return bin->has_diffs;
 }
 
+/* Whether the rows may do without a column, those that are there several times as several records:
+ * if there are few of these, so that not all records have to be wider for them. */
+static bool may_repeat(const wi_bin *bin, const weir_batch *batch, uint32_t begin, uint32_t end)
+{
+    uint64_t records = 0, rows = end - begin;
+    if (bin->has_diffs || !batch->diffs || (bin->count && bin->diff != 1))
+        return false;
+    for (uint32_t i = begin; i < end; i++) {
+        if (batch->diffs[i] < 1 || batch->diffs[i] > REPEATS_MAX)
+            return false;
+        records += (uint64_t)batch->diffs[i];
+    }
+    return records <= rows + rows / 8 + 1;
+}
+
+/* Appends them as often as they are there beyond once. */
+static void repeat(const wi_layout *layout, wi_bin *bin, const weir_batch *batch, uint32_t begin,
+                   uint32_t end)
+{
+    uint32_t one;
+    for (uint32_t i = begin; i < end; i++)
+        for (int64_t n = 1; n < batch->diffs[i]; n++)
+            wi_layout_encode(layout, weir_batch_row(batch, i), 1,
+                             room(bin, layout->words, 1, &one), layout->words, &bin->heap);
+}
+
 static void append(const wi_layout *layout, wi_bin *bin, const weir_batch *batch, uint32_t begin,
                    uint32_t end)
 {
-    bool diffs = needs_diffs(layout, bin, batch);
+    bool repeats = may_repeat(bin, batch, begin, end);
+    if (repeats) {
+        bin->diff = 1;
+        repeat(layout, bin, batch, begin, end);
+    }
+    bool diffs = !repeats && needs_diffs(layout, bin, batch);
     uint32_t stride = layout->words + diffs;
     while (begin < end) {
         uint32_t part;

@@ -2,7 +2,9 @@
  * looks for the range of its current word, skips words in which all records agree, and deals
  * the records by the highest bits in which they differ. Ids of a small range, hashes and keys
  * with a common prefix are all dealt evenly in one or two passes; buckets of a few records are
- * finished by insertion, in cache. Skew costs further passes over the skewed part only.
+ * finished by insertion, in cache. Skew costs further passes over the skewed part only. Lowest
+ * bits in which all records agree do not count, such as those of a field that has one value: what
+ * is left is often so little that one pass by all of it does, and then equal records need no more.
  *
  * Buckets that fit the cache go the other way: by so many highest bits that few records agree in
  * all of them, in two passes from the least significant digit. What is left then is hardly any
@@ -24,6 +26,9 @@
 #define TWO_DIGITS_BYTES ((size_t)1 << 19)
 #define TWO_DIGITS_BITS_MIN 10 /* what differs by fewer is dealt at once */
 #define TWO_DIGITS_BITS_MORE 4 /* than there are records: one in 16 has a neighbour's */
+
+/* One digit of all bits, if it has at most so many values for each record. */
+#define ONE_DIGIT_SHARE 4
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -79,25 +84,31 @@ INLINE bool is_sorted(const uint64_t *records, size_t count, uint32_t word, uint
 typedef void deal_fn(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
                      const sorting *how);
 
-/* The first word from `word` on in which records differ, with its least and greatest value;
- * `words` if there is none. */
-INLINE uint32_t differing_word(const uint64_t *from, size_t count, uint32_t word, uint32_t stride,
-                               uint32_t words, uint64_t *least_out, uint64_t *most_out)
+/* What records differ in: bits [low, low + range) of a word, less its least value. */
+typedef struct digits {
+    uint32_t word, low, range;
+    uint64_t least;
+} digits;
+
+/* Of the first word from `word` on in which records differ; the word is `words` if there is
+ * none. */
+INLINE digits differing(const uint64_t *from, size_t count, uint32_t word, uint32_t stride,
+                        uint32_t words)
 {
     for (; word < words; word++) {
-        uint64_t least = from[word], most = least;
+        uint64_t first = from[word], least = first, most = first, differ = 0;
         for (size_t i = 1; i < count; i++) {
             uint64_t value = from[i * stride + word];
             least = value < least ? value : least;
             most = value > most ? value : most;
+            differ |= value ^ first;
         }
-        if (least != most) {
-            *least_out = least;
-            *most_out = most;
-            break;
-        }
+        if (!differ)
+            continue;
+        uint32_t low = (uint32_t)__builtin_ctzll(differ);
+        return (digits){word, low, 64 - low - (uint32_t)__builtin_clzll(most - least), least};
     }
-    return word;
+    return (digits){.word = words};
 }
 
 static uint32_t digit_bits(size_t count)
@@ -120,11 +131,17 @@ INLINE void begins_of(uint32_t *counts, size_t values)
 
 /* Records that agree in all bits that were sorted by are sorted by the rest; on the way they go
  * to where the result is to be. */
-INLINE void finish(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
-                   uint64_t least, uint32_t shift, uint32_t stride, uint32_t words,
-                   const sorting *how, deal_fn *again)
+INLINE void finish(uint64_t *from, uint64_t *other, size_t count, digits by, bool over,
+                   uint32_t shift, uint32_t stride, uint32_t words, const sorting *how,
+                   deal_fn *again)
 {
-    uint32_t next_word = word + (shift == 0);
+    uint64_t least = by.least;
+    uint32_t word = by.word, next_word = word + (shift == by.low);
+    if (next_word == words) {
+        if (over)
+            memcpy(other, from, count * stride * sizeof *from);
+        return;
+    }
     for (size_t i = 0, end; i < count; i = end) {
         uint64_t value = (from[i * stride + word] - least) >> shift;
         for (end = i + 1; end < count && (from[end * stride + word] - least) >> shift == value;)
@@ -141,15 +158,15 @@ INLINE void finish(uint64_t *from, uint64_t *other, size_t count, uint32_t word,
     }
 }
 
-/* By the highest bits of the word, whose values differ by less than 2^range. */
-INLINE void two_digits(uint64_t *from, uint64_t *other, size_t count, uint32_t word, bool over,
-                       uint64_t least, uint32_t range, uint32_t stride, uint32_t words,
-                       const sorting *how, deal_fn *again)
+/* By the highest of the bits in which they differ. */
+INLINE void two_digits(uint64_t *from, uint64_t *other, size_t count, digits by, bool over,
+                       uint32_t stride, uint32_t words, const sorting *how, deal_fn *again)
 {
-    uint32_t bits = 64 - (uint32_t)__builtin_clzll(count) + TWO_DIGITS_BITS_MORE;
-    bits = bits < range ? bits : range;
+    uint64_t least = by.least;
+    uint32_t word = by.word, bits = 64 - (uint32_t)__builtin_clzll(count) + TWO_DIGITS_BITS_MORE;
+    bits = bits < by.range ? bits : by.range;
     bits = bits < 2 * DIGIT_BITS_MAX ? bits : 2 * DIGIT_BITS_MAX;
-    uint32_t shift = range - bits, low_bits = bits / 2;
+    uint32_t shift = by.low + by.range - bits, low_bits = bits / 2;
     uint64_t low_mask = (UINT64_C(1) << low_bits) - 1;
     uint32_t low[(size_t)1 << DIGIT_BITS_MAX], high[(size_t)1 << DIGIT_BITS_MAX];
     memset(low, 0, sizeof *low << low_bits);
@@ -171,7 +188,7 @@ INLINE void two_digits(uint64_t *from, uint64_t *other, size_t count, uint32_t w
         uint64_t value = (record[word] - least) >> shift;
         copy_record(from + (size_t)high[value >> low_bits]++ * stride, record, stride);
     }
-    finish(from, other, count, word, over, least, shift, stride, words, how, again);
+    finish(from, other, count, by, over, shift, stride, words, how, again);
 }
 
 /* Sorts by words [word, words); `over`: the result goes to `other`. */
@@ -182,21 +199,25 @@ INLINE void deal_body(uint64_t *from, uint64_t *other, size_t count, uint32_t wo
         insert_all(from, over ? other : from, count, word, stride, words);
         return;
     }
-    uint64_t least = 0, most = 0;
-    word = differing_word(from, count, word, stride, words, &least, &most);
+    digits by = differing(from, count, word, stride, words);
+    word = by.word;
     if (word == words || is_sorted(from, count, word, stride, words)) {
         if (over)
             memcpy(other, from, count * stride * sizeof *from);
         return;
     }
-    uint32_t range = 64 - (uint32_t)__builtin_clzll(most - least), digit = digit_bits(count);
-    if (count >= TWO_DIGITS_FROM && count * stride * sizeof *from <= TWO_DIGITS_BYTES &&
-        range >= TWO_DIGITS_BITS_MIN) {
-        two_digits(from, other, count, word, over, least, range, stride, words, how, again);
+    uint64_t least = by.least;
+    uint32_t range = by.range, digit = digit_bits(count);
+    if (range <= DIGIT_BITS_MAX && (size_t)1 << range <= ONE_DIGIT_SHARE * count) {
+        digit = range;
+    } else if (count >= TWO_DIGITS_FROM && count * stride * sizeof *from <= TWO_DIGITS_BYTES &&
+               range >= TWO_DIGITS_BITS_MIN) {
+        two_digits(from, other, count, by, over, stride, words, how, again);
         return;
     }
-    uint32_t shift = range > digit ? range - digit : 0;
-    size_t buckets = (size_t)((most - least) >> shift) + 1;
+    uint32_t shift = by.low + (range > digit ? range - digit : 0);
+    uint32_t next_word = word + (shift == by.low);
+    size_t buckets = (size_t)1 << (range < digit ? range : digit);
     uint32_t ends[((size_t)1 << DIGIT_BITS_MAX) + 1];
     memset(ends, 0, (buckets + 1) * sizeof *ends);
     for (size_t i = 0; i < count; i++)
@@ -209,13 +230,18 @@ INLINE void deal_body(uint64_t *from, uint64_t *other, size_t count, uint32_t wo
         copy_record(other + (size_t)ends[(record[word] - least) >> shift]++ * stride, record,
                     stride);
     }
+    if (next_word == words) {
+        if (!over)
+            memcpy(from, other, count * stride * sizeof *from);
+        return;
+    }
     size_t begin = 0;
     for (size_t b = 0; b < buckets; b++) {
         size_t size = ends[b] - begin, at = begin * stride;
         if (size == 1 && !over)
             copy_record(from + at, other + at, stride);
         else if (size > 1 || (size == 1 && !over))
-            again(other + at, from + at, size, word + (shift == 0), !over, how);
+            again(other + at, from + at, size, next_word, !over, how);
         begin = ends[b];
     }
 }

@@ -71,6 +71,24 @@ static void release(wi_trace *trace)
     memmove(trace->runs, trace->runs + count, trace->run_count * sizeof(wi_run *));
 }
 
+/* So much waits at most, since it is merged all at once then. */
+#define LATE_RUNS 32
+#define LATE_ROWS (1u << 21)
+
+/* Whether what is not admitted yet may stay so, because nobody has looked at it. */
+static bool is_late(const wi_trace *trace)
+{
+    uint64_t rows = 0;
+    if (!trace->readers || trace->run_count - trace->admitted > LATE_RUNS)
+        return false;
+    for (const wi_reader *reader = trace->readers; reader; reader = reader->next)
+        if (reader->looks)
+            return false;
+    for (uint32_t r = trace->admitted; r < trace->run_count; r++)
+        rows += trace->runs[r]->count;
+    return rows <= LATE_ROWS;
+}
+
 /* Lets the spine have runs that all readers have acked: about as many rows as `budget`, so that
  * those that a slow reader has kept back do not come all at once. True if there are more. */
 static bool admit(wi_trace *trace, int64_t budget)
@@ -79,7 +97,7 @@ static bool admit(wi_trace *trace, int64_t budget)
     uint64_t acked = acked_by_all(trace);
     while (trace->admitted < trace->run_count) {
         const wi_run *run = trace->runs[trace->admitted];
-        if (run->last_seq > acked)
+        if (run->last_seq > acked || is_late(trace))
             return false;
         if (budget <= 0)
             return true;
@@ -178,6 +196,7 @@ wi_reader *wi_reader_new(wi_trace *trace, weir_op *op)
     wi_reader *reader = WI_NEW(wi_reader);
     reader->trace = wi_trace_retain(trace);
     reader->op = op;
+    reader->looks = true;
     weir_antichain_init(&reader->hold);
     const weir_antichain *since = wi_trace_since(trace);
     /* once nobody held anything, what was before upper is gone */
@@ -218,6 +237,16 @@ void wi_reader_drop(wi_reader *reader)
     trace->since_stale = true;
     release(trace);
     wi_trace_drop(trace);
+}
+
+void wi_reader_will_look(wi_reader *reader)
+{
+    reader->looks = false;
+}
+
+void wi_reader_look(wi_reader *reader)
+{
+    reader->looks |= reader->trace->run_count > 1; /* or it would not be merged anyway */
 }
 
 uint32_t wi_reader_runs(const wi_reader *reader)

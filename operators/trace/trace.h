@@ -10,6 +10,9 @@
  *          has seen with one that it has not
  * Without readers a trace keeps nothing.
  *
+ * Some write far more than they ever look up, such as a loop while it runs for the first time. So
+ * merging begins only when a reader looks (wi_reader_look), or when waiting would cost memory.
+ *
  * Runs change places only in wi_trace_insert, _advance, _work (which the arranging operator
  * calls, not readers) and when nobody holds any time, so readers may keep indexes in between.
  *
@@ -34,6 +37,7 @@ struct wi_reader {
     wi_trace *trace;
     weir_antichain hold; /* empty: no times any more */
     uint64_t acked;
+    bool looks;  /* into runs that it has acked */
     weir_op *op; /* activated when upper has moved or runs were inserted; may be NULL */
     wi_reader *next;
 };
@@ -80,6 +84,10 @@ wi_reader *wi_reader_new(wi_trace *trace, weir_op *op);
 void wi_reader_hold(wi_reader *reader, const weir_antichain *frontier);
 void wi_reader_ack(wi_reader *reader, uint64_t seq);
 void wi_reader_drop(wi_reader *reader); /* NULL is allowed */
+/* Readers look from the start, except those that say so, right after they are made: they are
+ * about to look whenever they call wi_reader_look. */
+void wi_reader_will_look(wi_reader *reader);
+void wi_reader_look(wi_reader *reader);
 /* How many of the trace's first runs the reader has acked: runs[0 .. count). */
 uint32_t wi_reader_runs(const wi_reader *reader);
 /* The run with these seqs, if it has not been merged: what a token is about. */

@@ -128,11 +128,12 @@ static void expect_sums(const wi_run *const *runs, uint32_t run_count, const cha
 static void changes_draw(changes *of, int shape, uint32_t count, uint64_t times, bool ones)
 {
     uint64_t domain = 1 + draw(count + 1);
+    bool twice = draw(3) == 0; /* some rows are there twice, and none is taken away */
     *of = (changes){calloc(count ? count : 1, sizeof(change)), count};
     for (uint32_t i = 0; i < count; i++) {
         row_draw(shape, domain, &of->all[i].row);
         of->all[i].time = (weir_time){{draw(times), draw(times)}};
-        of->all[i].diff = ones ? 1 : (int64_t)draw(5) - 2;
+        of->all[i].diff = ones ? 1 : twice ? 1 + (draw(9) == 0) : (int64_t)draw(5) - 2;
     }
 }
 

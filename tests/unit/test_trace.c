@@ -283,6 +283,8 @@ static void change_readers(model *m)
         *slot = NULL;
     } else {
         *slot = wi_reader_new(m->watch.trace, NULL);
+        if (below(2))
+            wi_reader_will_look(*slot);
         wi_reader_ack(*slot, m->watch.trace->seq); /* what is there, it sees as one */
     }
 }
@@ -317,6 +319,8 @@ static void step(model *m)
         wi_trace_work(m->watch.trace, below(300));
     else if (what == 15 && reader && below(4) == 0)
         check_reader(m, reader);
+    else if (what == 15 && reader && below(16) == 0)
+        wi_reader_look(reader);
 }
 
 static void try_trace(uint64_t number)
@@ -329,6 +333,8 @@ static void try_trace(uint64_t number)
     m.seqs = malloc(UPDATES_MAX * sizeof *m.seqs);
     m.sums = malloc(m.domain * sizeof *m.sums);
     m.readers[0] = wi_reader_new(m.watch.trace, NULL);
+    if (below(2))
+        wi_reader_will_look(m.readers[0]);
     uint32_t steps = 200 + below(1500);
     for (uint32_t i = 0; i < steps; i++)
         step(&m);
@@ -514,6 +520,24 @@ START_TEST(a_slow_reader_keeps_runs_apart_and_then_lets_them_go)
 }
 END_TEST
 
+START_TEST(what_nobody_looks_at_waits_for_a_while)
+{
+    follower f = follow();
+    wi_reader_will_look(f.reader);
+    for (uint32_t epoch = 0; epoch < 20; epoch++)
+        follow_to(&f, run_of_many(f.layout, 100 * epoch, 100, epoch, 1));
+    idle(f.watch.trace);
+    ck_assert_uint_eq(f.watch.trace->run_count, 20);
+    for (uint32_t epoch = 20; epoch < 2000; epoch++)
+        follow_to(&f, run_of_many(f.layout, 100 * epoch, 100, epoch, 1));
+    ck_assert_uint_lt(f.watch.trace->run_count, 60);
+    wi_reader_look(f.reader);
+    idle(f.watch.trace);
+    ck_assert_uint_le(f.watch.trace->run_count, 8);
+    leave(&f);
+}
+END_TEST
+
 START_TEST(without_readers_nothing_is_kept)
 {
     wi_layout *layout = layout_of(&entry_type);
@@ -557,6 +581,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, what_is_deleted_goes);
     tcase_add_test(tests, batches_of_all_sizes_keep_the_bounds);
     tcase_add_test(tests, a_slow_reader_keeps_runs_apart_and_then_lets_them_go);
+    tcase_add_test(tests, what_nobody_looks_at_waits_for_a_while);
     tcase_add_test(tests, without_readers_nothing_is_kept);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
