@@ -149,7 +149,8 @@ static void give_halves(wi_channel *channel, uint32_t to, weir_batch *batch)
         wi_channel_give(channel, to, part_of(batch, half, batch->count));
     } else {
         weir_op_stop(channel->from->op,
-                     "sends a row of %zu MB to another process; at most %u MB are possible",
+                     "sends a row of %zu MB to another process; at most %u MB are possible: make "
+                     "several rows of it",
                      wi_batch_bytes(batch) >> 20, PARCEL_BYTES_MAX >> 20);
     }
     weir_batch_drop(batch);

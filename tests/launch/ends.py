@@ -126,7 +126,11 @@ class Ends(LaunchTest):
         for options in ([], ["--transport", "ipc"], ["--prefix"]):
             launch = self.waiting(*options, script=script)
             wait_until(lambda: len(self.marked()) >= 7, "six processes and the launcher")
-            launch.kill()
+            # As by pkill -9 -f "weir launch", with what else has these words.
+            for pid in [launch.pid, *self.children(launch.pid)]:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    if b"weir launch" in file.read().replace(b"\0", b" "):
+                        os.kill(pid, signal.SIGKILL)
             self.wait_for_nobody(5)
             finish(launch)
         wait_until(lambda: set(glob.glob(self.socket_folders())) <= before, "no folder")
@@ -139,6 +143,10 @@ class Ends(LaunchTest):
             launch.kill()
             self.wait_for_nobody(5)
             finish(launch)
+
+    def children(self, pid):
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
 
     def socket_folders(self):
         folder = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -153,12 +161,10 @@ class Ends(LaunchTest):
 
     def test_a_killed_keeper_is_missed_by_nobody(self):
         launch = self.waiting()
-        with open(f"/proc/{launch.pid}/task/{launch.pid}/children", encoding="ascii") as file:
-            children = file.read().split()
-        for child in children:
+        for child in self.children(launch.pid):
             with open(f"/proc/{child}/cmdline", "rb") as file:
                 if b"launch-keeper" in file.read():
-                    os.kill(int(child), signal.SIGKILL)
+                    os.kill(child, signal.SIGKILL)
         launch.kill() # the processes themselves are told by the system
         self.wait_for_nobody(5)
         finish(launch)

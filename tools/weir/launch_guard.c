@@ -136,7 +136,8 @@ bool launch_guard_start(struct launch *launch)
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     posix_spawn_file_actions_addchdir_np(&actions, "/");
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-    char name[] = "weir", command[] = "launch-keeper", *argv[] = {name, command, NULL};
+    /* By another name: `pkill -9 -f "weir launch"` is not for it. */
+    char name[] = "weir-keeper", command[] = "launch-keeper", *argv[] = {name, command, NULL};
     int failed = posix_spawn(&launch->guard_pid, "/proc/self/exe", &actions, &attributes, argv,
                              environ);
     posix_spawnattr_destroy(&attributes);
