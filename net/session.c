@@ -235,7 +235,8 @@ static void end(wi_session *session, const char *why)
         return;
     }
     session->gone = true;
-    snprintf(session->why, sizeof session->why, "it is gone: %s; it died or was killed", why);
+    snprintf(session->why, sizeof session->why,
+             "it is gone: %s; it died or was killed, or the link was cut", why);
     set_state(session, WI_SESSION_FAILED);
 }
 

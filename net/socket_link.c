@@ -51,6 +51,7 @@ static const char *words_of(const socket_link *link, int error)
     case 0:
     case EPIPE: return "closed by peer";
     case ECONNRESET: return "connection reset by peer";
+    case ECONNABORTED: return "connection aborted";
     case ECONNREFUSED:
     case ENOENT: return "connection refused: nobody listens there";
     case EAGAIN: return "connection refused: too many links wait to be accepted there";

@@ -2,6 +2,7 @@
 #include "cluster_frames.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -192,9 +193,20 @@ static void on_down(void *arg, uint32_t process, weir_err *why)
     wi_stop_with(((wi_cluster *)arg)->process, why);
 }
 
+/* Why the process stops is said at its end, by its program; but if that takes long, since a worker
+ * is in a call that does not return, also here. */
+static void say_reason(wi_process *process)
+{
+    pthread_mutex_lock(&process->lock);
+    fprintf(stderr, "weir: %s; this process ends when a call that still runs has returned\n",
+            weir_err_message(process->reason));
+    pthread_mutex_unlock(&process->lock);
+}
+
 /* Heartbeats, and what comes while all workers are in long calls or have ended. */
 static void *keep(void *arg)
 {
+    uint32_t looks_stopping = 0;
     wi_cluster *cluster = arg;
     wi_process *process = cluster->process;
     urcu_qsbr_register_thread();
@@ -217,6 +229,8 @@ static void *keep(void *arg)
                 process->local_workers &&
             !wi_mesh_arm(cluster->mesh))
             on_wake(cluster);
+        if (wi_stopping(process) && ++looks_stopping == 2)
+            say_reason(process);
         pthread_mutex_lock(&cluster->lock);
     }
     pthread_mutex_unlock(&cluster->lock);

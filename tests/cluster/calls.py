@@ -35,6 +35,8 @@ class Calls(ClusterTest):
             for index in (0, 1):
                 self.assertEqual(cluster[index].code, 1)
                 self.assertRegex(cluster[index].err, "process 2 ")
+                said = min(at for at, line in cluster[index].lines if "process 2 " in line)
+                self.assertLess(said - since, 0.4 * SLOW)  # also by the one that cannot end yet
                 print(f"    process {index}: {cluster[index].ended - since:.3f} s: "
                       f"{cluster[index].err!r}", flush=True)
             self.assertLess(cluster[0].ended - since, 2 * SLOW)

@@ -149,6 +149,7 @@ static void work(weir_worker *worker, void *arg)
     plan *p = arg;
     weir_input *sales, *edges;
     bool first = weir_worker_index(worker) == 0;
+    uint64_t samples = p->epochs < 10 * SAMPLES ? p->epochs / 10 : SAMPLES;
     weir_dataflow *flow = weir_dataflow_begin(worker, flow_names[p->kind]);
     weir_stream out = build(flow, p->kind, &sales, &edges);
     weir_probe *probe = weir_probe_new(weir_inspect_batch(out, count_changes, p));
@@ -161,8 +162,8 @@ static void work(weir_worker *worker, void *arg)
         weir_input_advance(edges, epoch + 1);
         if (!weir_step_while_below(worker, probe, epoch + 1))
             return;
-        bool last = epoch + SAMPLES >= p->epochs;
-        if (first && (last || epoch - p->epochs / 10 < SAMPLES)) {
+        bool last = epoch + samples >= p->epochs;
+        if (first && (last || epoch - p->epochs / 10 < samples)) {
             for (int i = 0; i < 100; i++) /* merges end */
                 weir_step(worker);
             sample(p, last);

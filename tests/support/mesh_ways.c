@@ -40,6 +40,11 @@ void test_mesh_ways_end(void)
     ck_assert_int_eq(system(command), 0);
 }
 
+bool test_mesh_way_is_tls(int way)
+{
+    return strncmp(ways[way].url, "tls", 3) == 0;
+}
+
 void test_meshes_init_way(test_meshes *meshes, uint32_t count, int way)
 {
     char url[160];
@@ -52,7 +57,7 @@ void test_meshes_init_way(test_meshes *meshes, uint32_t count, int way)
     test_meshes_init(meshes, count, url);
     for (uint32_t i = 0; i < count; i++) {
         meshes->at[i].config.key = ways[way].key;
-        if (strncmp(url, "tls", 3) == 0)
+        if (test_mesh_way_is_tls(way))
             meshes->at[i].config.tls = (wi_tls){certificate, key, authority};
     }
 }

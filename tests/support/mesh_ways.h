@@ -11,6 +11,7 @@
 void test_mesh_ways_begin(void);
 void test_mesh_ways_end(void);
 
+bool test_mesh_way_is_tls(int way);
 void test_meshes_init_way(test_meshes *meshes, uint32_t count, int way);
 
 #endif
