@@ -94,9 +94,8 @@ typedef struct weir_late {
 
 /* worker, building. Folds the rows of each window and key. acc begins with the fields of the
  * key, then has three i64: the window's start, its end, and the number of rows (their diffs
- * added up); all others are the kernel's and start as zeros. start and end are filled in when
- * the window fires; the rows are those before the kernel's. It gets diffs: with -1 it takes a row
- * away again.
+ * added up), which are not for the kernel to look at, since they are filled in when it is done;
+ * all others are the kernel's and start as zeros. It gets diffs: with -1 it takes a row away again.
  *
  * A window [start, end) fires when the watermark reaches its end, at time end - 1: the last of
  * its own. It takes later rows until end + lateness <= their stamp; those that it takes after it

@@ -62,23 +62,17 @@ static void run(const wi_windowing *call, wi_window_keys *keys, const weir_fold_
     free_texts(call, keys->scratch);
 }
 
-static void add_rows(const wi_windowing *call, char *acc, int64_t more)
-{
-    int64_t rows = (int64_t)((uint64_t)wi_acc_rows(call, acc) + (uint64_t)more);
-    memcpy(acc + call->rows_at, &rows, sizeof rows);
-}
-
 void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
                  int64_t diff)
 {
     run(call, keys, call->fold, acc, row, diff);
-    add_rows(call, acc, diff);
+    wi_acc_add_rows(call, acc, diff);
 }
 
 void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other)
 {
     run(call, keys, call->how.combine, acc, other, 1);
-    add_rows(call, acc, wi_acc_rows(call, other));
+    wi_acc_add_rows(call, acc, wi_acc_rows(call, other));
 }
 
 static void free_contents(const wi_windowing *call, char *acc)

@@ -94,4 +94,10 @@ static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)
     return rows;
 }
 
+static inline void wi_acc_add_rows(const wi_windowing *call, char *acc, int64_t more)
+{
+    int64_t rows = (int64_t)((uint64_t)wi_acc_rows(call, acc) + (uint64_t)more);
+    memcpy(acc + call->rows_at, &rows, sizeof rows);
+}
+
 #endif

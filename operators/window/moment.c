@@ -4,15 +4,6 @@
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
 
-weir_out *wi_now_out(wi_now *now, uint32_t output, int64_t diff)
-{
-    weir_out **out = &now->outs[output];
-    if (!*out)
-        *out = weir_send_at(now->op, output, &WEIR_EPOCH(weir_event_epoch(now->time)));
-    weir_out_diff(*out, diff);
-    return *out;
-}
-
 /* ---- what is to be settled -------------------------------------------------------------- */
 
 static void add_key(wi_moment *to, wi_window_key *key)
@@ -22,8 +13,7 @@ static void add_key(wi_moment *to, wi_window_key *key)
     key->references++;
 }
 
-/* Asks for a notification at `time`, unless there will be an earlier one. */
-static void ask(wi_now *now, wi_window_key *key, int64_t time)
+void wi_now_ask(wi_now *now, wi_window_key *key, int64_t time)
 {
     if (key->asked && key->asks <= time)
         return;
@@ -36,7 +26,7 @@ static void ask(wi_now *now, wi_window_key *key, int64_t time)
 void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window)
 {
     if (window->last > now->time && !window->dirty) {
-        ask(now, key, window->last);
+        wi_now_ask(now, key, window->last);
         return;
     }
     window->dirty = true;
@@ -51,7 +41,11 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window)
 
 static void push(wi_now *now, const void *row, int64_t diff)
 {
-    weir_out_row(wi_now_out(now, WI_WINDOW_RESULTS, diff), row);
+    if (!now->results)
+        now->results = weir_send_at(now->op, WI_WINDOW_RESULTS,
+                                    &WEIR_EPOCH(weir_event_epoch(now->time)));
+    weir_out_diff(now->results, diff);
+    weir_out_row(now->results, row);
 }
 
 /* The result as a batch of its own. */
@@ -152,7 +146,7 @@ static void free_expired(wi_now *now, wi_window_key *key)
     int64_t next = open ? wi_add_saturating(key->windows[0].last, lateness) : INT64_MAX;
     if (open < key->count && key->windows[open].last < next)
         next = key->windows[open].last;
-    ask(now, key, next);
+    wi_now_ask(now, key, next);
 }
 
 void wi_now_settle(wi_now *now, wi_window_key *key)

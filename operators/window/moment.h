@@ -1,9 +1,12 @@
 /* One moment of a window operator: the call that its time is complete.
  *
- * The rows stamped with a time are kept until it is complete, in the order in which they came.
- * Then, in one notification at T:
+ * Windows of a fixed width take rows that are not late for them as these come, since they have
+ * not fired. All else has to wait for its turn: rows that are late, but not too late, and all
+ * rows where windows are sessions. They are kept until their stamp is complete, in the order in
+ * which they came. Then, in one notification at T:
  *
- *   1. the rows stamped T are put, in order, into those of their windows that still take rows;
+ *   1. the rows stamped T that were kept are put, in order, into those of their windows that still
+ *      take rows;
  *   2. windows that have something to say are *settled*: what closes at T (its last instant is
  *      T) fires; what had closed and was given rows fires again;
  *   3. windows whose lateness is over (last + lateness <= T) are freed.
@@ -19,7 +22,7 @@
 #ifndef WEIR_OPERATORS_WINDOW_MOMENT_H
 #define WEIR_OPERATORS_WINDOW_MOMENT_H
 
-#include "keys.h"
+#include "window.h"
 
 /* Rows of a batch with one stamp. */
 typedef struct wi_segment {
@@ -35,21 +38,16 @@ typedef struct wi_moment {
     uint32_t key_count, key_capacity;
 } wi_moment;
 
-/* The outputs of the operator. */
-enum { WI_WINDOW_RESULTS, WI_WINDOW_LATE, WI_WINDOW_MISSED, WI_WINDOW_OUTPUTS };
-
-/* The notification that is being handled. */
+/* The notification that is being handled; or, without a moment, the stamp of a row that is put into
+ * windows as it comes. */
 typedef struct wi_now {
     weir_op *op;
     const wi_windowing *call;
     wi_window_keys *keys;
     wi_moment *moment;
     int64_t time;
-    weir_out *outs[WI_WINDOW_OUTPUTS]; /* those opened */
+    weir_out *results; /* once it is open */
 } wi_now;
-
-/* Where a row of this diff is pushed on an output. */
-weir_out *wi_now_out(wi_now *now, uint32_t output, int64_t diff);
 
 /* Whether a window of this last instant takes no more rows. */
 static inline bool wi_expired(const wi_now *now, int64_t last)
@@ -58,6 +56,8 @@ static inline bool wi_expired(const wi_now *now, int64_t last)
     return !__builtin_add_overflow(last, now->call->how.lateness, &until) && until < now->time;
 }
 
+/* Asks for a notification at `time`, unless there will be an earlier one, to settle the key. */
+void wi_now_ask(wi_now *now, wi_window_key *key, int64_t time);
 /* A window was given a row, or lost its results: sees to it that it fires. */
 void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window);
 /* Sends a window's result. */

@@ -1,15 +1,10 @@
-/* window: folds the rows of each window and key, and sends the results when windows close.
- *
- * The general way, for all kinds of windows: see moment.h. Batches stay where they are until the
- * stamps of their rows are complete. */
-#include "moment.h"
+/* window: folds the rows of each window and key, and sends the results when windows close. Here it
+ * is built: what is asked for is checked, and the quick way taken if it can be. */
+#include "window.h"
 
 #include "../../base/alloc.h"
-#include "../../base/assert.h"
 #include "../../base/type.h"
 #include "../stream/common.h"
-
-#define HASHES 256 /* rows whose keys are hashed together */
 
 #define WI_MISSED(F) F(i64, windows) F(bool, late)
 
@@ -27,124 +22,23 @@ const weir_type weir_missed_type = {.name = "weir_missed",
                                     .field_count = 2,
                                     .describe = missed_fields};
 
-/* ---- rows into windows ------------------------------------------------------------------ */
-
-static void put(wi_now *now, wi_window_key *key, int64_t start, int64_t last, const void *row,
-                int64_t diff)
+void wi_window_missed(weir_op *op, const weir_batch *batch, uint32_t row, int64_t windows,
+                      bool late)
 {
-    uint32_t at = wi_windows_place(key, start, last);
-    wi_window *window = &key->windows[at];
-    if (at == key->count || window->start != start || window->last != last)
-        window = wi_windows_insert(now->call, key, at, start, last);
-    wi_acc_fold(now->call, now->keys, window->acc, row, diff);
-    wi_now_changed(now, key, window);
-}
-
-/* Windows of one width, of which the latest that has the row begins `rest` before it. Gives how
- * many there are, and how many the row missed. */
-static int64_t put_into_all(wi_now *now, wi_window_key *key, int64_t time, const void *row,
-                            int64_t diff, int64_t *missed_out)
-{
-    const weir_windows *how = &now->call->how;
-    int64_t slide = how->kind == WEIR_HOPPING ? how->slide : how->size, windows = 0;
-    int64_t before = wi_floor_rest(time, slide);
-    while (before < how->size) {
-        int64_t last = wi_add_saturating(time, how->size - 1 - before);
-        if (wi_expired(now, last))
-            ++*missed_out;
-        else
-            put(now, key, wi_subtract_saturating(time, before), last, row, diff);
-        windows++;
-        if (__builtin_add_overflow(before, slide, &before))
-            break;
-    }
-    return windows;
-}
-
-static void put_row(wi_now *now, wi_window_key *key, const void *row, int64_t diff)
-{
-    int64_t time = wi_event_time_at(row, now->call->time_at), missed = 0, windows = 1;
-    if (now->call->how.kind == WEIR_GLOBAL)
-        put(now, key, INT64_MIN, INT64_MAX, row, diff);
-    else if (now->call->how.kind == WEIR_SESSION)
-        missed = !wi_now_session(now, key, time, row, diff);
-    else
-        windows = put_into_all(now, key, time, row, diff, &missed);
-    if (!missed)
-        return;
     weir_missed said;
     memset(&said, 0, sizeof said);
-    said.windows = missed;
-    said.late = missed == windows;
-    weir_out_row(wi_now_out(now, WI_WINDOW_MISSED, 1), &said);
-    if (said.late)
-        weir_out_row(wi_now_out(now, WI_WINDOW_LATE, diff), row);
+    said.windows = windows;
+    said.late = late;
+    const weir_time *stamp = weir_batch_time(batch, row);
+    weir_out *out = weir_send_at(op, WI_WINDOW_MISSED, stamp);
+    weir_out_diff(out, 1);
+    weir_out_row(out, &said);
+    if (!late)
+        return;
+    out = weir_send_at(op, WI_WINDOW_LATE, stamp);
+    weir_out_diff(out, weir_batch_diff(batch, row));
+    weir_out_row(out, weir_batch_row(batch, row));
 }
-
-static void put_segment(wi_now *now, const wi_segment *segment)
-{
-    const weir_batch *batch = segment->batch;
-    uint64_t hashes[HASHES];
-    for (uint32_t begin = segment->begin, count; begin < segment->end; begin += count) {
-        count = segment->end - begin < HASHES ? segment->end - begin : HASHES;
-        weir_key_hash(&now->call->by.in, weir_batch_row(batch, begin), count, hashes);
-        for (uint32_t i = 0; i < count; i++) {
-            const void *row = weir_batch_row(batch, begin + i);
-            wi_window_key *key = wi_window_keys_find(now->call, now->keys, row, hashes[i]);
-            put_row(now, key, row, weir_batch_diff(batch, begin + i));
-            if (!key->count)
-                wi_window_keys_tidy(now->call, now->keys, key);
-        }
-    }
-}
-
-/* ---- the operator ----------------------------------------------------------------------- */
-
-static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
-{
-    for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
-        end = wi_same_time(batch, begin);
-        wi_moment *at = weir_notify_state(op, weir_batch_time(batch, begin), sizeof *at);
-        wi_grow(&at->segments, &at->segment_capacity, at->segment_count + 1,
-                sizeof *at->segments);
-        at->segments[at->segment_count++] =
-            (wi_segment){weir_batch_retain(batch), begin, end};
-    }
-}
-
-static void on_complete(weir_op *op, const weir_time *time, void *state)
-{
-    wi_moment *moment = state;
-    wi_now now = {.op = op,
-                  .call = weir_op_arg(op),
-                  .keys = weir_op_state(op),
-                  .moment = moment,
-                  .time = weir_event_time(time->at[0])};
-    for (uint32_t i = 0; i < moment->segment_count; i++)
-        put_segment(&now, &moment->segments[i]);
-    for (uint32_t i = 0; i < moment->key_count; i++) {
-        moment->keys[i]->references--;
-        wi_now_settle(&now, moment->keys[i]);
-    }
-    wi_moment_fini(moment);
-}
-
-static void on_discard(WEIR_UNUSED weir_op *op, void *state)
-{
-    wi_moment_fini(state);
-}
-
-static void on_stop(weir_op *op)
-{
-    wi_window_keys_fini(weir_op_arg(op), weir_op_state(op));
-}
-
-static const weir_operator window = {.name = "window",
-                                     .state_bytes = sizeof(wi_window_keys),
-                                     .batch = on_batch,
-                                     .notify = on_complete,
-                                     .discard = on_discard,
-                                     .stop = on_stop};
 
 /* ---- building --------------------------------------------------------------------------- */
 
@@ -218,18 +112,19 @@ static void find_texts(wi_windowing *call)
 weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
                         const weir_fold_kernel *fold, void *arg, weir_late *late_out)
 {
+    const char *name = wi_window_general.name;
     wi_windowing *call =
         wi_calloc(1, sizeof *call + fold->acc->text_count * sizeof *call->text_at);
     call->how = *how;
     call->fold = fold;
     call->arg = arg;
     call->out = how->finish ? how->finish->out : fold->acc;
-    call->time_at = wi_time_field(in, window.name, "time", how->time);
+    call->time_at = wi_time_field(in, name, "time", how->time);
     check_how(in.scope, how, fold->name);
     check_kernels(in.scope, how, fold);
-    if (wi_takes(in, window.name, fold->name, fold->in) &&
-        wi_takes(in, window.name, fold->name, key.type) &&
-        wi_grouping_init(&call->by, in.scope, window.name, fold->name, &key, fold->acc)) {
+    if (wi_takes(in, name, fold->name, fold->in) &&
+        wi_takes(in, name, fold->name, key.type) &&
+        wi_grouping_init(&call->by, in.scope, name, fold->name, &key, fold->acc)) {
         if (!find_own_fields(call))
             weir_scope_fail(in.scope,
                             "window `%s`: its results have, after the key, no start, end and rows "
@@ -237,8 +132,10 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
                             fold->name);
         find_texts(call);
     }
+    bool quick = how->kind == WEIR_TUMBLING && !how->lateness && !how->finish && !how->release;
     weir_builder *builder =
-        wi_begin(in, WEIR_EXCHANGE(key), &window, call, window.name, fold->name);
+        wi_begin(in, WEIR_EXCHANGE(key), quick ? &wi_window_tumbling : &wi_window_general, call,
+                 name, fold->name);
     weir_stream results = weir_builder_output(builder, call->out);
     weir_late late = {weir_builder_output(builder, in.type),
                       weir_builder_output(builder, &weir_missed_type)};

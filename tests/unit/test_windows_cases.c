@@ -16,7 +16,8 @@
 
 #define EVENT(F) F(weir_text, key) F(i64, value) F(i64, at)
 #define TALLY(F)                                                                               \
-    F(weir_text, key) F(i64, start) F(i64, end) F(i64, rows) F(i64, sum) F(i64, min) F(i64, max)
+    F(weir_text, key) F(i64, start) F(i64, end) F(i64, rows) F(i64, sum) F(i64, min)           \
+    F(i64, max) F(i64, seen)
 WEIR_ROW(event, EVENT)
 WEIR_ROW(tally, TALLY)
 
@@ -24,16 +25,18 @@ static uint64_t seed;
 
 WEIR_FOLD(fold_event, event, tally)
 {
-    acc->min = acc->rows == 0 || in->value < acc->min ? in->value : acc->min;
-    acc->max = acc->rows == 0 || in->value > acc->max ? in->value : acc->max;
+    acc->min = acc->seen == 0 || in->value < acc->min ? in->value : acc->min;
+    acc->max = acc->seen == 0 || in->value > acc->max ? in->value : acc->max;
     acc->sum += in->value * diff;
+    acc->seen++;
 }
 
 WEIR_FOLD(fold_tally, tally, tally)
 {
-    acc->min = acc->rows == 0 || in->min < acc->min ? in->min : acc->min;
-    acc->max = acc->rows == 0 || in->max > acc->max ? in->max : acc->max;
+    acc->min = acc->seen == 0 || in->min < acc->min ? in->min : acc->min;
+    acc->max = acc->seen == 0 || in->max > acc->max ? in->max : acc->max;
     acc->sum += in->sum * diff;
+    acc->seen += in->seen;
 }
 
 typedef struct run {
@@ -44,6 +47,7 @@ typedef struct run {
 static void add_result(test_list *to, int64_t at, const tally *result, const char *values)
 {
     tally row = *result;
+    row.seen = 0;
     if (strcmp(values, "all") != 0)
         row.min = row.max = 0;
     if (strcmp(values, "count") == 0)
