@@ -4,7 +4,7 @@
 #include "../../base/alloc.h"
 #include "../stream/common.h"
 
-#define HASHES 256 /* rows whose keys are hashed together */
+#define BLOCK 256 /* rows whose keys are found together */
 
 /* ---- windows of a fixed width ----------------------------------------------------------- */
 
@@ -98,21 +98,41 @@ static void put_at_once(wi_now *now, wi_window_key *key, const weir_batch *batch
         wi_window_missed(now->op, batch, row, what.missed, what.missed == what.windows);
 }
 
+/* The keys of some rows, each referred to once for each row. What is read on the way, down to the
+ * first window's acc, is asked for from memory a step ahead, so that the waits overlap. */
+static void find_keys(const wi_now *now, const weir_batch *batch, uint32_t begin, uint32_t count,
+                      wi_window_key **keys_out)
+{
+    uint64_t hashes[BLOCK];
+    weir_key_hash(&now->call->by.in, weir_batch_row(batch, begin), count, hashes);
+    for (uint32_t i = 0; i < count; i++)
+        wi_window_keys_prefetch(now->keys, hashes[i]);
+    for (uint32_t i = 0; i < count; i++)
+        wi_window_keys_prefetch_key(now->keys, hashes[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        keys_out[i] = wi_window_keys_find(now->call, now->keys, weir_batch_row(batch, begin + i),
+                                          hashes[i]);
+        keys_out[i]->references++;
+        __builtin_prefetch(keys_out[i]->windows);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (keys_out[i]->count)
+            __builtin_prefetch(keys_out[i]->windows->acc, 1);
+}
+
 static void put_rows(wi_now *now, const weir_batch *batch, uint32_t begin, uint32_t end)
 {
-    uint64_t hashes[HASHES];
+    wi_window_key *keys[BLOCK];
     for (uint32_t count; begin < end; begin += count) {
-        count = end - begin < HASHES ? end - begin : HASHES;
-        weir_key_hash(&now->call->by.in, weir_batch_row(batch, begin), count, hashes);
+        count = end - begin < BLOCK ? end - begin : BLOCK;
+        find_keys(now, batch, begin, count, keys);
         for (uint32_t i = 0; i < count; i++) {
-            wi_window_key *key = wi_window_keys_find(
-                now->call, now->keys, weir_batch_row(batch, begin + i), hashes[i]);
             if (now->moment)
-                put_kept(now, key, batch, begin + i);
+                put_kept(now, keys[i], batch, begin + i);
             else
-                put_at_once(now, key, batch, begin + i);
-            if (!key->count)
-                wi_window_keys_tidy(now->call, now->keys, key);
+                put_at_once(now, keys[i], batch, begin + i);
+            keys[i]->references--;
+            wi_window_keys_tidy(now->call, now->keys, keys[i]);
         }
     }
 }

@@ -51,7 +51,7 @@ typedef struct wi_window_key {
     uint64_t hash;
     wi_window *windows;
     uint32_t count, capacity;
-    uint32_t references; /* of moments (window.c) */
+    uint32_t references; /* of moments, and of rows that are being put into windows */
     bool asked;          /* a notification is to come at `asks`, or before */
     bool touched;        /* it is in the list of the moment that is now */
     int64_t asks;
@@ -69,6 +69,17 @@ void wi_window_keys_fini(const wi_windowing *call, wi_window_keys *keys);
 /* The key of a row; a new one has no windows. */
 wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *keys, const void *row,
                                    uint64_t hash);
+/* Asks for what finding a key of this hash will read first; then, for the first key there. */
+static inline void wi_window_keys_prefetch(const wi_window_keys *keys, uint64_t hash)
+{
+    if (keys->buckets)
+        __builtin_prefetch(&keys->buckets[(uint32_t)hash & keys->mask]);
+}
+static inline void wi_window_keys_prefetch_key(const wi_window_keys *keys, uint64_t hash)
+{
+    if (keys->buckets)
+        __builtin_prefetch(keys->buckets[(uint32_t)hash & keys->mask]);
+}
 /* Frees the key if it has no windows and no references. */
 void wi_window_keys_tidy(const wi_windowing *call, wi_window_keys *keys, wi_window_key *key);
 
