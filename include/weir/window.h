@@ -68,13 +68,14 @@ typedef struct weir_windows {
     int64_t gap;      /* > 0, of sessions */
     int64_t lateness; /* >= 0: how long after its end a window still takes rows */
     weir_window_output output;
-    /* Adds a row of acc to another (its diff is 1): where sessions merge. WEIR_FOLD(name, acc,
-     * acc). Sessions need it. */
+    /* Adds a row of acc to another (its diff is 1): WEIR_FOLD(name, acc, acc). Sessions need it,
+     * where they merge. Hopping windows of a whole number of slides, without lateness, then fold
+     * a row once, into its pane, and add up panes. */
     const weir_fold_kernel *combine;
     /* Makes what is sent of an acc; NULL: the acc is sent. */
     const weir_map_kernel *finish;
     /* Frees what the kernels' fields of an acc point to; may be NULL. Such fields must not be
-     * sent: see `finish`. */
+     * sent: see `finish`. Windows with it are kept in a slower way. */
     void (*release)(void *acc, void *arg);
 } weir_windows;
 

@@ -70,13 +70,6 @@ static outcome put_into_all(wi_now *now, wi_window_key *key, const void *row, in
 
 /* ---- rows that wait --------------------------------------------------------------------- */
 
-static void keep(weir_op *op, const weir_batch *batch, uint32_t begin, uint32_t end)
-{
-    wi_moment *at = weir_notify_state(op, weir_batch_time(batch, begin), sizeof *at);
-    wi_grow(&at->segments, &at->segment_capacity, at->segment_count + 1, sizeof *at->segments);
-    at->segments[at->segment_count++] = (wi_segment){weir_batch_retain(batch), begin, end};
-}
-
 static void put_kept(wi_now *now, wi_window_key *key, const weir_batch *batch, uint32_t row)
 {
     const void *at = weir_batch_row(batch, row);
@@ -93,7 +86,7 @@ static void put_at_once(wi_now *now, wi_window_key *key, const weir_batch *batch
     outcome what =
         put_into_all(now, key, weir_batch_row(batch, row), weir_batch_diff(batch, row));
     if (what.waits)
-        keep(now->op, batch, row, row + 1);
+        wi_window_keep(now->op, batch, row, row + 1);
     if (what.missed)
         wi_window_missed(now->op, batch, row, what.missed, what.missed == what.windows);
 }
@@ -148,7 +141,7 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     }
     for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
         end = wi_same_time(batch, begin);
-        keep(op, batch, begin, end);
+        wi_window_keep(op, batch, begin, end);
     }
 }
 

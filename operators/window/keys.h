@@ -17,6 +17,7 @@
 typedef struct wi_windowing {
     weir_windows how;
     wi_grouping by;
+    wi_grouping by_acc; /* the same groups, found by rows that are accs */
     const weir_fold_kernel *fold;
     void *arg;
     const weir_type *out;              /* of what is sent */

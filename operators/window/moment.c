@@ -159,6 +159,13 @@ void wi_now_settle(wi_now *now, wi_window_key *key)
     wi_window_keys_tidy(now->call, now->keys, key);
 }
 
+void wi_window_keep(weir_op *op, const weir_batch *batch, uint32_t begin, uint32_t end)
+{
+    wi_moment *at = weir_notify_state(op, weir_batch_time(batch, begin), sizeof *at);
+    wi_grow(&at->segments, &at->segment_capacity, at->segment_count + 1, sizeof *at->segments);
+    at->segments[at->segment_count++] = (wi_segment){weir_batch_retain(batch), begin, end};
+}
+
 void wi_moment_fini(wi_moment *moment)
 {
     for (uint32_t i = 0; i < moment->segment_count; i++)

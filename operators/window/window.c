@@ -109,6 +109,18 @@ static void find_texts(wi_windowing *call)
             call->text_at[call->text_count++] = fields[f].offset;
 }
 
+/* The quickest way that there is. */
+static const weir_operator *way_for(const weir_windows *how)
+{
+    if (how->lateness || how->release)
+        return &wi_window_general;
+    if (how->kind == WEIR_TUMBLING)
+        return &wi_window_tumbling;
+    bool whole = how->kind == WEIR_HOPPING && how->slide > 0 && how->size % how->slide == 0;
+    return whole && how->combine && how->size / how->slide <= WI_PANES_MAX ? &wi_window_panes
+                                                                          : &wi_window_general;
+}
+
 weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
                         const weir_fold_kernel *fold, void *arg, weir_late *late_out)
 {
@@ -131,11 +143,11 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
                             "(three i64)",
                             fold->name);
         find_texts(call);
+        wi_grouping_init(&call->by_acc, in.scope, name, fold->name, &call->by.acc, fold->acc);
     }
-    bool quick = how->kind == WEIR_TUMBLING && !how->lateness && !how->finish && !how->release;
+    const weir_operator *logic = way_for(how);
     weir_builder *builder =
-        wi_begin(in, WEIR_EXCHANGE(key), quick ? &wi_window_tumbling : &wi_window_general, call,
-                 name, fold->name);
+        wi_begin(in, WEIR_EXCHANGE(key), logic, call, name, fold->name);
     weir_stream results = weir_builder_output(builder, call->out);
     weir_late late = {weir_builder_output(builder, in.type),
                       weir_builder_output(builder, &weir_missed_type)};

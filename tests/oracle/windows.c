@@ -106,6 +106,12 @@ WEIR_MAP(unbox, boxed, tally)
     *out = (tally){in->key, in->start, in->end, in->rows, sum, weir_text_c("boxed")};
 }
 
+WEIR_MAP(finish_tally, tally, tally)
+{
+    *out = *in;
+    out->sum = in->sum * 2;
+}
+
 static void release_box(void *acc, WEIR_UNUSED void *arg)
 {
     boxed *of = acc;
@@ -191,13 +197,17 @@ static void make_problem(problem *of)
     how->time = "at";
     how->size = 1 + (int64_t)draw(draw(3) ? 20 : 100);
     how->slide = 1 + (int64_t)draw((uint64_t)how->size);
+    if (draw(2))
+        how->size = how->slide * (1 + (int64_t)draw(10));
     how->gap = 1 + (int64_t)draw(draw(2) ? 4 : 20);
     how->lateness = draw(3) == 0   ? 0
                     : draw(8) == 0 ? INT64_MAX - (int64_t)draw(50)
                                    : (int64_t)draw(60);
     how->output = (weir_window_output)draw(3);
-    how->combine = of->boxed ? &combine_boxed : &fold_tally;
-    how->finish = of->boxed ? &unbox : NULL;
+    how->combine = of->boxed ? &combine_boxed
+                   : how->kind == WEIR_SESSION || draw(4) ? &fold_tally
+                                                          : NULL;
+    how->finish = of->boxed ? &unbox : draw(2) ? &finish_tally : NULL;
     how->release = of->boxed ? release_box : NULL;
     if (draw(4) == 0)
         of->policy.watermark = "mark";
@@ -240,6 +250,8 @@ static bool result_of(const expected *to, const rows *of, int64_t start, int64_t
     }
     if (to->of->boxed)
         out->longest = weir_text_c("boxed");
+    if (to->of->how.finish == &finish_tally)
+        out->sum *= 2;
     return out->rows != 0;
 }
 

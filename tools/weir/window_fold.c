@@ -242,5 +242,7 @@ void window_fold_init(window_plan *plan)
     plan->finish = (weir_map_kernel){"aggregates", plan->acc, plan->out, finish_run};
     plan->windows.combine = &plan->combine;
     plan->windows.finish = &plan->finish;
-    plan->windows.release = release;
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        if (plan->aggregates[a].kind == AGGREGATE_DISTINCT)
+            plan->windows.release = release;
 }
