@@ -388,7 +388,7 @@ wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by, co
     return table;
 }
 
-static void free_table(wi_tables *tables, wi_table *table)
+void wi_tables_drop(wi_tables *tables, wi_table *table)
 {
     if (table->next)
         table->next->previous = table->previous;
@@ -396,10 +396,21 @@ static void free_table(wi_tables *tables, wi_table *table)
         table->previous->next = table->next;
     else
         tables->first = table->next;
+    wi_table_fini(table);
+}
+
+void wi_table_init(wi_table *table, const wi_grouping *by)
+{
+    *table = (wi_table){.by = by};
+}
+
+void wi_table_fini(wi_table *table)
+{
     for (uint32_t c = 0; c < table->chunk_count; c++)
         weir_batch_drop(table->chunks[c].batch);
     wi_free(table->chunks);
     wi_free(table->slots);
+    wi_table_init(table, table->by);
 }
 
 /* Moves the rows whose i64 is not zero to the front; returns how many. */
@@ -418,26 +429,32 @@ static uint32_t keep_nonzero(char *rows, uint32_t count, size_t size, uint32_t o
     return kept;
 }
 
+weir_batch *wi_table_take(wi_table *table, uint32_t chunk, uint32_t nonzero)
+{
+    weir_batch *batch = table->chunks[chunk].batch;
+    uint32_t count = table->count - (chunk << table->by->chunk_shift);
+    if (count > batch->capacity)
+        count = batch->capacity;
+    table->chunks[chunk].batch = NULL;
+    if (nonzero != WI_TABLE_ALL)
+        count = keep_nonzero(batch->rows, count, batch->type->size, nonzero);
+    batch->count = count;
+    return batch;
+}
+
 void wi_tables_send(wi_tables *tables, wi_table *table, weir_op *op, const weir_time *time,
                     uint32_t nonzero)
 {
-    uint32_t left = table->count;
-    for (uint32_t c = 0; c < table->chunk_count && left; c++) {
-        weir_batch *batch = table->chunks[c].batch;
-        uint32_t count = left < batch->capacity ? left : batch->capacity;
-        left -= count;
-        table->chunks[c].batch = NULL;
-        if (nonzero != WI_TABLE_ALL)
-            count = keep_nonzero(batch->rows, count, batch->type->size, nonzero);
-        batch->count = count;
+    for (uint32_t c = 0; (uint64_t)c << table->by->chunk_shift < table->count; c++) {
+        weir_batch *batch = wi_table_take(table, c, nonzero);
         batch->time = *time;
         weir_send_batch(op, 0, batch);
     }
-    free_table(tables, table);
+    wi_tables_drop(tables, table);
 }
 
 void wi_tables_stop(wi_tables *tables)
 {
     while (tables->first)
-        free_table(tables, tables->first);
+        wi_tables_drop(tables, tables->first);
 }

@@ -54,6 +54,14 @@ struct wi_table {
     wi_table *next, *previous; /* of the operator's */
 };
 
+/* A table that is no notification's. wi_table_fini leaves it empty. */
+void wi_table_init(wi_table *table, const wi_grouping *by);
+void wi_table_fini(wi_table *table);
+/* Takes the batch of a chunk out of the table, which then is only to be freed: with its groups as
+ * rows, or, unless `nonzero` is WI_TABLE_ALL, those whose i64 at that offset is not 0. */
+weir_batch *wi_table_take(wi_table *table, uint32_t chunk, uint32_t nonzero);
+#define WI_TABLE_ALL UINT32_MAX
+
 /* The tables of an operator, one for each time that is not complete; its state, or in it. */
 typedef struct wi_tables {
     wi_table *first;
@@ -67,11 +75,11 @@ wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by,
 bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more);
 /* Makes long texts in a group's row the table's own, except those of its key. */
 void wi_table_own_texts(wi_table *table, uint32_t index);
-/* Sends all groups on output 0, or, unless `nonzero` is WI_TABLE_ALL, those whose i64 at
- * that offset is not 0; at the end of the time. The table is gone afterwards. */
-#define WI_TABLE_ALL UINT32_MAX
+/* Sends all groups, or those that are not zero, on output 0 at the end of the time. The table is
+ * gone afterwards, as it is after wi_tables_drop. */
 void wi_tables_send(wi_tables *tables, wi_table *table, weir_op *op, const weir_time *time,
                     uint32_t nonzero);
+void wi_tables_drop(wi_tables *tables, wi_table *table);
 /* Frees the tables that are left; in `stop`. */
 void wi_tables_stop(wi_tables *tables);
 

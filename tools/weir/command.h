@@ -12,4 +12,6 @@ int command_launch(int argc, char **argv);
 int command_launch_child(int argc, char **argv);
 int command_launch_keeper(int argc, char **argv);
 
+int command_window(int argc, char **argv);
+
 #endif

@@ -16,6 +16,7 @@ static const struct command {
     {"launch", "run a program as several processes, here or on other hosts", command_launch},
     {"launch-child", NULL, command_launch_child},
     {"launch-keeper", NULL, command_launch_keeper},
+    {"window", "event-time windows over a file", command_window},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

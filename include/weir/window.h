@@ -1,0 +1,115 @@
+/* Event time: watermarks and windows.
+ *
+ * Event time is the first coordinate of the dataflow's times, so that a watermark is a
+ * frontier: probes see it, and notifications wait for it. A watermark W says that no row with
+ * an event time before W is still expected. Each row travels at the watermark that had been
+ * reached before it, its *stamp*: whether it is late, and for which windows, depends on the row
+ * and on its stamp alone, not on the number of workers or on where batches end. */
+#ifndef WEIR_WINDOW_H
+#define WEIR_WINDOW_H
+
+#include <weir/stream.h>
+
+/* any. The coordinate of an event time, in the same order: the least i64 is 0. And back. */
+static inline uint64_t weir_event_epoch(int64_t event_time)
+{
+    return (uint64_t)event_time ^ UINT64_C(1) << 63;
+}
+
+static inline int64_t weir_event_time(uint64_t epoch)
+{
+    return (int64_t)(epoch ^ UINT64_C(1) << 63);
+}
+
+/* ---- watermarks ------------------------------------------------------------------------- */
+
+typedef struct weir_watermark_policy {
+    /* The field of event time (i64, or a time in ms or us): the watermark is the greatest so
+     * far, less `bound` (>= 0), in the field's unit. */
+    const char *time;
+    int64_t bound;
+    /* Or, instead of both, a field with the watermark that a row brings (punctuated); the least
+     * i64 is none. */
+    const char *watermark;
+    /* Rows are of partition `partition` (a number below `partitions`), each with a watermark of
+     * its own; the least of them is the frontier. NULL and 0: there is one. The rows of a
+     * partition have to come from one worker, and are taken in the order in which it sends them. */
+    const weir_route_kernel *partition;
+    uint32_t partitions;
+    void *arg; /* of the kernel */
+} weir_watermark_policy;
+
+/* worker, building. Stamps rows: each is sent at the watermark that its partition had reached
+ * before it, the first ones at the least time. Watermarks never move back. The times at which
+ * rows come do not matter; once no more can come, all times are complete. */
+WEIR_API weir_stream weir_watermarks(weir_stream in, const weir_watermark_policy *policy);
+
+/* ---- windows ---------------------------------------------------------------------------- */
+
+typedef enum weir_window_kind {
+    WEIR_TUMBLING, /* [n size, (n + 1) size) for every n */
+    WEIR_HOPPING,  /* [n slide, n slide + size) for every n */
+    WEIR_SESSION,  /* [first, last + gap) of rows that are at most `gap` apart */
+    WEIR_GLOBAL    /* all of time: closes when no more rows can come */
+} weir_window_kind;
+
+/* What a window sends when it fires again: when rows came late, but not too late. */
+typedef enum weir_window_output {
+    WEIR_ACCUMULATING, /* its result, again, with all rows */
+    WEIR_RETRACTING,   /* the result that is no longer right with diff -1, and the new one */
+    WEIR_DISCARDING    /* the result of the rows since it last fired */
+} weir_window_output;
+
+typedef struct weir_windows {
+    weir_window_kind kind;
+    const char *time; /* the field of event time: i64, or a time in ms or us */
+    int64_t size;     /* > 0, of tumbling and hopping windows, in the field's unit */
+    int64_t slide;    /* 0 < slide <= size, of hopping windows */
+    int64_t gap;      /* > 0, of sessions */
+    int64_t lateness; /* >= 0: how long after its end a window still takes rows */
+    weir_window_output output;
+    /* Adds a row of acc to another (its diff is 1): WEIR_FOLD(name, acc, acc). Sessions need it,
+     * where they merge. Hopping windows of a whole number of slides, without lateness, then fold
+     * a row once, into its pane, and add up panes. */
+    const weir_fold_kernel *combine;
+    /* Makes what is sent of an acc; NULL: the acc is sent. */
+    const weir_map_kernel *finish;
+    /* Frees what the kernels' fields of an acc point to; may be NULL. Such fields must not be
+     * sent: see `finish`. Windows with it are kept in a slower way. */
+    void (*release)(void *acc, void *arg);
+} weir_windows;
+
+/* A row that missed windows: they had closed, and their lateness was over. Whatever the diff of
+ * the row, that of this one is +1. */
+typedef struct weir_missed {
+    int64_t windows; /* how many */
+    bool late;       /* whether all of its windows: the row is late, and is in none */
+} weir_missed;
+WEIR_API extern const weir_type weir_missed_type;
+
+/* What comes of the rows that windows did not take, at the rows' own times. */
+typedef struct weir_late {
+    weir_stream rows;   /* those that are late, as they came */
+    weir_stream missed; /* for each that missed windows, late or not, one row of weir_missed */
+} weir_late;
+
+/* worker, building. Folds the rows of each window and key. acc begins with the fields of the
+ * key, then has three i64: the window's start, its end, and the number of rows (their diffs
+ * added up), which are not for the kernel to look at, since they are filled in when it is done;
+ * all others are the kernel's and start as zeros. It gets diffs: with -1 it takes a row away again.
+ *
+ * A window [start, end) fires when the watermark reaches its end, at time end - 1: the last of
+ * its own. It takes later rows until end + lateness <= their stamp; those that it takes after it
+ * has fired make it fire again, once, at their stamp. If its rows are 0 it sends nothing.
+ * A session fires again also if it is about to be merged, with rows that it has not fired with,
+ * into one that is still open; when retracting, what it had sent is taken back then. A row that
+ * is taken away does not make a session shorter.
+ * Near the ends of the integers start and end saturate; a window whose end would lie beyond them
+ * closes when no more rows can come.
+ *
+ * `how` and `key` are copied; `late_out` may be NULL. The dataflow has one dimension, and no
+ * loop is around. */
+WEIR_API weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
+                                 const weir_fold_kernel *fold, void *arg, weir_late *late_out);
+
+#endif

@@ -1,0 +1,115 @@
+/* What a window operator keeps: for each key its windows, in order.
+ *
+ * Windows are kept by their start and their last instant (the end less 1), both saturated, so
+ * that a window that reaches the end of the integers is like any other. A key's are sorted by
+ * both at once: windows of one width are, and sessions do not touch.
+ *
+ * A key stays in place while it has windows, or somebody refers to it. Worker. */
+#ifndef WEIR_OPERATORS_WINDOW_KEYS_H
+#define WEIR_OPERATORS_WINDOW_KEYS_H
+
+#include <weir/window.h>
+
+#include "../stream/table.h"
+#include "field.h"
+
+/* A window operator while it runs; its argument. */
+typedef struct wi_windowing {
+    weir_windows how;
+    wi_grouping by;
+    wi_grouping by_acc; /* the same groups, found by rows that are accs */
+    const weir_fold_kernel *fold;
+    void *arg;
+    const weir_type *out;              /* of what is sent */
+    uint32_t time_at;                  /* in an input row */
+    uint32_t start_at, end_at, rows_at; /* in an acc */
+    uint32_t text_count;               /* texts of an acc beside its key's, and where they are */
+    uint32_t *text_at;
+} wi_windowing;
+
+/* A result that was sent and may have to be taken back: a batch of one row. */
+typedef struct wi_sent {
+    struct wi_sent *next;
+    weir_batch *row;
+} wi_sent;
+
+typedef struct wi_window {
+    int64_t start, last;
+    char *acc; /* owns the texts that are not its key's */
+    wi_sent *sent;
+    bool fired; /* never, of an open session */
+    bool dirty; /* has something to say before its key's next time */
+} wi_window;
+
+/* As it is shown: the first instant after it. */
+static inline int64_t wi_window_end(const wi_window *window)
+{
+    return wi_add_saturating(window->last, 1);
+}
+
+typedef struct wi_window_key {
+    struct wi_window_key *next; /* in its bucket */
+    uint64_t hash;
+    wi_window *windows;
+    uint32_t count, capacity;
+    uint32_t references; /* of moments, and of rows that are being put into windows */
+    bool asked;          /* a notification is to come at `asks`, or before */
+    bool touched;        /* it is in the list of the moment that is now */
+    int64_t asks;
+    int64_t dirty_from; /* no dirty window has its last instant before */
+    char blank[];       /* the acc of a window without rows; owns the key's texts */
+} wi_window_key;
+
+typedef struct wi_window_keys {
+    wi_window_key **buckets; /* a power of two of them */
+    uint32_t mask, count;
+    char *scratch; /* room for an acc */
+} wi_window_keys;
+
+void wi_window_keys_fini(const wi_windowing *call, wi_window_keys *keys);
+/* The key of a row; a new one has no windows. */
+wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *keys, const void *row,
+                                   uint64_t hash);
+/* Asks for what finding a key of this hash will read first; then, for the first key there. */
+static inline void wi_window_keys_prefetch(const wi_window_keys *keys, uint64_t hash)
+{
+    if (keys->buckets)
+        __builtin_prefetch(&keys->buckets[(uint32_t)hash & keys->mask]);
+}
+static inline void wi_window_keys_prefetch_key(const wi_window_keys *keys, uint64_t hash)
+{
+    if (keys->buckets)
+        __builtin_prefetch(keys->buckets[(uint32_t)hash & keys->mask]);
+}
+/* Frees the key if it has no windows and no references. */
+void wi_window_keys_tidy(const wi_windowing *call, wi_window_keys *keys, wi_window_key *key);
+
+/* The first window whose last instant is at or after `last`. */
+uint32_t wi_windows_from(const wi_window_key *key, int64_t last);
+/* Where the window of this start and last is, or would be. */
+uint32_t wi_windows_place(const wi_window_key *key, int64_t start, int64_t last);
+wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint32_t at,
+                             int64_t start, int64_t last);
+/* Frees windows [begin, end). */
+void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin, uint32_t end);
+
+/* Folds a row into an acc, or (wi_acc_combine) another acc. */
+void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
+                 int64_t diff);
+void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other);
+/* Makes it as new. */
+void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc);
+static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)
+{
+    int64_t rows;
+    memcpy(&rows, acc + call->rows_at, sizeof rows);
+    return rows;
+}
+
+static inline void wi_acc_add_rows(const wi_windowing *call, char *acc, int64_t more)
+{
+    int64_t rows = (int64_t)((uint64_t)wi_acc_rows(call, acc) + (uint64_t)more);
+    memcpy(acc + call->rows_at, &rows, sizeof rows);
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* Sessions: a row is a session of its own, [time, time + gap), which merges with those that it
+ * overlaps or touches. What is left is one session, in the place of the first. */
+#include "moment.h"
+
+#include "../../base/alloc.h"
+
+/* The sessions [*begin_out, *end_out) that a session would merge with. */
+static void find_joined(const wi_window_key *key, int64_t start, int64_t last, uint32_t *begin_out,
+                        uint32_t *end_out)
+{
+    *begin_out = *end_out = wi_windows_from(key, wi_subtract_saturating(start, 1));
+    while (*end_out < key->count && key->windows[*end_out].start <= wi_add_saturating(last, 1))
+        ++*end_out;
+}
+
+static void move_sent(wi_window *to, wi_window *from)
+{
+    wi_sent **end = &to->sent;
+    while (*end)
+        end = &(*end)->next;
+    *end = from->sent;
+    from->sent = NULL;
+}
+
+/* What a closed session has not said yet, it says now, before it is a part of an open one. When
+ * retracting, it would be taken back at once. */
+static void speak_up(wi_now *now, const wi_window_key *key, wi_window *session)
+{
+    if (session->dirty && session->last < now->time && now->call->how.output != WEIR_RETRACTING)
+        wi_now_fire(now, key, session);
+}
+
+/* Makes one session of [begin, end), with these limits. */
+static wi_window *merge(wi_now *now, wi_window_key *key, uint32_t begin, uint32_t end,
+                        int64_t start, int64_t last)
+{
+    wi_window *merged = &key->windows[begin];
+    for (uint32_t i = begin; i < end && last > now->time; i++)
+        speak_up(now, key, &key->windows[i]);
+    for (uint32_t i = begin + 1; i < end; i++) {
+        wi_acc_combine(now->call, now->keys, merged->acc, key->windows[i].acc);
+        move_sent(merged, &key->windows[i]);
+    }
+    wi_windows_remove(now->call, key, begin + 1, end);
+    merged->start = start;
+    merged->last = last;
+    merged->fired = false;
+    merged->dirty = merged->sent != NULL;
+    return merged;
+}
+
+bool wi_now_session(wi_now *now, wi_window_key *key, int64_t time, const void *row, int64_t diff)
+{
+    int64_t start = time, last = wi_add_saturating(time, now->call->how.gap - 1);
+    uint32_t begin, end;
+    find_joined(key, start, last, &begin, &end);
+    wi_window *session;
+    if (begin < end) {
+        const wi_window *joined = key->windows;
+        start = joined[begin].start < start ? joined[begin].start : start;
+        last = joined[end - 1].last > last ? joined[end - 1].last : last;
+        session = merge(now, key, begin, end, start, last);
+    } else if (wi_expired(now, last)) {
+        return false;
+    } else {
+        session = wi_windows_insert(now->call, key, begin, start, last);
+    }
+    wi_acc_fold(now->call, now->keys, session->acc, row, diff);
+    wi_now_changed(now, key, session);
+    return true;
+}

@@ -1,0 +1,95 @@
+/* Windows as tables of groups: what the quick ways have in common. */
+#include "../../base/batch.h"
+#include "window.h"
+
+static void groups_changed(const wi_windowing *call, wi_table *table, const uint32_t *indexes,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; call->text_count && i < count; i++)
+        wi_table_own_texts(table, indexes[i]);
+}
+
+bool wi_window_fold(weir_op *op, wi_table *table, const weir_batch *batch, uint32_t begin,
+                    uint32_t end)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    void *groups[WI_TABLE_BLOCK];
+    uint32_t indexes[WI_TABLE_BLOCK];
+    for (uint32_t part; begin < end; begin += part) {
+        part = end - begin < call->by.block ? end - begin : call->by.block;
+        if (!wi_table_reserve(table, op, part))
+            return false;
+        const char *rows = weir_batch_row(batch, begin);
+        const int64_t *diffs = batch->diffs ? batch->diffs + begin : NULL;
+        call->by.find(table, rows, part, groups, indexes);
+        call->fold->run(rows, groups, diffs, batch->diff, part, call->arg);
+        for (uint32_t i = 0; i < part; i++)
+            wi_acc_add_rows(call, groups[i], diffs ? diffs[i] : batch->diff);
+        groups_changed(call, table, indexes, part);
+    }
+    return true;
+}
+
+/* Groups [begin, begin + count) of a chunk; at most a block. */
+static bool combine_block(weir_op *op, wi_table *to, const char *accs, uint32_t count)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    void *groups[WI_TABLE_BLOCK];
+    uint32_t indexes[WI_TABLE_BLOCK];
+    if (!wi_table_reserve(to, op, count))
+        return false;
+    call->by_acc.find(to, accs, count, groups, indexes);
+    call->how.combine->run(accs, groups, NULL, 1, count, call->arg);
+    for (uint32_t i = 0; i < count; i++)
+        wi_acc_add_rows(call, groups[i], wi_acc_rows(call, accs + i * call->by.type->size));
+    groups_changed(call, to, indexes, count);
+    return true;
+}
+
+bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    bool goes_on = true;
+    to->by = &call->by_acc;
+    for (uint32_t group = 0, count; group < from->count && goes_on; group += count) {
+        const wi_chunk *chunk = &from->chunks[group >> call->by.chunk_shift];
+        uint32_t row = group & ((1u << call->by.chunk_shift) - 1);
+        count = (1u << call->by.chunk_shift) - row;
+        count = count < call->by.block ? count : call->by.block;
+        count = count < from->count - group ? count : from->count - group;
+        goes_on = combine_block(op, to, chunk->rows + row * call->by.type->size, count);
+    }
+    to->by = &call->by;
+    return goes_on;
+}
+
+/* The results that are made of accs, as a batch of their own. */
+static weir_batch *finished(const wi_windowing *call, weir_batch *accs)
+{
+    if (!call->how.finish)
+        return accs;
+    weir_batch *made = weir_batch_new(call->out, accs->count);
+    memset(made->rows, 0, (size_t)accs->count * call->out->size);
+    call->how.finish->run(accs->rows, made->rows, accs->count, made, call->arg);
+    made->count = accs->count;
+    wi_batch_own_texts(made, made->rows, made->count);
+    weir_batch_drop(accs);
+    return made;
+}
+
+void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    int64_t end = wi_add_saturating(last, 1);
+    for (uint32_t c = 0; (uint64_t)c << call->by.chunk_shift < table->count; c++) {
+        weir_batch *batch = wi_table_take(table, c, call->rows_at);
+        for (uint32_t i = 0; i < batch->count; i++) {
+            char *acc = (char *)batch->rows + i * call->by.type->size;
+            memcpy(acc + call->start_at, &start, sizeof start);
+            memcpy(acc + call->end_at, &end, sizeof end);
+        }
+        batch = finished(call, batch);
+        batch->time = WEIR_EPOCH(weir_event_epoch(last));
+        weir_send_batch(op, WI_WINDOW_RESULTS, batch);
+    }
+}

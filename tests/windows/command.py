@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""`weir window` on small files, each run by several numbers of workers and processes: kinds of
+files, options, aggregates, late rows, counts, and what it says of words that it does not take."""
+import gzip
+import lzma
+import os
+import random
+import subprocess
+import tempfile
+import unittest
+
+WEIR = os.path.join(os.environ["WEIR_BUILD"], "weir")
+SEED = int(os.environ.get("WEIR_SEED", random.randrange(1 << 30)))
+WAYS = ([], ["-w", "2"], ["-w", "4"], ["--deterministic", "-w", "3", "--seed", "1"], 2)
+
+CLICKS = ("at\tuser\tms\n"
+          "3\tann\t10\n"
+          "14\tbob\t20\n"
+          "1\tann\t30\n"   # in [0, 10), which has closed: 14 came
+          "12\tann\t40\n"
+          "25\tbob\t0\n")
+
+
+class Windows(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name, contents=None):
+        path = os.path.join(self.folder.name, name)
+        if contents is not None:
+            with open(path, "wb") as file:
+                file.write(contents)
+        return path
+
+    def run_once(self, way, arguments, stdin=b""):
+        rows = ["--batch-rows", str(random.randrange(1, 9))]
+        command = [WEIR, "window", *arguments, *rows, *(way if isinstance(way, list) else [])]
+        if not isinstance(way, list):
+            command = [WEIR, "launch", "-n", str(way), "--no-prefix", "--", *command]
+        return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60)
+
+    def windows(self, *arguments, stdin=b""):
+        """What it prints, and its counts: the same in all ways."""
+        first = None
+        for way in WAYS:
+            done = self.run_once(way, arguments, stdin)
+            self.assertEqual(done.returncode, 0, (way, done.stderr))
+            counts = dict(line.split("\t") for line in done.stderr.decode().splitlines()
+                          if line.count("\t") == 1)
+            got = (done.stdout.decode(), {name: int(count) for name, count in counts.items()})
+            first = first or got
+            self.assertEqual(got, first, way)
+        return first
+
+    def refused(self, code, says, *arguments):
+        done = self.run_once([], arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn(says, done.stderr.decode())
+
+    def test_a_file_with_names_in_its_first_line(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        printed, counts = self.windows(clicks, "--time", "at", "--tumble", "10")
+        self.assertEqual(printed, "0\t10\t1\n10\t20\t2\n20\t30\t1\n")
+        self.assertEqual(counts, {"rows": 5, "malformed": 0, "late": 1, "missed": 1, "pairs": 1,
+                                  "windows": 3})
+
+    def test_keys_and_aggregates(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        printed, counts = self.windows(clicks, "--time", "at", "--tumble", "10", "--key", "user",
+                                       "--bound", "13", "--agg",
+                                       "count,sum:ms,min:ms,max:ms,avg:ms,distinct:ms")
+        self.assertEqual(printed, "0\t10\tann\t2\t40\t10\t30\t20\t2\n"
+                                  "10\t20\tann\t1\t40\t40\t40\t40\t1\n"
+                                  "10\t20\tbob\t1\t20\t20\t20\t20\t1\n"
+                                  "20\t30\tbob\t1\t0\t0\t0\t0\t1\n")
+        self.assertEqual(counts["late"], 0)
+
+    def test_lateness_prints_what_is_right_in_the_end(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        printed, counts = self.windows(clicks, "--time", "at", "--hop", "20/10", "--lateness", "5")
+        self.assertEqual(printed, "-10\t10\t2\n0\t20\t4\n10\t30\t3\n20\t40\t1\n")
+        self.assertEqual(counts["windows"], 4)
+
+    def test_a_row_can_miss_some_of_its_windows(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        printed, counts = self.windows(clicks, "--time", "at", "--hop", "20/10")
+        self.assertEqual(printed, "-10\t10\t1\n0\t20\t4\n10\t30\t3\n20\t40\t1\n")
+        self.assertEqual((counts["late"], counts["missed"], counts["pairs"]), (0, 1, 1))
+
+    def test_sessions_and_the_global_window(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        sessions = self.windows(clicks, "--time", "at", "--session", "3", "--bound", "100",
+                                "--agg", "count,distinct:user,max:ms")[0]
+        self.assertEqual(sessions, "1\t6\t2\t1\t30\n12\t17\t2\t2\t40\n25\t28\t1\t1\t0\n")
+        all_of_it = self.windows(clicks, "--time", "at", "--global", "--agg", "sum:ms")[0]
+        self.assertEqual(all_of_it, f"{-1 << 63}\t{(1 << 63) - 1}\t100\n")
+
+    def test_late_rows_go_to_a_file(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        late = self.path("late.tsv")
+        self.windows(clicks, "--time", "at", "--tumble", "10", "--late", late)
+        with open(late, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "1\tann\t30\n")
+
+    def test_packed_files_and_csv(self):
+        quoted = CLICKS.replace("\t", ",").replace("ann", '"ann, ""the\tfirst"""').encode()
+        options = ["--time", "at", "--tumble", "10s", "--key", "user", "--bound", "20"]
+        expected = ('0\t10\tann, "the\\tfirst"\t2\n10\t20\tann, "the\\tfirst"\t1\n'
+                    "10\t20\tbob\t1\n20\t30\tbob\t1\n")
+        for name, contents in (("c.csv", quoted), ("c.csv.gz", gzip.compress(quoted)),
+                               ("c.csv.xz", lzma.compress(quoted[:30]) + lzma.compress(quoted[30:]))):
+            self.assertEqual(self.windows(self.path(name, contents), *options)[0], expected, name)
+        text = self.path("c.txt.gz", gzip.compress(quoted)[:-9])
+        self.refused(1, "is damaged or cut short", text, "--csv", "--schema",
+                     "at:i64 user:text ms:i64", *options)
+        self.windows(self.path("c.txt", quoted.replace(b"\n", b"\r\n")), "--csv", *options)
+
+    def test_a_schema_and_the_standard_input(self):
+        body = CLICKS.split("\n", 1)[1].encode()
+        options = ["--schema", "at:i64 user:text ms:f64", "--time", "at", "--tumble", "10",
+                   "--agg", "sum:ms"]
+        expected = "0\t10\t10\n10\t20\t60\n20\t30\t0\n"
+        self.assertEqual(self.windows("-", *options, stdin=body)[0], expected)
+        self.assertEqual(self.windows(self.path("a.tsv", CLICKS.encode()), *options)[0], expected)
+        self.assertEqual(self.windows(self.path("empty.tsv", b""), *options)[0], "")
+
+    def test_units(self):
+        rows = self.path("ms.tsv", b"at\n0\n3599999\n3600000\n")
+        printed = self.windows(rows, "--time", "at", "--unit", "ms", "--tumble", "1h")[0]
+        self.assertEqual(printed, "0\t3600000\t2\n3600000\t7200000\t1\n")
+        self.refused(2, "no whole number", rows, "--time", "at", "--tumble", "1ms")
+
+    def test_what_is_no_row_is_said_and_counted(self):
+        rows = self.path("bad.tsv", b"at\tms\n1\t2\nx\t3\n4\n5\t6\n")
+        printed, counts = self.windows(rows, "--time", "at", "--tumble", "10")
+        self.assertEqual((printed, counts["rows"], counts["malformed"]), ("0\t10\t2\n", 2, 2))
+        done = self.run_once([], [rows, "--time", "at", "--tumble", "10"])
+        self.assertIn(f"{rows}:3: field 1 `at`: x does not read as i64", done.stderr.decode())
+
+    def test_words_that_it_does_not_take(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        time = [clicks, "--time", "at"]
+        self.refused(2, "takes one FILE")
+        self.refused(2, "which column has the event time", clicks)
+        self.refused(2, "say one of --tumble", *time)
+        self.refused(2, "say one of --tumble", *time, "--tumble", "1", "--session", "2")
+        self.refused(2, "--tumble takes a duration", *time, "--tumble", "1x")
+        self.refused(2, "--hop takes SIZE/SLIDE", *time, "--hop", "10")
+        self.refused(2, "there is no column `when`", clicks, "--time", "when", "--tumble", "1")
+        self.refused(2, "is to be i64", clicks, "--time", "user", "--tumble", "1")
+        self.refused(2, "which is no number", *time, "--tumble", "1", "--agg", "sum:user")
+        self.refused(2, "--agg takes", *time, "--tumble", "1", "--agg", "median:ms")
+        self.refused(2, "has no kind", *time, "--tumble", "1", "--schema", "at")
+        self.refused(2, "there is no kind `int`", *time, "--tumble", "1", "--schema", "at:int")
+        self.refused(2, "cannot open", self.path("none.tsv"), "--time", "at", "--tumble", "1")
+        self.refused(2, "what the columns of the standard input", "-", "--time", "at")
+        self.refused(1, "hop by less than 1, or by more", *time, "--hop", "10/20")
+
+
+if __name__ == "__main__":
+    print(f"WEIR_SEED={SEED}")
+    random.seed(SEED)
+    unittest.main()

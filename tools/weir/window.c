@@ -1,0 +1,130 @@
+/* weir window: event-time windows over a file, from the command line.
+ *
+ * A weir program like any other: it takes -w, and runs as a cluster under `weir launch`. Worker 0
+ * reads the file; rows are stamped there, folded by the workers of their keys, and their results
+ * are printed by worker 0, once there are no more, sorted. */
+#include "command.h"
+
+#include "window.h"
+
+#include <errno.h>
+#include <string.h>
+
+static weir_time at_the_end(WEIR_UNUSED const weir_time *time, WEIR_UNUSED void *arg)
+{
+    return WEIR_EPOCH(UINT64_MAX);
+}
+
+/* On worker 0. */
+static void count_results(WEIR_UNUSED weir_worker *worker, const weir_batch *batch, void *arg)
+{
+    window_job *job = arg;
+    for (uint32_t i = 0; i < batch->count; i++)
+        job->counts.windows += weir_batch_diff(batch, i);
+}
+
+static void count_missed(WEIR_UNUSED weir_worker *worker, const weir_batch *batch, void *arg)
+{
+    window_job *job = arg;
+    const weir_missed *missed = batch->rows;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        job->counts.missed++;
+        job->counts.late += missed[i].late;
+        job->counts.pairs += (uint64_t)missed[i].windows;
+    }
+}
+
+static void work(weir_worker *worker, void *arg)
+{
+    window_job *job = arg;
+    window_plan *plan = job->plan;
+    bool first = weir_worker_index(worker) == 0;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "window");
+    weir_late late;
+    weir_stream rows = weir_watermarks(window_read(flow, job), &plan->policy);
+    weir_stream results =
+        weir_window(rows, &plan->windows, plan->key, &plan->fold, plan, &late);
+    results = weir_inspect_batch(weir_gather(results, 0), count_results, job);
+    weir_print(weir_delay_to(results, at_the_end, NULL), stdout);
+    weir_inspect_batch(weir_gather(late.missed, 0), count_missed, job);
+    if (job->late)
+        weir_print(late.rows, job->late);
+    if (first)
+        job->counts.here = true;
+    if (weir_dataflow_end_or_stop(flow))
+        weir_run(worker);
+}
+
+static void say_counts(const window_counts *counts)
+{
+    fprintf(stderr,
+            "rows\t%llu\nmalformed\t%llu\nlate\t%llu\nmissed\t%llu\npairs\t%llu\nwindows\t%lld\n",
+            (unsigned long long)counts->rows, (unsigned long long)counts->malformed,
+            (unsigned long long)counts->late, (unsigned long long)counts->missed,
+            (unsigned long long)counts->pairs, (long long)counts->windows);
+}
+
+static int run(window_plan *plan, const window_words *words, const weir_config *config)
+{
+    window_job job = {.plan = plan};
+    if (words->late) {
+        /* Only worker 0 prints. */
+        job.late = fopen(config->cluster.process ? "/dev/null" : words->late, "w");
+        if (!job.late)
+            return weir_report(
+                weir_err_new("cannot write `%s`: %s", words->late, strerror(errno)), 1);
+    }
+    int code = weir_report(weir_execute(config, work, &job), 1);
+    if (job.late && fclose(job.late) != 0 && code == 0)
+        code = weir_report(weir_err_new("cannot write `%s`: %s", words->late, strerror(errno)), 1);
+    if (code == 0 && job.counts.here)
+        say_counts(&job.counts);
+    return code;
+}
+
+int command_window(int argc, char **argv)
+{
+    window_words words = {0};
+    const weir_option own[] = {
+        {.name = "schema", .value = "COLUMNS", .text = &words.schema,
+         .help = "names and kinds, \"ts:i64 user:text\" (else the first line has names)"},
+        {.name = "csv", .flag = &words.csv, .help = "commas, not tabs (also if FILE ends in .csv)"},
+        {.name = "time", .value = "COLUMN", .text = &words.time,
+         .help = "which has the event time"},
+        {.name = "unit", .value = "UNIT", .text = &words.unit,
+         .help = "of it: s (default), ms, us or ns"},
+        {.name = "key", .value = "COLUMN,...", .text = &words.key,
+         .help = "windows for each of these"},
+        {.name = "tumble", .value = "SIZE", .text = &words.tumble, .help = "windows side by side"},
+        {.name = "hop", .value = "SIZE/SLIDE", .text = &words.hop, .help = "windows that overlap"},
+        {.name = "session", .value = "GAP", .text = &words.session,
+         .help = "windows of rows that are not further apart"},
+        {.name = "global", .flag = &words.global, .help = "one window"},
+        {.name = "bound", .value = "TIME", .text = &words.bound,
+         .help = "how late rows may be: the watermark is the greatest time less this (default 0)"},
+        {.name = "lateness", .value = "TIME", .text = &words.lateness,
+         .help = "how long closed windows take rows (default 0)"},
+        {.name = "agg", .value = "LIST", .text = &words.aggregates,
+         .help = "count, sum:COLUMN, min:, max:, avg:, distinct: (default count)"},
+        {.name = "late", .value = "FILE", .text = &words.late,
+         .help = "where rows go that are late for all their windows"},
+        {0}};
+    static char name[] = "weir window";
+    argv[0] = name;
+    weir_config config = {0};
+    weir_err *err = weir_options(
+        &argc, argv,
+        "Event-time windows over FILE (.gz, .xz, .zst: unpacked; -: standard input): prints start, "
+        "end, key and\nvalues, sorted, and counts on standard error.",
+        own, &config);
+    if (!err && argc != 2)
+        err = weir_err_new("weir window takes one FILE; see --help");
+    if (err)
+        return weir_report(err, 2);
+    words.file = argv[1];
+    window_plan plan;
+    err = window_plan_init(&plan, &words);
+    int code = err ? weir_report(err, 2) : run(&plan, &words, &config);
+    window_plan_fini(&plan);
+    return code;
+}

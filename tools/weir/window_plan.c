@@ -1,0 +1,419 @@
+/* What the words of `weir window` mean: columns and their kinds, windows, aggregates, and the types
+ * of rows, accs and results that follow. */
+#include "window.h"
+
+#include "base/alloc.h"
+#include "base/type.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- words ------------------------------------------------------------------------------ */
+
+/* Cuts the next piece off *at, which becomes NULL after the last; for lists. */
+static char *next_piece(char **at, const char *separators)
+{
+    char *piece = *at;
+    if (!piece)
+        return NULL;
+    size_t length = strcspn(piece, separators);
+    *at = piece[length] ? piece + length + 1 : NULL;
+    piece[length] = '\0';
+    return piece;
+}
+
+static weir_err *read_kind(const char *name, weir_kind *kind_out)
+{
+    for (int kind = 0; kind < WEIR_KIND_count; kind++)
+        if (strcmp(name, weir_kind_name((weir_kind)kind)) == 0) {
+            *kind_out = (weir_kind)kind;
+            return NULL;
+        }
+    return weir_err_new("--schema: there is no kind `%s`; there are i8 to i64, u8 to u64, f32, "
+                        "f64, bool, time_ms, time_us, text, bytes",
+                        name);
+}
+
+/* A duration in the unit of the time column: 90, or 90s, 15m, 1h, 7d, 2w, 500ms, ... */
+static weir_err *read_duration(const char *option, const char *text, int64_t unit_ns,
+                               int64_t *duration_out)
+{
+    static const struct {
+        const char *name;
+        int64_t ns;
+    } units[] = {{"ns", 1},
+                 {"us", 1000},
+                 {"ms", 1000000},
+                 {"s", 1000000000},
+                 {"m", 60 * INT64_C(1000000000)},
+                 {"h", 3600 * INT64_C(1000000000)},
+                 {"d", 86400 * INT64_C(1000000000)},
+                 {"w", 604800 * INT64_C(1000000000)}};
+    int64_t number = 0, of_ns = unit_ns;
+    const char *at = text;
+    bool fits = true;
+    for (; isdigit((unsigned char)*at); at++)
+        fits &= !__builtin_mul_overflow(number, 10, &number) &&
+                !__builtin_add_overflow(number, *at - '0', &number);
+    bool known = at > text && !*at;
+    for (size_t u = 0; at > text && u < sizeof units / sizeof *units; u++)
+        if (strcmp(at, units[u].name) == 0) {
+            known = true;
+            of_ns = units[u].ns;
+        }
+    if (!known || !fits)
+        return weir_err_new("--%s takes a duration such as 3600, 90s, 1h or 7d, not `%s`", option,
+                            text);
+    __int128 all = (__int128)number * of_ns;
+    if (all % unit_ns != 0 || all / unit_ns > INT64_MAX)
+        return weir_err_new("--%s: %s is no whole number of the time column's unit; see --unit",
+                            option, text);
+    *duration_out = (int64_t)(all / unit_ns);
+    return NULL;
+}
+
+static weir_err *read_unit(const char *name, weir_kind kind, int64_t *unit_ns_out)
+{
+    static const char *const names[] = {"ns", "us", "ms", "s"};
+    if (!name)
+        name = kind == WEIR_KIND_weir_time_ms ? "ms" : kind == WEIR_KIND_weir_time_us ? "us" : "s";
+    int64_t ns = 1;
+    for (size_t u = 0; u < sizeof names / sizeof *names; u++, ns *= 1000)
+        if (strcmp(name, names[u]) == 0) {
+            *unit_ns_out = ns;
+            return NULL;
+        }
+    return weir_err_new("--unit takes ns, us, ms or s, not `%s`", name);
+}
+
+/* ---- columns ---------------------------------------------------------------------------- */
+
+typedef struct columns {
+    weir_field_spec at[COLUMNS_MAX];
+    uint32_t count;
+} columns;
+
+static weir_err *add_column(columns *to, const char *name, weir_kind kind)
+{
+    if (to->count == COLUMNS_MAX)
+        return weir_err_new("there are more than %d columns", COLUMNS_MAX);
+    to->at[to->count++] = (weir_field_spec){.name = name, .kind = kind};
+    return NULL;
+}
+
+/* "ts:i64 user:text"; changes the text, of which the columns keep pieces. */
+static weir_err *read_schema(columns *to, char *schema)
+{
+    for (char *word; (word = next_piece(&schema, " ,\t\n"));) {
+        if (!*word)
+            continue;
+        char *colon = strchr(word, ':');
+        weir_kind kind = WEIR_KIND_weir_text;
+        if (!colon)
+            return weir_err_new("--schema: `%s` has no kind; write `%s:text`", word, word);
+        *colon = '\0';
+        weir_err *err = read_kind(colon + 1, &kind);
+        if (!err)
+            err = add_column(to, word, kind);
+        if (err)
+            return err;
+    }
+    return to->count ? NULL : weir_err_new("--schema has no columns");
+}
+
+/* What a value of the first row looks like. */
+static weir_kind kind_of_value(const char *value)
+{
+    char *end;
+    size_t digits = strspn(value + (*value == '-'), "0123456789");
+    if (digits && digits < 19 && !value[(*value == '-') + digits])
+        return WEIR_KIND_i64;
+    strtod(value, &end);
+    return *value && !*end && strcspn(value, "nNxX") == strlen(value) ? WEIR_KIND_f64
+                                                                     : WEIR_KIND_weir_text;
+}
+
+/* The first two lines as tab-separated fields; the second may be missing. */
+static weir_err *read_first_lines(const char *path, bool csv, char *lines_out[2])
+{
+    weir_err *err = NULL;
+    lines *from = lines_open(path, &err);
+    for (int i = 0; from && !err && i < 2; i++) {
+        size_t length;
+        window_line fields = {0};
+        const char *line = lines_next(from, &length, &err);
+        if (line && csv)
+            window_from_csv(&fields, line, length);
+        lines_out[i] = fields.text ? fields.text : line ? wi_strdup(line) : NULL;
+    }
+    lines_close(from);
+    return err;
+}
+
+/* Names are in the first line, `names`, which is changed and kept pieces of; what kinds they are
+ * of follows from the second. */
+static weir_err *read_header(columns *to, char *names, char *values)
+{
+    for (char *name; (name = next_piece(&names, "\t"));) {
+        const char *value = next_piece(&values, "\t");
+        weir_err *err = add_column(to, name, value ? kind_of_value(value) : WEIR_KIND_weir_text);
+        if (err)
+            return err;
+    }
+    return NULL;
+}
+
+/* Whether the first line has the names that --schema says. */
+static bool has_names(const columns *of, char *line)
+{
+    uint32_t c = 0;
+    for (char *name; (name = next_piece(&line, "\t")); c++)
+        if (c == of->count || strcmp(name, of->at[c].name) != 0)
+            return false;
+    return c == of->count;
+}
+
+static weir_err *make_row_type(window_plan *plan, const window_words *words)
+{
+    char *first[2] = {0}, *schema = words->schema ? wi_strdup(words->schema) : NULL;
+    columns found = {.count = 0};
+    weir_err *err = schema ? read_schema(&found, schema) : NULL;
+    if (!err && (!schema || strcmp(words->file, "-") != 0))
+        err = read_first_lines(words->file, plan->csv, first);
+    if (err && schema && found.count) { /* in a cluster only the first process needs the file */
+        weir_err_free(err);
+        err = NULL;
+    }
+    if (!err && schema)
+        plan->header = first[0] && has_names(&found, first[0]);
+    else if (!err && strcmp(words->file, "-") == 0)
+        err = weir_err_new("say by --schema what the columns of the standard input are");
+    else if (!err && !first[0])
+        err = weir_err_new("`%s` is empty: it has no line with names, and no --schema is given",
+                           words->file);
+    else if (!err)
+        err = read_header(&found, first[0], first[1]);
+    plan->header |= !schema;
+    if (!err)
+        plan->row = weir_type_new("row", found.at, found.count, &err);
+    wi_free(first[0]);
+    wi_free(first[1]);
+    wi_free(schema);
+    return err;
+}
+
+static weir_err *find_column(const window_plan *plan, const char *option, const char *name,
+                             const weir_field **field_out)
+{
+    *field_out = weir_type_find(plan->row, name);
+    if (*field_out)
+        return NULL;
+    char *has = weir_type_text(plan->row);
+    weir_err *err = weir_err_new("--%s: there is no column `%s` in %s", option, name, has);
+    free(has);
+    return err;
+}
+
+/* ---- aggregates ------------------------------------------------------------------------- */
+
+static weir_err *read_aggregate(const window_plan *plan, char *word, aggregate *out)
+{
+    static const char *const names[] = {"count", "sum", "min", "max", "avg", "distinct"};
+    char *name = next_piece(&word, ":");
+    int kind = 0;
+    while (kind < 6 && strcmp(names[kind], name) != 0)
+        kind++;
+    if (kind == 6 || (kind == AGGREGATE_COUNT) != !word)
+        return weir_err_new("--agg takes count, sum:COLUMN, min:, max:, avg: and distinct:COLUMN, "
+                            "with commas between, not `%s`",
+                            name);
+    *out = (aggregate){.kind = (aggregate_kind)kind};
+    if (!word)
+        return NULL;
+    const weir_field *field;
+    weir_err *err = find_column(plan, "agg", word, &field);
+    if (err)
+        return err;
+    out->field = *field;
+    out->real = kind == AGGREGATE_AVG || field->kind == WEIR_KIND_f32 ||
+                field->kind == WEIR_KIND_f64;
+    if (kind != AGGREGATE_DISTINCT && (wi_kind_is_text(field->kind) || field->elements != 1))
+        return weir_err_new("--agg: %s of `%s`, which is no number; say by --schema what it is",
+                            name, word);
+    return NULL;
+}
+
+static weir_err *read_aggregates(window_plan *plan, const char *list)
+{
+    char *words = wi_strdup(list ? list : "count"), *rest = words;
+    weir_err *err = NULL;
+    for (char *word; !err && (word = next_piece(&rest, ","));) {
+        if (plan->aggregate_count == AGGREGATES_MAX)
+            err = weir_err_new("--agg: more than %d", AGGREGATES_MAX);
+        else
+            err = read_aggregate(plan, word, &plan->aggregates[plan->aggregate_count++]);
+    }
+    wi_free(words);
+    return err;
+}
+
+/* ---- types ------------------------------------------------------------------------------ */
+
+typedef struct layout {
+    weir_field_spec at[WEIR_KEY_FIELDS_MAX + 3 + WINDOW_SLOT_FIELDS * AGGREGATES_MAX];
+    char names[WEIR_KEY_FIELDS_MAX + 3 + WINDOW_SLOT_FIELDS * AGGREGATES_MAX][8];
+    uint32_t count;
+} layout;
+
+/* Nobody sees the names. Gives the index of the field. */
+static uint32_t add_field(layout *to, weir_kind kind)
+{
+    snprintf(to->names[to->count], sizeof *to->names, "f%u", to->count);
+    to->at[to->count] = (weir_field_spec){.name = to->names[to->count], .kind = kind};
+    return to->count++;
+}
+
+static weir_kind kind_at(const window_plan *plan, uint32_t offset)
+{
+    const weir_field *field = weir_type_fields(plan->row);
+    while (field->offset != offset)
+        field++;
+    return field->kind;
+}
+
+/* key..., start, end, rows, a slot for each aggregate. */
+static weir_err *make_acc_type(window_plan *plan, weir_kind time)
+{
+    layout acc = {.count = 0};
+    weir_err *err = NULL;
+    for (uint32_t k = 0; k < plan->key.count; k++)
+        add_field(&acc, kind_at(plan, plan->key.offsets[k]));
+    uint32_t own = add_field(&acc, time);
+    add_field(&acc, time);
+    add_field(&acc, WEIR_KIND_i64);
+    uint32_t slots = acc.count;
+    for (uint32_t a = 0; a < plan->aggregate_count * WINDOW_SLOT_FIELDS; a++)
+        add_field(&acc, WEIR_KIND_i64);
+    plan->acc = weir_type_new("acc", acc.at, acc.count, &err);
+    if (err)
+        return err;
+    const weir_field *fields = weir_type_fields(plan->acc);
+    for (uint32_t k = 0; k < plan->key.count; k++)
+        plan->acc_key_at[k] = fields[k].offset;
+    plan->acc_own_at = fields[own].offset;
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        plan->aggregates[a].acc_at = fields[slots + a * WINDOW_SLOT_FIELDS].offset;
+    return NULL;
+}
+
+/* start, end, key..., values: in this order results are sorted and printed. */
+static weir_err *make_out_type(window_plan *plan, weir_kind time)
+{
+    layout out = {.count = 0};
+    weir_err *err = NULL;
+    add_field(&out, time);
+    add_field(&out, time);
+    for (uint32_t k = 0; k < plan->key.count; k++)
+        add_field(&out, kind_at(plan, plan->key.offsets[k]));
+    uint32_t values = out.count;
+    for (uint32_t a = 0; a < plan->aggregate_count; a++) {
+        const aggregate *of = &plan->aggregates[a];
+        bool whole = of->kind == AGGREGATE_COUNT || of->kind == AGGREGATE_DISTINCT || !of->real;
+        add_field(&out, whole ? WEIR_KIND_i64 : WEIR_KIND_f64);
+    }
+    plan->out = weir_type_new("result", out.at, out.count, &err);
+    if (err)
+        return err;
+    const weir_field *fields = weir_type_fields(plan->out);
+    plan->out_own_at = fields[0].offset;
+    for (uint32_t k = 0; k < plan->key.count; k++)
+        plan->out_key_at[k] = fields[2 + k].offset;
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        plan->aggregates[a].out_at = fields[values + a].offset;
+    return NULL;
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+static weir_err *read_windows(window_plan *plan, const window_words *words, int64_t unit_ns)
+{
+    weir_windows *how = &plan->windows;
+    weir_err *err = NULL;
+    if (!words->tumble + !words->hop + !words->session + !words->global != 3)
+        return weir_err_new("say one of --tumble, --hop, --session and --global");
+    how->kind = words->tumble    ? WEIR_TUMBLING
+                : words->hop     ? WEIR_HOPPING
+                : words->session ? WEIR_SESSION
+                                 : WEIR_GLOBAL;
+    if (words->tumble)
+        err = read_duration("tumble", words->tumble, unit_ns, &how->size);
+    if (words->session)
+        err = read_duration("session", words->session, unit_ns, &how->gap);
+    if (words->hop) {
+        char *size = wi_strdup(words->hop), *slide = size;
+        next_piece(&slide, "/:");
+        err = slide ? read_duration("hop", size, unit_ns, &how->size)
+                    : weir_err_new("--hop takes SIZE/SLIDE such as 7d/1d, not `%s`", words->hop);
+        if (!err)
+            err = read_duration("hop", slide, unit_ns, &how->slide);
+        wi_free(size);
+    }
+    if (!err && words->bound)
+        err = read_duration("bound", words->bound, unit_ns, &plan->policy.bound);
+    if (!err && words->lateness)
+        err = read_duration("lateness", words->lateness, unit_ns, &how->lateness);
+    how->output = how->lateness ? WEIR_RETRACTING : WEIR_ACCUMULATING;
+    return err;
+}
+
+static weir_err *read_key(window_plan *plan, const char *list)
+{
+    const char *names[WEIR_KEY_FIELDS_MAX + 1];
+    uint32_t count = 0;
+    char *words = list ? wi_strdup(list) : NULL, *rest = words;
+    weir_err *err = NULL;
+    for (char *word; count <= WEIR_KEY_FIELDS_MAX && (word = next_piece(&rest, ","));)
+        names[count++] = word;
+    plan->key = weir_key_new(plan->row, names, count, &err);
+    wi_free(words);
+    return err;
+}
+
+weir_err *window_plan_init(window_plan *out, const window_words *words)
+{
+    *out = (window_plan){.file = words->file,
+                         .csv = words->csv || lines_name_ends(words->file, ".csv")};
+    const weir_field *time = NULL;
+    int64_t unit_ns = 1;
+    if (!words->time)
+        return weir_err_new("say by --time which column has the event time");
+    weir_err *err = make_row_type(out, words);
+    if (!err)
+        err = find_column(out, "time", words->time, &time);
+    if (!err)
+        err = read_unit(words->unit, time->kind, &unit_ns);
+    if (!err)
+        err = read_windows(out, words, unit_ns);
+    if (!err)
+        err = read_key(out, words->key);
+    if (!err)
+        err = read_aggregates(out, words->aggregates);
+    if (!err && (time->bytes != 8 || !wi_kind_is_signed(time->kind)))
+        err = weir_err_new("--time: `%s` is to be i64, time_ms or time_us", words->time);
+    if (!err)
+        err = make_acc_type(out, time->kind);
+    if (!err)
+        err = make_out_type(out, time->kind);
+    out->windows.time = out->policy.time = words->time;
+    if (!err)
+        window_fold_init(out);
+    return err;
+}
+
+void window_plan_fini(window_plan *plan)
+{
+    weir_type_free(plan->row);
+    weir_type_free(plan->acc);
+    weir_type_free(plan->out);
+}
