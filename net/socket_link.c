@@ -77,6 +77,17 @@ static bool is_down(const socket_link *link)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+/* A socket that dials a port from which the system takes those of who dials may meet itself. */
+static bool has_met_itself(int socket)
+{
+    struct sockaddr_storage own = {0}, peer = {0};
+    socklen_t own_bytes = sizeof own, peer_bytes = sizeof peer;
+    return getsockname(socket, (struct sockaddr *)&own, &own_bytes) == 0 &&
+           getpeername(socket, (struct sockaddr *)&peer, &peer_bytes) == 0 &&
+           own.ss_family != AF_UNIX && own_bytes == peer_bytes &&
+           memcmp(&own, &peer, own_bytes) == 0;
+}
+
 static void set_up(socket_link *link)
 {
     int yes = 1; /* fails for local ones */
@@ -96,7 +107,9 @@ static void try_next(socket_link *link, int error)
             close(link->at.socket);
         link->at.socket = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         error = link->at.socket < 0 || connect(link->at.socket, to, bytes) < 0 ? errno : 0;
-        if (!error)
+        if (!error && has_met_itself(link->at.socket))
+            error = ECONNREFUSED;
+        else if (!error)
             set_up(link);
         if (!error || (link->at.socket >= 0 && error == EINPROGRESS))
             return;
@@ -117,6 +130,8 @@ static wi_link_state link_poll(wi_link *at)
             struct pollfd ready = {.fd = link->at.socket, .events = POLLOUT};
             if (poll(&ready, 1, 0) > 0) {
                 getsockopt(link->at.socket, SOL_SOCKET, SO_ERROR, &error, &bytes);
+                if (!error && has_met_itself(link->at.socket))
+                    error = ECONNREFUSED;
                 if (error)
                     try_next(link, error);
                 else

@@ -464,6 +464,20 @@ START_TEST(nobody_listens)
 }
 END_TEST
 
+/* The system gives who dials one port after the other, and one day that which is dialled: then the
+ * socket has met itself, and holds the port that somebody else is about to listen at. */
+START_TEST(nobody_meets_itself)
+{
+    const wi_transport *transport = wi_transport_of("tcp://", false);
+    for (uint32_t dials = test_sanitized() ? 3000 : 45000; dials; dials--) {
+        wi_link *link; /* Linux prefers even ports for this */
+        must(transport->dial(transport, "tcp://127.0.0.1:40000", NULL, &link));
+        ck_assert_int_eq(settled(link), WI_LINK_DOWN);
+        wi_link_close(link);
+    }
+}
+END_TEST
+
 START_TEST(closing_stops_everything)
 {
     for (int round = 0; round < 8; round++) {
@@ -739,6 +753,7 @@ int main(void)
     tcase_add_loop_test(cases, closed_while_opening, 0, WAYS);
     tcase_add_loop_test(cases, many_links, 0, WAYS);
     tcase_add_loop_test(cases, an_address_is_used_once, 0, WAYS);
+    tcase_add_test(cases, nobody_meets_itself);
     tcase_add_test(cases, names_of_hosts);
     tcase_add_loop_test(cases, addresses_that_cannot_be, 0, 2); /* sockets, nng */
     tcase_add_loop_test(cases, socket_files, 0, 2);
