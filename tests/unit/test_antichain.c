@@ -271,7 +271,7 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("antichain");
-    tcase_set_timeout(cases, 60);
+    tcase_set_timeout(cases, 240);
     tcase_add_test(cases, insert_keeps_the_minimal_times);
     tcase_add_test(cases, frontier_queries);
     tcase_add_test(cases, multiset_counts);

@@ -116,7 +116,9 @@ class Process:
 
     @property
     def err(self):
-        return "\n".join(line for _, line in self.lines if not line.startswith("worker "))
+        """Without reports, and without what is said again at the end, if the machine is slow."""
+        return "\n".join(line for _, line in self.lines if not line.startswith("worker ") and
+                         not line.endswith("when a call that still runs has returned"))
 
     def resident(self):
         """Bytes of memory that are its own: without pages of files, which the system may drop."""
