@@ -68,7 +68,7 @@ class Calls(ClusterTest):
                 had.append(cluster[1].resident())
             grown = had[1] - had[0]
             print(f"    {graph}: {grown >> 10} KB more while it has not built", flush=True)
-            self.assert_memory(grown, 1 << 20, graph)
+            self.assert_memory(grown, 3 << 20, graph)
             cluster.wait(20)
             self.assertEqual(cluster.codes(), [0, 0, 0], cluster.said())
 
