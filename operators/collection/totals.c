@@ -17,7 +17,13 @@ typedef struct totals_call {
     wi_total total;
     wi_packing key;
     wi_tally_form form;
+    uint32_t turn;
 } totals_call;
+
+/* An operator's rows come in the order of its table, and may be put into that of another by the
+ * same key: so operators have turns of their own, from 0 to 31, and tables of one time 32 more. */
+#define TURN_STEP 11
+#define TURNS 32
 
 typedef struct totals_state {
     wi_tally all;
@@ -34,6 +40,7 @@ static void on_start(weir_op *op)
     const totals_call *call = weir_op_arg(op);
     totals_state *state = weir_op_state(op);
     state->keys = WI_NEWS(uint64_t, (size_t)WI_TALLY_BLOCK * call->form.key_words);
+    state->all.turn = call->turn;
 }
 
 /* ---- rows come -------------------------------------------------------------------------- */
@@ -115,7 +122,7 @@ static wi_tally *changes_at(weir_op *op, totals_state *state, const weir_time *t
     wi_tally *changes = weir_notify_state(op, time, sizeof *changes);
     if (!changes->slots) {
         *changes = state->spare;
-        changes->turn = state->all.turn ^ 32;
+        changes->turn = state->all.turn ^ TURNS;
         state->spare = (wi_tally){0};
     }
     return changes;
@@ -281,7 +288,7 @@ static void merge_all(const totals_call *call, totals_state *state, wi_tally *ch
     uint64_t *slots[WI_TALLY_BLOCK], place = 0;
     uint32_t count;
     if (changes->turn == state->all.turn && changes->count > WI_TALLY_BLOCK)
-        wi_tally_turn(&call->form, changes, changes->turn ^ 32);
+        wi_tally_turn(&call->form, changes, changes->turn ^ TURNS);
     while ((count = wi_tally_next(&call->form, changes, &place, slots))) {
         uint32_t kept = 0;
         for (uint32_t i = 0; i < count; i++) {
@@ -349,6 +356,7 @@ weir_stream wi_total_ordered(weir_stream in, const wi_total *total)
     call->key = wi_packing_new(in.type, rows ? NULL : total->key.offsets,
                                rows ? in.type->field_count : total->key.count, total->out);
     call->form = wi_tally_form_of(call->key.words, call->key.texts, sums);
+    call->turn = in.op * TURN_STEP % TURNS;
     weir_builder *builder =
         wi_begin(in, WEIR_EXCHANGE(total->key), &totals, call, total->name, NULL);
     weir_builder_keep(builder, call->key.fields);
