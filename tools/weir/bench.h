@@ -113,6 +113,7 @@ void bench_progress_frames(const struct bench_args *args, struct bench_result *r
 void bench_progress_bytes(const struct bench_args *args, struct bench_result *result_out);
 /* What plain sockets do (bench_n_raw.c). */
 void bench_raw_cross(const struct bench_args *args, struct bench_result *result_out);
+void bench_raw_cross_rows(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_cross_both(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_epoch(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_round_trip(const struct bench_args *args, struct bench_result *result_out);

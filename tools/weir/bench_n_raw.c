@@ -1,8 +1,11 @@
 /* What plain sockets do in the patterns of `weir bench net`, in two processes of one thread
- * each: the most that the system gives, since nothing is made, checked or looked at.
+ * each: the most that the system gives, since nothing is checked and, but in cross_rows, nothing
+ * made or looked at.
  *
  *   cross       process 0 sends frames of FRAME_BYTES, a header each, FRAMES_A_CALL to a system
  *               call; process 1 reads up to READ_BYTES at a time, and says when it has all
+ *   cross_rows  the same, but process 0 makes the rows anew before each call, and process 1 adds
+ *               up what it reads: what a program that moves rows cannot do without
  *   cross_both  the same in both directions at once, without blocking, half as much each
  *   epoch       both send MESSAGE_BYTES, then spin until the other's are there
  *   round_trip  MESSAGE_BYTES to and fro, spinning; half the time of a round trip
@@ -170,27 +173,65 @@ static void result_of_stream(uint64_t rows, uint64_t begin_ns, struct bench_resu
     result_out->check = rows;
 }
 
-void bench_raw_cross(const struct bench_args *args, struct bench_result *result_out)
+static void make_rows(struct sending *it, uint64_t *made)
 {
-    uint64_t rows = args->batch * args->epochs;
+    for (size_t frame = 0; frame < FRAMES_A_CALL; frame++) {
+        char *begin = it->frames + frame * (HEADER_BYTES + FRAME_BYTES) + HEADER_BYTES;
+        uint64_t *words = (uint64_t *)(void *)begin, key = *made;
+        for (size_t i = 0; i < FRAME_BYTES / ROW_BYTES; i++) {
+            words[2 * i] = key + i;
+            words[2 * i + 1] = key + i + BENCH_GOLDEN;
+        }
+        *made += FRAME_BYTES / ROW_BYTES;
+    }
+}
+
+static uint64_t sum_words(const char *from, uint64_t bytes)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)from;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < bytes / sizeof *words; i++)
+        sum += words[i];
+    return sum;
+}
+
+static void cross(const struct bench_args *args, bool with_rows, struct bench_result *result_out)
+{
+    uint64_t rows = args->batch * args->epochs, made = 0, sum = 0;
     int other = meet(args);
     char *buffer = wi_alloc_lines(READ_BYTES);
     struct sending sending;
     sending_init(&sending, rows);
     uint64_t begin_ns = bench_now_ns();
     if (args->process == 0) {
-        while (sending.sent < sending.bytes)
+        while (sending.sent < sending.bytes) {
+            if (with_rows && sending.sent % (FRAMES_A_CALL * (HEADER_BYTES + FRAME_BYTES)) == 0)
+                make_rows(&sending, &made);
             send_some(other, &sending, 0);
+        }
         receive_some(other, buffer, READ_BYTES, 0); /* it has all */
     } else {
-        for (uint64_t got = 0; got < sending.bytes;)
-            got += receive_some(other, buffer, READ_BYTES, 0);
+        for (uint64_t got = 0, more; got < sending.bytes; got += more) {
+            more = receive_some(other, buffer, READ_BYTES, 0);
+            sum += with_rows ? sum_words(buffer, more) : 0;
+        }
+        *(volatile uint64_t *)(void *)buffer = sum; /* it is wanted */
         send(other, "", 1, MSG_NOSIGNAL);
     }
     result_of_stream(rows, begin_ns, result_out);
     close(other);
     wi_free(sending.frames);
     wi_free(buffer);
+}
+
+void bench_raw_cross(const struct bench_args *args, struct bench_result *result_out)
+{
+    cross(args, false, result_out);
+}
+
+void bench_raw_cross_rows(const struct bench_args *args, struct bench_result *result_out)
+{
+    cross(args, true, result_out);
 }
 
 void bench_raw_cross_both(const struct bench_args *args, struct bench_result *result_out)
