@@ -17,6 +17,16 @@ weir_stream wi_talk_way(weir_scope *scope)
     return weir_feedback(scope, &spoken_type, weir_summary_add(dims, dims - 1, 1));
 }
 
+void wi_talk_connect(weir_builder *builder, weir_stream way)
+{
+    weir_builder_input(builder, way, WEIR_BROADCAST);
+    weir_stream words = weir_builder_output(builder, &spoken_type);
+    for (uint32_t input = 0; input < 2; input++)
+        for (uint32_t output = 0; output < 2; output++)
+            weir_builder_unrelated(builder, input, output);
+    weir_feedback_set(way, words);
+}
+
 /* ---- who has said what ------------------------------------------------------------------ */
 
 void wi_talk_start(wi_talk *talk, weir_op *op, uint32_t input, uint32_t output, uint32_t talking)

@@ -32,10 +32,11 @@ typedef struct wi_talk {
     bool joined;
 } wi_talk;
 
-/* worker, building. The way back: the operator has it as an input, broadcast, and beside its other
- * outputs one of that type, which is given to the way by weir_feedback_set. No input is related
- * to any output. */
+/* worker, building. The way back, to be made before the operator, of which it becomes input 1, and
+ * output 1 what leads to it. No input is related to any output then: not to that of words, and
+ * rows have times of their own. */
 weir_stream wi_talk_way(weir_scope *scope);
+void wi_talk_connect(weir_builder *builder, weir_stream way);
 
 /* worker, in `start`. The first `talking` workers take part, this one among them, or not. Before
  * they have said anything they count as active, at the least i64. */

@@ -15,6 +15,7 @@
  *   W1  The capability is at or before the watermark of every active partition: rows may be sent
  *       at their stamps.
  *   W2  A partition's watermark never moves back, and no stamp is before the capability. */
+#include "align.h"
 #include "idle.h"
 #include "marks.h"
 #include "talk.h"
@@ -243,27 +244,20 @@ static const weir_operator watermarks = {.name = "watermarks",
                                          .run = on_run,
                                          .stop = on_stop};
 
-static void talk(weir_builder *builder, weir_stream way)
-{
-    weir_builder_input(builder, way, WEIR_BROADCAST);
-    weir_stream words = weir_builder_output(builder, way.type);
-    weir_builder_unrelated(builder, ROWS, WORDS);
-    weir_builder_unrelated(builder, WORDS, ROWS);
-    weir_builder_unrelated(builder, WORDS, WORDS);
-    weir_feedback_set(way, words);
-}
-
 weir_stream weir_watermarks(weir_stream in, const weir_watermark_policy *policy)
 {
     wi_marks *marks = WI_NEW(wi_marks);
     wi_marks_init(marks, in, policy, watermarks.name);
+    if (policy->drift > 0)
+        in = wi_align(in, policy);
     weir_route route = policy->partition ? WEIR_ROUTED(&marks->route, marks) : WEIR_GATHER(0);
     weir_stream way = policy->idle_ns ? wi_talk_way(in.scope) : in;
     weir_builder *builder = wi_begin(in, route, &watermarks, marks, watermarks.name, NULL);
     weir_stream out = weir_builder_output(builder, in.type);
-    weir_builder_unrelated(builder, ROWS, ROWS);
     if (policy->idle_ns)
-        talk(builder, way);
+        wi_talk_connect(builder, way);
+    else
+        weir_builder_unrelated(builder, ROWS, ROWS);
     weir_operator_end(builder);
     return out;
 }
