@@ -1,7 +1,7 @@
 /* Random schedules of partitions, some of which fall silent, through watermarks; compared with a
  * model that knows when each row comes and who is idle then. What is random: which partition
- * sends when, event times, the policy, how soon partitions are idle, where batches end, workers,
- * and the order in which these take turns. Compared are stamps, and the frontier after each step.
+ * sends when, event times, the policy, how soon partitions are idle, whether those that are ahead
+ * wait, where batches end, workers, and the order in which these take turns. Compared are stamps, and the frontier after each step.
  *
  *     oracle_marks [--seed S] [--cases N]
  *
@@ -77,6 +77,9 @@ static void make(schedule *plan)
         .partition = &part,
         .partitions = plan->partitions,
         .idle_ns = plan->idle_after ? plan->idle_after * SECOND + SECOND / 2 : 0};
+    /* Those that wait are stamped as others are, but when is not to be said in steps. */
+    if (!plan->idle_after && draw(2))
+        plan->policy.drift = 1 + (int64_t)draw(20);
     uint32_t present = 1 + (uint32_t)draw(plan->partitions), number = 0;
     int64_t base = draw(8) ? 0 : draw(2) ? INT64_MAX - 60 : INT64_MIN;
     for (uint32_t s = 0; s < STEPS; s++) {
@@ -203,7 +206,8 @@ static void work(weir_worker *worker, void *arg)
         }
         weir_input_flush(input);
         wait_until(worker, (s + 1) * SECOND + SECOND / 4);
-        check_frontier(probe, at, s);
+        if (!plan->policy.drift)
+            check_frontier(probe, at, s);
     }
     weir_input_close(&input);
     weir_run(worker);
