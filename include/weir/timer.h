@@ -89,9 +89,9 @@ WEIR_API weir_op *weir_keyed_op(const weir_keyed *at);
 WEIR_API int64_t weir_keyed_now(const weir_keyed *at);
 /* Where to push. Of diff 1. Valid until the callback returns. */
 WEIR_API weir_out *weir_keyed_out(weir_keyed *at);
-/* Asks for `event` when no row stamped at or before `time` can come; once, however often it is asked
- * for. What is before now counts as now; in `event` itself, as the next time. When no more rows can
- * come, all times have: who asks again and again then never comes to an end. */
+/* Asks for `event` when no row stamped at or before `time` can come; once, however often it is
+ * asked for. What is before now counts as now; in `event` itself, as the next time. When no more
+ * rows can come, all times have: who asks again and again then never comes to an end. */
 WEIR_API void weir_keyed_event_at(weir_keyed *at, int64_t time);
 WEIR_API void weir_keyed_event_cancel(weir_keyed *at, int64_t time);
 /* Asks for `clock` at that time of weir_now. The dataflow is not complete before. */

@@ -59,8 +59,8 @@ void wi_keys_fini(wi_keys *keys);
 void wi_keys_find(wi_keys *keys, const void *const *rows, uint32_t count, wi_key **keys_out);
 /* One reference less. */
 void wi_keys_drop(wi_keys *keys, wi_key *key);
-/* Releases a state, if that is asked for: it is zeros again. One that is zeros is none, and lasts no
- * time: the next begins anew. */
+/* Releases a state, if that is asked for: it is zeros again. One that is zeros is none, and lasts
+ * no time: the next begins anew. */
 void wi_key_after_call(wi_keys *keys, wi_key *key, bool forgets);
 
 /* Whether that time was not among those of the key yet; whether it was. Heaps follow. */

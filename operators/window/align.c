@@ -1,4 +1,5 @@
-/* align: rows of a partition whose watermark is ahead of the slowest one's by more than `drift` wait.
+/* align: rows of a partition wait while its watermark is ahead of the slowest one's by more than
+ * `drift`.
  *
  * It is where rows come from, before they go to the worker that stamps them, so that what it holds
  * back is their source. Rows that are ahead wait here, by partition; when they are many, the input

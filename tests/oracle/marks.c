@@ -1,7 +1,8 @@
 /* Random schedules of partitions, some of which fall silent, through watermarks; compared with a
  * model that knows when each row comes and who is idle then. What is random: which partition
  * sends when, event times, the policy, how soon partitions are idle, whether those that are ahead
- * wait, where batches end, workers, and the order in which these take turns. Compared are stamps, and the frontier after each step.
+ * wait, where batches end, workers, and the order in which these take turns. Compared are
+ * stamps, and the frontier after each step.
  *
  *     oracle_marks [--seed S] [--cases N]
  *
