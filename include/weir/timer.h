@@ -84,6 +84,8 @@ WEIR_API weir_stream weir_keyed_by(weir_stream in, weir_key key, const weir_keye
 
 /* worker, in a callback; so are all below. */
 WEIR_API void *weir_keyed_arg(const weir_keyed *at);
+/* For weir_op_worker, weir_op_stop, weir_reject. (weir_rejects gives only rows that are handed over
+ * at once.) */
 WEIR_API weir_op *weir_keyed_op(const weir_keyed *at);
 /* The time at which this is sent: the row's stamp, the timer's time, or the watermark. */
 WEIR_API int64_t weir_keyed_now(const weir_keyed *at);
