@@ -282,7 +282,7 @@ static void grow(wi_keys *keys)
 static wi_key *find(wi_keys *keys, const void *row, uint64_t hash)
 {
     const wi_grouping *by = &keys->call->by;
-    if (keys->count > keys->mask)
+    if (keys->count > keys->mask / 2)
         grow(keys);
     wi_key **bucket = &keys->buckets[(uint32_t)hash & keys->mask];
     for (wi_key *key = *bucket; key; key = key->next)
