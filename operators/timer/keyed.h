@@ -77,8 +77,9 @@ bool wi_key_time_remove(wi_keys *keys, wi_key *key, int kind, uint64_t at);
 /* The key whose timer this is. */
 static inline wi_key *wi_key_of(weir_timer *timer, int kind)
 {
-    char *more = (char *)timer - offsetof(wi_key_more, times) - (size_t)kind * sizeof(wi_key_times) -
-                 offsetof(wi_key_times, timer);
+    size_t within = offsetof(wi_key_more, times) + (size_t)kind * sizeof(wi_key_times) +
+                    offsetof(wi_key_times, timer);
+    char *more = (char *)timer - within;
     return ((wi_key_more *)(void *)more)->key;
 }
 

@@ -46,8 +46,8 @@ void wi_talk_start(wi_talk *talk, weir_op *op, uint32_t input, uint32_t output, 
 void wi_talk_hear(wi_talk *talk, const weir_batch *batch);
 /* worker. To be called at the end of `batch`, `frontier` and `run`, with what would be said now. */
 void wi_talk_go(wi_talk *talk, weir_op *op, const wi_word *now);
-/* worker. Asks for a turn that begins after this, even if nothing is new; wi_talk_go begins it. When
- * it is over, every worker has been able to take part meanwhile. */
+/* worker. Asks for a turn that begins after this, even if nothing is new; wi_talk_go begins it.
+ * When it is over, every worker has been able to take part meanwhile. */
 void wi_talk_ask(wi_talk *talk);
 /* worker. Whether all turns that were asked for are over. */
 static inline bool wi_talk_answered(const wi_talk *talk)
