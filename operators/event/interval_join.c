@@ -1,0 +1,89 @@
+/* interval join: each row is compared, as it comes, with those of the other side that are there.
+ * So each pair is met once, by the one of the two that comes second; its time is known then, too:
+ * the greater of the stamps, which is not before the time of the batch that it came with. */
+#include "match.h"
+
+#include "../../base/alloc.h"
+
+typedef struct interval_plan {
+    wi_match_plan plan;
+    int64_t from, until;
+} interval_plan;
+
+/* Of a row of a side: the times of the other side that match it. False: there are none. No sum is
+ * cut off at the ends, so that both rows of a pair say the same. */
+static bool reach_of(const interval_plan *how, uint32_t side, int64_t time, int64_t *from_out,
+                     int64_t *until_out)
+{
+    __int128 from = (__int128)time + (side == 0 ? how->from : -(__int128)how->until);
+    __int128 until = (__int128)time + (side == 0 ? how->until : -(__int128)how->from);
+    *from_out = from < INT64_MIN ? INT64_MIN : (int64_t)from;
+    *until_out = until > INT64_MAX ? INT64_MAX : (int64_t)until;
+    return from <= INT64_MAX && until >= INT64_MIN;
+}
+
+static void take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const void *row,
+                 const wi_entry *as)
+{
+    const interval_plan *how = (const interval_plan *)matcher->plan;
+    const wi_store *store = &matcher->store;
+    int64_t from, until;
+    if (!reach_of(how, side, as->time, &from, &until))
+        return;
+    uint32_t other = 1 - side, end = key->sides[other].end;
+    uint32_t at = end ? wi_side_from(store, key, other, from) : 0;
+    for (; at < end; at++) {
+        const wi_entry *entry = wi_entry_at(store, key, other, at);
+        if (entry->time > until)
+            break;
+        int64_t time = entry->stamp > as->stamp ? entry->stamp : as->stamp;
+        wi_sender_pair(&matcher->sender, side == 0 ? row : entry->row,
+                       side == 0 ? entry->row : row, time, wi_diff_product(as->diff, entry->diff),
+                       (wi_bounds){0, 0});
+    }
+    if (!wi_is_over(matcher, matcher->reached[other], until))
+        wi_side_insert(&matcher->store, key, side, row, as->time, as->stamp, as->diff);
+}
+
+/* Rows whose reach is over on the other side; those of later times reach further. */
+static void expire(void *arg, wi_match_key *key)
+{
+    wi_matcher *matcher = arg;
+    const interval_plan *how = (const interval_plan *)matcher->plan;
+    for (uint32_t side = 0; side < 2; side++) {
+        uint32_t begin = key->sides[side].begin, at = begin;
+        for (; at < key->sides[side].end; at++) {
+            int64_t from, until;
+            reach_of(how, side, wi_entry_at(&matcher->store, key, side, at)->time, &from, &until);
+            if (!wi_is_over(matcher, matcher->reached[1 - side], until))
+                break;
+        }
+        wi_side_remove(&matcher->store, key, side, begin, at);
+    }
+}
+
+weir_stream weir_interval_join(weir_stream a, weir_key a_key, weir_stream b, weir_key b_key,
+                               const weir_interval *how, const weir_join_kernel *kernel, void *arg,
+                               weir_late_pair *late_out)
+{
+    interval_plan *call = WI_NEW(interval_plan);
+    call->from = how->from;
+    call->until = how->until;
+    call->plan = (wi_match_plan){
+        .name = "interval_join",
+        .inputs = 2,
+        .lateness = how->lateness,
+        .sending = {.kernel = kernel, .arg = arg, .start_at = WI_NOWHERE, .end_at = WI_NOWHERE},
+        .take = take,
+        .expire = expire};
+    if (how->from > how->until)
+        weir_scope_fail(a.scope, "interval_join `%s`: its interval ends, at %lld, before it begins",
+                        kernel->name, (long long)how->until);
+    wi_match_side sides[] = {{a, a_key, how->a_time, "time of a"},
+                             {b, b_key, how->b_time, "time of b"}};
+    weir_stream late[2];
+    weir_stream results = wi_match_build(&call->plan, sides, kernel->name, kernel->out, late);
+    if (late_out)
+        *late_out = (weir_late_pair){late[0], late[1]};
+    return results;
+}

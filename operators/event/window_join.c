@@ -1,0 +1,309 @@
+/* window join: pairs of rows that are in one window, sent when it closes.
+ *
+ * What is in a window of a key is one stretch of each side's entries. A key asks for the first
+ * window that has a row in it and is open; when that closes, for the next one. Rows that come later
+ * than the end of a window, but not too late, are due at their stamps: then pairs with them are
+ * added to what had been sent.
+ *
+ * Starts are kept without saturation, as 128 bits: near the ends of the integers several windows
+ * may close at the same last instant. */
+#include "match.h"
+
+#include "../../base/alloc.h"
+
+enum { ROW_LATE, WINDOW_CLOSES }; /* what is due */
+
+typedef struct window_plan {
+    wi_match_plan plan;
+    weir_window_kind kind;
+    int64_t size, slide;
+} window_plan;
+
+/* ---- windows ---------------------------------------------------------------------------- */
+
+static int64_t clip(__int128 time)
+{
+    return time < INT64_MIN ? INT64_MIN : time > INT64_MAX ? INT64_MAX : (int64_t)time;
+}
+
+static __int128 floor_to(const window_plan *how, __int128 time)
+{
+    __int128 rest = time % how->slide;
+    return time - (rest < 0 ? rest + how->slide : rest);
+}
+
+/* The first and the last start of windows that have this time. */
+static __int128 first_start(const window_plan *how, int64_t time)
+{
+    return floor_to(how, (__int128)time - how->size) + how->slide;
+}
+static __int128 last_start(const window_plan *how, int64_t time)
+{
+    return floor_to(how, time);
+}
+
+/* The first start of windows whose last instant is at or after this one. */
+static __int128 open_start(const window_plan *how, int64_t now)
+{
+    return floor_to(how, (__int128)now - how->size) + how->slide;
+}
+
+static int64_t last_instant(const window_plan *how, __int128 start)
+{
+    return clip(start + how->size - 1);
+}
+
+static int64_t last_of(const wi_match_plan *plan, int64_t time)
+{
+    const window_plan *how = (const window_plan *)plan;
+    return how->kind == WEIR_GLOBAL ? INT64_MAX : last_instant(how, last_start(how, time));
+}
+
+/* ---- what is in a window ---------------------------------------------------------------- */
+
+/* A window of a key, at a time. */
+typedef struct window_now {
+    wi_matcher *matcher;
+    const wi_match_key *key;
+    wi_bounds bounds;
+    int64_t now;
+    bool again; /* it has been sent before: this is about rows stamped `now` */
+    uint32_t begin[2], end[2];
+    bool is[2], was[2]; /* whether the side has rows: now, and before */
+} window_now;
+
+static void find_rows(window_now *in, int64_t start, int64_t last)
+{
+    const wi_store *store = &in->matcher->store;
+    for (uint32_t side = 0; side < 2; side++) {
+        if (!in->key->sides[side].end)
+            continue;
+        in->begin[side] = wi_side_from(store, in->key, side, start);
+        in->end[side] = wi_side_after(store, in->key, side, last);
+        uint64_t is = 0, was = 0;
+        for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
+            const wi_entry *entry = wi_entry_at(store, in->key, side, i);
+            is += entry->stamp <= in->now ? (uint64_t)entry->diff : 0;
+            was += entry->stamp < in->now ? (uint64_t)entry->diff : 0;
+        }
+        in->is[side] = (int64_t)is > 0;
+        in->was[side] = (int64_t)was > 0;
+    }
+}
+
+static void send_pairs(const window_now *in)
+{
+    const wi_store *store = &in->matcher->store;
+    for (uint32_t i = in->begin[0]; i < in->end[0]; i++) {
+        const wi_entry *a = wi_entry_at(store, in->key, 0, i);
+        if (a->stamp > in->now)
+            continue;
+        bool new = !in->again || a->stamp == in->now;
+        for (uint32_t j = in->begin[1]; j < in->end[1]; j++) {
+            const wi_entry *b = wi_entry_at(store, in->key, 1, j);
+            if (b->stamp <= in->now && (new || b->stamp == in->now))
+                wi_sender_pair(&in->matcher->sender, a->row, b->row, in->now,
+                               wi_diff_product(a->diff, b->diff), in->bounds);
+        }
+    }
+}
+
+static void send_alone(const window_now *in, uint32_t side)
+{
+    bool is = !in->is[1 - side], was = in->again && !in->was[1 - side];
+    if (!in->matcher->plan->sending.alone[side] || (!is && !was))
+        return;
+    for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
+        const wi_entry *entry = wi_entry_at(&in->matcher->store, in->key, side, i);
+        uint64_t diff = is && entry->stamp <= in->now ? (uint64_t)entry->diff : 0;
+        diff -= was && entry->stamp < in->now ? (uint64_t)entry->diff : 0;
+        wi_sender_alone(&in->matcher->sender, side, entry->row, in->now, (int64_t)diff, in->bounds);
+    }
+}
+
+static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 start, int64_t now,
+                        bool again)
+{
+    const window_plan *how = (const window_plan *)matcher->plan;
+    bool global = how->kind == WEIR_GLOBAL;
+    wi_bounds bounds = {global ? INT64_MIN : clip(start),
+                        global ? INT64_MAX : clip(start + how->size)};
+    window_now in = {matcher, key, bounds, now, again, {0}, {0}, {0}, {0}};
+    find_rows(&in, bounds.start, global ? INT64_MAX : last_instant(how, start));
+    send_pairs(&in);
+    send_alone(&in, 0);
+    send_alone(&in, 1);
+}
+
+/* ---- what is due ------------------------------------------------------------------------ */
+
+static void ask(wi_matcher *matcher, wi_match_key *key, __int128 start)
+{
+    const window_plan *how = (const window_plan *)matcher->plan;
+    bool global = how->kind == WEIR_GLOBAL;
+    key->asked = true;
+    key->asks = start;
+    wi_queue_ask(&matcher->queue, matcher->op,
+                 (wi_due){.time = global ? INT64_MAX : last_instant(how, start),
+                          .key = key,
+                          .what = WINDOW_CLOSES});
+}
+
+static void take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const void *row,
+                 const wi_entry *as)
+{
+    const window_plan *how = (const window_plan *)matcher->plan;
+    wi_side_insert(&matcher->store, key, side, row, as->time, as->stamp, as->diff);
+    if (how->kind == WEIR_GLOBAL) {
+        if (!key->asked)
+            ask(matcher, key, 0);
+        return;
+    }
+    __int128 first = first_start(how, as->time), last = last_start(how, as->time);
+    __int128 open = open_start(how, as->stamp), closed = open - how->slide;
+    if (open <= last) {
+        __int128 start = first > open ? first : open;
+        if (!key->asked || start < key->asks)
+            ask(matcher, key, start);
+    }
+    closed = closed < last ? closed : last;
+    if (closed >= first && closed + how->size - 1 + how->plan.lateness >= as->stamp)
+        wi_queue_ask(
+            &matcher->queue, matcher->op,
+            (wi_due){.time = as->stamp, .key = key, .what = ROW_LATE, .at = as->time});
+}
+
+/* Windows that had closed before `now`, are not over, and have this time, from *from on. */
+static void send_again(wi_matcher *matcher, const wi_match_key *key, int64_t now, int64_t time,
+                       __int128 *from)
+{
+    const window_plan *how = (const window_plan *)matcher->plan;
+    __int128 first = first_start(how, time), last = last_start(how, time);
+    __int128 alive = open_start(how, clip((__int128)now - how->plan.lateness));
+    __int128 closed = open_start(how, now) - how->slide;
+    first = first > *from ? first : *from;
+    first = first > alive ? first : alive;
+    last = last < closed ? last : closed;
+    for (; first <= last; first += how->slide) {
+        send_window(matcher, key, first, now, true);
+        *from = first + how->slide;
+    }
+}
+
+/* Asks for the first window that starts at or after `from` and has a row in it. */
+static void ask_next(wi_matcher *matcher, wi_match_key *key, __int128 from)
+{
+    const window_plan *how = (const window_plan *)matcher->plan;
+    bool any = false;
+    __int128 next = 0;
+    for (uint32_t side = 0; side < 2 && from <= INT64_MAX; side++) {
+        if (!key->sides[side].end)
+            continue;
+        uint32_t at = wi_side_from(&matcher->store, key, side, clip(from));
+        if (at == key->sides[side].end)
+            continue;
+        __int128 start = first_start(how, wi_entry_at(&matcher->store, key, side, at)->time);
+        start = start > from ? start : from;
+        next = any && next < start ? next : start;
+        any = true;
+    }
+    if (any)
+        ask(matcher, key, next);
+}
+
+static void close_windows(wi_matcher *matcher, wi_match_key *key, int64_t now)
+{
+    const window_plan *how = (const window_plan *)matcher->plan;
+    bool global = how->kind == WEIR_GLOBAL;
+    if (!key->asked || (!global && last_instant(how, key->asks) != now))
+        return;
+    send_window(matcher, key, key->asks, now, false);
+    key->asked = false;
+    if (!global)
+        ask_next(matcher, key, key->asks + how->slide);
+}
+
+static void due(wi_matcher *matcher, wi_due next)
+{
+    __int128 from = (__int128)INT64_MIN * 4;
+    do {
+        if (next.what == ROW_LATE)
+            send_again(matcher, next.key, next.time, next.at, &from);
+        else
+            close_windows(matcher, next.key, next.time);
+    } while (wi_queue_pop_same(&matcher->queue, &next));
+}
+
+/* Rows whose last window is over. */
+static void expire(void *arg, wi_match_key *key)
+{
+    wi_matcher *matcher = arg;
+    for (uint32_t side = 0; side < 2; side++) {
+        uint32_t begin = key->sides[side].begin, at = begin;
+        for (; at < key->sides[side].end; at++) {
+            int64_t time = wi_entry_at(&matcher->store, key, side, at)->time;
+            if (!wi_is_over(matcher, matcher->both, last_of(matcher->plan, time)))
+                break;
+        }
+        wi_side_remove(&matcher->store, key, side, begin, at);
+    }
+}
+
+/* ---- building --------------------------------------------------------------------------- */
+
+static void check_windows(weir_scope *scope, const weir_windows *how, const char *name)
+{
+    if (how->kind == WEIR_SESSION)
+        weir_scope_fail(scope, "window_join `%s`: joins rows in windows of a fixed width, or in "
+                               "the global one, not in sessions",
+                        name);
+    else if (how->kind != WEIR_GLOBAL && how->size <= 0)
+        weir_scope_fail(scope, "window_join `%s`: the size of its windows is not above 0", name);
+    if (how->kind == WEIR_HOPPING && (how->slide <= 0 || how->slide > how->size))
+        weir_scope_fail(
+            scope, "window_join `%s`: its windows hop by less than 1, or by more than their size",
+            name);
+}
+
+/* Where the out rows have a field of the window. */
+static uint32_t bound_at(weir_scope *scope, const weir_join_kernel *kernel, const char *field)
+{
+    weir_stream out = {.scope = scope, .type = kernel->out};
+    return field ? wi_time_field(out, "window_join", "start or end", field) : WI_NOWHERE;
+}
+
+weir_stream weir_window_join(weir_stream a, weir_key a_key, weir_stream b, weir_key b_key,
+                             const weir_window_match *how, const weir_join_kernel *kernel,
+                             void *arg, weir_late_pair *late_out)
+{
+    const weir_windows *windows = &how->windows;
+    bool valid = windows->size > 0 && (windows->kind != WEIR_HOPPING || windows->slide > 0);
+    window_plan *call = WI_NEW(window_plan);
+    *call = (window_plan){
+        .plan = {.name = "window_join",
+                 .inputs = 2,
+                 .lateness = windows->lateness,
+                 .sending = {.kernel = kernel,
+                             .alone = {how->a_alone, how->b_alone},
+                             .arg = arg,
+                             .start_at = bound_at(a.scope, kernel, how->start),
+                             .end_at = bound_at(a.scope, kernel, how->end)},
+                 .last = last_of,
+                 .take = take,
+                 .due = due,
+                 .expire = expire},
+        .kind = windows->kind,
+        .size = valid ? windows->size : 1,
+        .slide = !valid                            ? 1
+                 : windows->kind == WEIR_HOPPING ? windows->slide
+                                                 : windows->size};
+    check_windows(a.scope, windows, kernel->name);
+    wi_match_side sides[] = {
+        {a, a_key, windows->time, "time of a"},
+        {b, b_key, how->b_time ? how->b_time : windows->time, "time of b"}};
+    weir_stream late[2];
+    weir_stream results = wi_match_build(&call->plan, sides, kernel->name, kernel->out, late);
+    if (late_out)
+        *late_out = (weir_late_pair){late[0], late[1]};
+    return results;
+}
