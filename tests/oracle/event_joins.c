@@ -66,11 +66,11 @@ static void feed_one(weir_worker *worker, feeding *to, const problem *with)
     uint32_t workers = weir_worker_count(worker);
     if (!to->input)
         return;
-    const row *r = &to->from->rows[to->next];
     if (to->next >= to->from->count) {
         weir_input_close(&to->input);
         return;
     }
+    const row *r = &to->from->rows[to->next];
     to->next += workers;
     weir_input_advance(to->input, weir_event_epoch(r->stamp));
     weir_out *out = weir_input_out(to->input);
