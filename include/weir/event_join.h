@@ -60,9 +60,10 @@ typedef struct weir_window_match {
  * for a window if end + lateness <= its stamp, as in weir_window; it goes to `late_out` (may be
  * NULL) if it is late for all of its windows.
  *
- * A session, of both sides together, is late for rows that would begin one which is over: such a
- * row is late, even if there is a session that it could join. If a session that has been sent
- * grows, its results are taken back, and sent with their new start and end. */
+ * Sessions are of both sides together. A row is late if the session that it would begin alone,
+ * [time, time + gap), is over, whether or not there is one that it could join. If a session that
+ * has been sent grows, its results are taken back; they are sent anew, with the new start and end,
+ * when it closes. A row that is taken away leaves its session as long as it was. */
 WEIR_API weir_stream weir_window_join(weir_stream a, weir_key a_key, weir_stream b,
                                       weir_key b_key, const weir_window_match *how,
                                       const weir_join_kernel *kernel, void *arg,

@@ -1,6 +1,7 @@
 /* What joins by event time send: pairs through the user's kernel, in blocks, and rows that are
- * alone. Pairs are copied to the block, since entries move. The start and the end of a window can
- * be put into the rows. Worker. */
+ * alone. Pairs are copied to the block, since entries move; long texts are not, so a block is to be
+ * flushed before entries are freed. The start and the end of a window can be put into the rows.
+ * Worker. */
 #ifndef WEIR_OPERATORS_EVENT_SENDER_H
 #define WEIR_OPERATORS_EVENT_SENDER_H
 

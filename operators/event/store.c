@@ -202,6 +202,7 @@ static void free_key(wi_store *store, wi_match_key *key)
         wi_side_remove(store, key, side, key->sides[side].begin, key->sides[side].end);
         wi_free(key->sides[side].entries);
     }
+    wi_free(key->more);
     wi_free(key);
     store->count--;
 }

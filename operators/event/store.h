@@ -46,6 +46,7 @@ typedef struct wi_match_key {
     uint32_t references;
     bool asked; /* the operator's own: what it waits for, if it does */
     __int128 asks;
+    void *more; /* the operator's, from wi_alloc */
     wi_side sides[2];
 } wi_match_key;
 

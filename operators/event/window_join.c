@@ -1,4 +1,5 @@
-/* window join: pairs of rows that are in one window, sent when it closes.
+/* window join: pairs of rows that are in one window, sent when it closes. Sessions are in
+ * session_join.c; this is about windows of a fixed width, and the global one.
  *
  * What is in a window of a key is one stretch of each side's entries. A key asks for the first
  * window that has a row in it and is open; when that closes, for the next one. Rows that come later
@@ -7,7 +8,7 @@
  *
  * Starts are kept without saturation, as 128 bits: near the ends of the integers several windows
  * may close at the same last instant. */
-#include "match.h"
+#include "window_rows.h"
 
 #include "../../base/alloc.h"
 
@@ -59,67 +60,7 @@ static int64_t last_of(const wi_match_plan *plan, int64_t time)
     return how->kind == WEIR_GLOBAL ? INT64_MAX : last_instant(how, last_start(how, time));
 }
 
-/* ---- what is in a window ---------------------------------------------------------------- */
-
-/* A window of a key, at a time. */
-typedef struct window_now {
-    wi_matcher *matcher;
-    const wi_match_key *key;
-    wi_bounds bounds;
-    int64_t now;
-    bool again; /* it has been sent before: this is about rows stamped `now` */
-    uint32_t begin[2], end[2];
-    bool is[2], was[2]; /* whether the side has rows: now, and before */
-} window_now;
-
-static void find_rows(window_now *in, int64_t start, int64_t last)
-{
-    const wi_store *store = &in->matcher->store;
-    for (uint32_t side = 0; side < 2; side++) {
-        if (!in->key->sides[side].end)
-            continue;
-        in->begin[side] = wi_side_from(store, in->key, side, start);
-        in->end[side] = wi_side_after(store, in->key, side, last);
-        uint64_t is = 0, was = 0;
-        for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
-            const wi_entry *entry = wi_entry_at(store, in->key, side, i);
-            is += entry->stamp <= in->now ? (uint64_t)entry->diff : 0;
-            was += entry->stamp < in->now ? (uint64_t)entry->diff : 0;
-        }
-        in->is[side] = (int64_t)is > 0;
-        in->was[side] = (int64_t)was > 0;
-    }
-}
-
-static void send_pairs(const window_now *in)
-{
-    const wi_store *store = &in->matcher->store;
-    for (uint32_t i = in->begin[0]; i < in->end[0]; i++) {
-        const wi_entry *a = wi_entry_at(store, in->key, 0, i);
-        if (a->stamp > in->now)
-            continue;
-        bool new = !in->again || a->stamp == in->now;
-        for (uint32_t j = in->begin[1]; j < in->end[1]; j++) {
-            const wi_entry *b = wi_entry_at(store, in->key, 1, j);
-            if (b->stamp <= in->now && (new || b->stamp == in->now))
-                wi_sender_pair(&in->matcher->sender, a->row, b->row, in->now,
-                               wi_diff_product(a->diff, b->diff), in->bounds);
-        }
-    }
-}
-
-static void send_alone(const window_now *in, uint32_t side)
-{
-    bool is = !in->is[1 - side], was = in->again && !in->was[1 - side];
-    if (!in->matcher->plan->sending.alone[side] || (!is && !was))
-        return;
-    for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
-        const wi_entry *entry = wi_entry_at(&in->matcher->store, in->key, side, i);
-        uint64_t diff = is && entry->stamp <= in->now ? (uint64_t)entry->diff : 0;
-        diff -= was && entry->stamp < in->now ? (uint64_t)entry->diff : 0;
-        wi_sender_alone(&in->matcher->sender, side, entry->row, in->now, (int64_t)diff, in->bounds);
-    }
-}
+/* ---- sending -------------------------------------------------------------------------- */
 
 static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 start, int64_t now,
                         bool again)
@@ -128,11 +69,14 @@ static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 s
     bool global = how->kind == WEIR_GLOBAL;
     wi_bounds bounds = {global ? INT64_MIN : clip(start),
                         global ? INT64_MAX : clip(start + how->size)};
-    window_now in = {matcher, key, bounds, now, again, {0}, {0}, {0}, {0}};
-    find_rows(&in, bounds.start, global ? INT64_MAX : last_instant(how, start));
-    send_pairs(&in);
-    send_alone(&in, 0);
-    send_alone(&in, 1);
+    wi_window_rows_send(matcher, &(wi_window_rows){
+                                     .key = key,
+                                     .bounds = bounds,
+                                     .first = bounds.start,
+                                     .last = global ? INT64_MAX : last_instant(how, start),
+                                     .now = now,
+                                     .until = now,
+                                     .again = again});
 }
 
 /* ---- what is due ------------------------------------------------------------------------ */
@@ -253,16 +197,16 @@ static void expire(void *arg, wi_match_key *key)
 
 static void check_windows(weir_scope *scope, const weir_windows *how, const char *name)
 {
-    if (how->kind == WEIR_SESSION)
-        weir_scope_fail(scope, "window_join `%s`: joins rows in windows of a fixed width, or in "
-                               "the global one, not in sessions",
-                        name);
-    else if (how->kind != WEIR_GLOBAL && how->size <= 0)
+    bool wide = how->kind == WEIR_TUMBLING || how->kind == WEIR_HOPPING;
+    if (wide && how->size <= 0)
         weir_scope_fail(scope, "window_join `%s`: the size of its windows is not above 0", name);
     if (how->kind == WEIR_HOPPING && (how->slide <= 0 || how->slide > how->size))
         weir_scope_fail(
             scope, "window_join `%s`: its windows hop by less than 1, or by more than their size",
             name);
+    if (how->kind == WEIR_SESSION && how->gap <= 0)
+        weir_scope_fail(scope, "window_join `%s`: the gap between its sessions is not above 0",
+                        name);
 }
 
 /* Where the out rows have a field of the window. */
@@ -272,37 +216,50 @@ static uint32_t bound_at(weir_scope *scope, const weir_join_kernel *kernel, cons
     return field ? wi_time_field(out, "window_join", "start or end", field) : WI_NOWHERE;
 }
 
+static wi_match_plan *plan_of(const weir_windows *how, wi_match_plan plan)
+{
+    if (how->kind == WEIR_SESSION) {
+        wi_session_join_plan *sessions = WI_NEW(wi_session_join_plan);
+        plan.last = wi_session_join_last;
+        plan.take = wi_session_join_take;
+        plan.due = wi_session_join_due;
+        plan.expire = wi_session_join_expire;
+        *sessions = (wi_session_join_plan){.plan = plan, .gap = how->gap > 0 ? how->gap : 1};
+        return &sessions->plan;
+    }
+    window_plan *call = WI_NEW(window_plan);
+    int64_t size = how->size > 0 ? how->size : 1, slide = how->slide > 0 ? how->slide : 1;
+    plan.last = last_of;
+    plan.take = take;
+    plan.due = due;
+    plan.expire = expire;
+    *call = (window_plan){.plan = plan,
+                          .kind = how->kind,
+                          .size = size,
+                          .slide = how->kind == WEIR_HOPPING ? slide : size};
+    return &call->plan;
+}
+
 weir_stream weir_window_join(weir_stream a, weir_key a_key, weir_stream b, weir_key b_key,
                              const weir_window_match *how, const weir_join_kernel *kernel,
                              void *arg, weir_late_pair *late_out)
 {
     const weir_windows *windows = &how->windows;
-    bool valid = windows->size > 0 && (windows->kind != WEIR_HOPPING || windows->slide > 0);
-    window_plan *call = WI_NEW(window_plan);
-    *call = (window_plan){
-        .plan = {.name = "window_join",
-                 .inputs = 2,
-                 .lateness = windows->lateness,
-                 .sending = {.kernel = kernel,
-                             .alone = {how->a_alone, how->b_alone},
-                             .arg = arg,
-                             .start_at = bound_at(a.scope, kernel, how->start),
-                             .end_at = bound_at(a.scope, kernel, how->end)},
-                 .last = last_of,
-                 .take = take,
-                 .due = due,
-                 .expire = expire},
-        .kind = windows->kind,
-        .size = valid ? windows->size : 1,
-        .slide = !valid                            ? 1
-                 : windows->kind == WEIR_HOPPING ? windows->slide
-                                                 : windows->size};
     check_windows(a.scope, windows, kernel->name);
+    wi_match_plan plan = {.name = "window_join",
+                          .inputs = 2,
+                          .lateness = windows->lateness,
+                          .sending = {.kernel = kernel,
+                                      .alone = {how->a_alone, how->b_alone},
+                                      .arg = arg,
+                                      .start_at = bound_at(a.scope, kernel, how->start),
+                                      .end_at = bound_at(a.scope, kernel, how->end)}};
     wi_match_side sides[] = {
         {a, a_key, windows->time, "time of a"},
         {b, b_key, how->b_time ? how->b_time : windows->time, "time of b"}};
     weir_stream late[2];
-    weir_stream results = wi_match_build(&call->plan, sides, kernel->name, kernel->out, late);
+    weir_stream results =
+        wi_match_build(plan_of(windows, plan), sides, kernel->name, kernel->out, late);
     if (late_out)
         *late_out = (weir_late_pair){late[0], late[1]};
     return results;

@@ -69,7 +69,8 @@ static int64_t lateness(void)
 static void make_windows(weir_window_match *how)
 {
     weir_windows *windows = &how->windows;
-    windows->kind = draw(8) == 0 ? WEIR_GLOBAL : draw(2) ? WEIR_TUMBLING : WEIR_HOPPING;
+    windows->kind = draw(8) == 0 ? WEIR_GLOBAL : (weir_window_kind)draw(3);
+    windows->gap = 1 + (int64_t)draw(draw(2) ? 4 : 20);
     windows->time = "at";
     windows->size = 1 + (int64_t)draw(draw(3) ? 12 : 60);
     windows->slide = 1 + (int64_t)draw((uint64_t)windows->size);
