@@ -176,7 +176,7 @@ weir_stream weir_deduplicate(weir_stream in, weir_key key, const weir_duplicates
         .within = how->within > 0 ? how->within : 1};
     if (how->within <= 0)
         weir_scope_fail(in.scope,
-                        "deduplicate: rows within %lld of each other are none; it must be above 0",
+                        "deduplicate: no rows are within %lld of each other; it must be above 0",
                         (long long)how->within);
     wi_match_side side = {in, key, how->time, "time"};
     weir_stream late;

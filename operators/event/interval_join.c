@@ -77,8 +77,9 @@ weir_stream weir_interval_join(weir_stream a, weir_key a_key, weir_stream b, wei
         .take = take,
         .expire = expire};
     if (how->from > how->until)
-        weir_scope_fail(a.scope, "interval_join `%s`: its interval ends, at %lld, before it begins",
-                        kernel->name, (long long)how->until);
+        weir_scope_fail(
+            a.scope, "interval_join `%s`: its interval ends, at %lld, before it begins, at %lld",
+            kernel->name, (long long)how->until, (long long)how->from);
     wi_match_side sides[] = {{a, a_key, how->a_time, "time of a"},
                              {b, b_key, how->b_time, "time of b"}};
     weir_stream late[2];

@@ -7,6 +7,7 @@
 
 #define BUCKETS_MIN 64
 #define ENTRIES_MIN 2
+#define LOOKS 4 /* how many entries and buckets may be looked at, on average, for each row */
 
 /* ---- entries ---------------------------------------------------------------------------- */
 
@@ -231,7 +232,7 @@ void wi_store_fini(wi_store *store)
 
 void wi_store_sweep(wi_store *store, uint64_t more, wi_store_expire *expire, void *arg)
 {
-    store->credit += more;
+    store->credit += LOOKS * more;
     if (!store->buckets || store->credit < store->entries + store->mask)
         return;
     store->credit = 0;

@@ -55,7 +55,7 @@ typedef struct wi_store {
     wi_match_key **buckets;    /* a power of two of them */
     uint32_t mask, count;
     uint64_t next_id, entries;
-    uint64_t credit; /* entries that may be looked at for what can be freed */
+    uint64_t credit; /* what may be looked at, to see whether it can be freed */
 } wi_store;
 
 wi_side_form wi_side_form_new(const weir_type *type, const weir_key *key, uint32_t time_at,

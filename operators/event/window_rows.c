@@ -32,24 +32,32 @@ static int64_t signed_as(const wi_window_rows *of, uint64_t diff)
     return (int64_t)(of->back ? 0 - diff : diff);
 }
 
+/* One row of a side with those of the other that are stamped until `until`. */
+static void send_with(wi_matcher *matcher, const stretches *in, uint32_t side, const wi_entry *row,
+                      int64_t until)
+{
+    const wi_window_rows *of = in->of;
+    uint32_t other = 1 - side;
+    for (uint32_t i = in->begin[other]; i < in->end[other]; i++) {
+        const wi_entry *with = wi_entry_at(&matcher->store, of->key, other, i);
+        if (with->stamp > until)
+            continue;
+        uint64_t diff = (uint64_t)wi_diff_product(row->diff, with->diff);
+        wi_sender_pair(&matcher->sender, side == 0 ? row->row : with->row,
+                       side == 0 ? with->row : row->row, of->now, signed_as(of, diff), of->bounds);
+    }
+}
+
+/* If it was sent before: the new rows of `a` with all of `b`, and of `b` with what is not new. */
 static void send_pairs(wi_matcher *matcher, const stretches *in)
 {
-    const wi_store *store = &matcher->store;
     const wi_window_rows *of = in->of;
-    for (uint32_t i = in->begin[0]; i < in->end[0]; i++) {
-        const wi_entry *a = wi_entry_at(store, of->key, 0, i);
-        if (a->stamp > of->until)
-            continue;
-        bool new = !of->again || a->stamp == of->until;
-        for (uint32_t j = in->begin[1]; j < in->end[1]; j++) {
-            const wi_entry *b = wi_entry_at(store, of->key, 1, j);
-            if (b->stamp > of->until || (!new && b->stamp < of->until))
-                continue;
-            uint64_t diff = (uint64_t)wi_diff_product(a->diff, b->diff);
-            wi_sender_pair(&matcher->sender, a->row, b->row, of->now, signed_as(of, diff),
-                           of->bounds);
+    for (uint32_t side = 0; side < (of->again ? 2 : 1); side++)
+        for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
+            const wi_entry *row = wi_entry_at(&matcher->store, of->key, side, i);
+            if (of->again ? row->stamp == of->until : row->stamp <= of->until)
+                send_with(matcher, in, side, row, side == 0 ? of->until : of->until - 1);
         }
-    }
 }
 
 static void send_alone(wi_matcher *matcher, const stretches *in, uint32_t side)

@@ -11,7 +11,7 @@ typedef struct wi_window_rows {
     int64_t first, last; /* times of rows */
     int64_t now;         /* at which it is sent */
     int64_t until;       /* of rows stamped until then */
-    bool again;          /* it has been sent with rows stamped before `until`: what is new is sent */
+    bool again;          /* it was sent with rows stamped before `until`: what is new is sent */
     bool back;           /* what was sent is taken back */
 } wi_window_rows;
 
