@@ -84,7 +84,8 @@ static weir_stream in_interval(weir_stream a, weir_stream b)
 {
     return weir_interval_join(
         a, TRADES, b, QUOTES,
-        &(weir_interval){.a_time = "at", .b_time = "at", .from = -2, .until = 5}, &both, NULL, NULL);
+        &(weir_interval){.a_time = "at", .b_time = "at", .from = -2, .until = 5}, &both, NULL,
+        NULL);
 }
 
 static weir_stream in_window(weir_stream a, weir_stream b)
@@ -122,7 +123,8 @@ static const story stories[] = {
     {.build = as_of, /* a later quote, and one that is taken away */
      STEPS({'b', 2, 0, 1}, {'a', 10, 0, 1}, {'b', 11, 4, 1}, {'b', 7, 12, 1}, {'b', 2, 13, -1},
            {'b', 7, 14, -1}),
-     .expected = "10 +1 1\t10\t2\n12 -1 1\t10\t2\n12 +1 1\t10\t7\n14 +1 1\t10\t-1\n14 -1 1\t10\t7\n"},
+     .expected = "10 +1 1\t10\t2\n12 -1 1\t10\t2\n12 +1 1\t10\t7\n14 +1 1\t10\t-1\n"
+                 "14 -1 1\t10\t7\n"},
     {.build = deduplicated,
      STEPS({'a', 3, 0, 1}, {'a', 9, 1, 1}, {'a', 8, 2, 1}, {'a', 30, 2, 1}, {'a', 30, 31, -1}),
      .expected = "0 +1 1\t3\t0\n1 -1 1\t3\t0\n1 +1 1\t9\t0\n2 +1 1\t30\t0\n31 -1 1\t30\t0\n"},
