@@ -3,9 +3,9 @@
  *     nexmark [--final] QUERY FILE
  *
  * QUERY is q3, q4, q5, q7, q8, q9, q11, q12, q18, q19 or q20; FILE has lines of a number, a letter
- * (P: person, A: auction, B: bid), an event time, a watermark, and what there is to say. Results are
- * sent as event time goes on, and taken back (-1) where they change; with --final, only what is
- * right in the end. */
+ * (P: person, A: auction, B: bid), an event time, a watermark, and what there is to say. Results
+ * are sent as event time goes on, and taken back (-1) where they change; with --final, only what
+ * is right in the end. */
 #include "nexmark.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* Queries about the last, and the best, of each key. */
 #include "nexmark.h"
 
-#define OFFER(F) F(u64, auction) F(i64, seq) F(u64, bidder) F(i64, price) F(weir_text, channel) F(i64, at)
-#define LAST(F)  F(u64, auction) F(u64, bidder) F(i64, price) F(weir_text, channel) F(i64, at)
+#define OFFER(F)                                                                               \
+    F(u64, auction) F(i64, seq) F(u64, bidder) F(i64, price) F(weir_text, channel) F(i64, at)
+#define LAST(F) F(u64, auction) F(u64, bidder) F(i64, price) F(weir_text, channel) F(i64, at)
 /* By its fields: the highest price first, then the first. */
 #define BEST(F)   F(u64, auction) F(i64, below) F(i64, at) F(i64, seq) F(u64, bidder)
 #define RANKED(F) F(u64, auction) F(u64, bidder) F(i64, price) F(i64, at) F(i64, rank)
