@@ -3,6 +3,8 @@
 
 #include "../../base/alloc.h"
 
+#define NEXT 7 /* of the heap: among them are the next ones to be popped */
+
 wi_reached wi_reached_of(const weir_op *op, uint32_t input)
 {
     const weir_antichain *frontier = weir_op_frontier(op, input);
@@ -15,8 +17,8 @@ static bool is_before(const wi_due *a, const wi_due *b)
 {
     if (a->time != b->time)
         return a->time < b->time;
-    if (a->key != b->key)
-        return a->key->id < b->key->id;
+    if (a->id != b->id)
+        return a->id < b->id;
     return a->what != b->what ? a->what < b->what : a->at < b->at;
 }
 
@@ -51,6 +53,7 @@ void wi_queue_ask(wi_queue *queue, weir_op *op, wi_due due)
         queue->held = weir_retain(op, 0, &time);
     }
     due.key->references++;
+    due.id = due.key->id;
     wi_grow(&queue->heap, &queue->capacity, queue->count + 1, sizeof *queue->heap);
     queue->heap[queue->count] = due;
     rise(queue->heap, queue->count++);
@@ -62,6 +65,8 @@ static void pop(wi_queue *queue, wi_due *due_out)
     queue->heap[0] = queue->heap[--queue->count];
     if (queue->count)
         sink(queue->heap, queue->count);
+    for (unsigned i = 0; i < NEXT && i < queue->count; i++)
+        __builtin_prefetch(queue->heap[i].key);
     due_out->key->references--;
 }
 

@@ -24,6 +24,7 @@ typedef struct wi_due {
     wi_match_key *key; /* referred to until it is popped */
     uint32_t what;     /* the operator's own, as is: */
     int64_t at;
+    uint64_t id; /* the key's; the queue's own */
 } wi_due;
 
 typedef struct wi_queue {

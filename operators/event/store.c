@@ -7,6 +7,7 @@
 
 #define BUCKETS_MIN 64
 #define ENTRIES_MIN 2
+#define AHEAD 8 /* buckets, of what is looked at: is asked for from memory */
 #define LOOKS 4 /* how many entries and buckets may be looked at, on average, for each row */
 
 /* ---- entries ---------------------------------------------------------------------------- */
@@ -159,6 +160,16 @@ static void resize(wi_store *store, uint32_t size)
     store->mask = size - 1;
 }
 
+/* Of a key, which may be NULL: what is looked at first. */
+static inline void prefetch_entries(const wi_store *store, const wi_match_key *key)
+{
+    for (uint32_t s = 0; key && s < 2; s++) {
+        const wi_side *side = &key->sides[s];
+        if (side->end)
+            __builtin_prefetch(side->entries + (size_t)side->begin * store->forms[s].step, 1);
+    }
+}
+
 void wi_store_prefetch(const wi_store *store, const uint64_t *hashes, uint32_t count)
 {
     if (!store->buckets)
@@ -167,6 +178,8 @@ void wi_store_prefetch(const wi_store *store, const uint64_t *hashes, uint32_t c
         __builtin_prefetch(&store->buckets[(uint32_t)hashes[i] & store->mask]);
     for (uint32_t i = 0; i < count; i++)
         __builtin_prefetch(store->buckets[(uint32_t)hashes[i] & store->mask]);
+    for (uint32_t i = 0; i < count; i++)
+        prefetch_entries(store, store->buckets[(uint32_t)hashes[i] & store->mask]);
 }
 
 static bool is_of(const wi_store *store, const wi_match_key *key, uint32_t side, const void *row)
@@ -236,12 +249,15 @@ void wi_store_sweep(wi_store *store, uint64_t more, wi_store_expire *expire, voi
     if (!store->buckets || store->credit < store->entries + store->mask)
         return;
     store->credit = 0;
-    for (uint32_t b = 0; b <= store->mask; b++)
+    for (uint32_t b = 0; b <= store->mask; b++) {
+        __builtin_prefetch(store->buckets[(b + 2 * AHEAD) & store->mask]);
+        prefetch_entries(store, store->buckets[(b + AHEAD) & store->mask]);
         for (wi_match_key *key = store->buckets[b], *next; key; key = next) {
             next = key->next;
             expire(arg, key);
             wi_store_tidy(store, key);
         }
+    }
     uint32_t size = store->mask + 1;
     while (size > BUCKETS_MIN && store->count < size / 8)
         size /= 2;

@@ -27,26 +27,21 @@ static int64_t clip(__int128 time)
     return time < INT64_MIN ? INT64_MIN : time > INT64_MAX ? INT64_MAX : (int64_t)time;
 }
 
-static __int128 floor_to(const window_plan *how, __int128 time)
-{
-    __int128 rest = time % how->slide;
-    return time - (rest < 0 ? rest + how->slide : rest);
-}
-
 /* The first and the last start of windows that have this time. */
 static __int128 first_start(const window_plan *how, int64_t time)
 {
-    return floor_to(how, (__int128)time - how->size) + how->slide;
+    int64_t rest = wi_floor_rest(time, how->slide) - how->size % how->slide;
+    return (__int128)time - how->size - (rest < 0 ? rest + how->slide : rest) + how->slide;
 }
 static __int128 last_start(const window_plan *how, int64_t time)
 {
-    return floor_to(how, time);
+    return (__int128)time - wi_floor_rest(time, how->slide);
 }
 
 /* The first start of windows whose last instant is at or after this one. */
 static __int128 open_start(const window_plan *how, int64_t now)
 {
-    return floor_to(how, (__int128)now - how->size) + how->slide;
+    return first_start(how, now);
 }
 
 static int64_t last_instant(const window_plan *how, __int128 start)
