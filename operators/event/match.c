@@ -6,8 +6,9 @@
 #include "../stream/common.h"
 #include "../window/window.h"
 
-#define BLOCK 256            /* rows whose keys are asked for together */
-#define SWEPT_PER_FRONTIER 64 /* entries, beside one for each row */
+#define BLOCK 256               /* rows whose keys are asked for together */
+#define FRONTIER_COUNTS 64      /* for what can be freed: as so many rows */
+#define END_COUNTS (1ull << 60) /* no more rows come from an input: all keys are looked at */
 
 /* ---- the operator ----------------------------------------------------------------------- */
 
@@ -69,8 +70,10 @@ static void on_frontier(weir_op *op)
 {
     wi_matcher *matcher = weir_op_state(op);
     const wi_match_plan *plan = matcher->plan;
+    int ended = matcher->reached[0].all + matcher->reached[1].all;
     for (uint32_t i = 0; i < 2; i++)
         matcher->reached[i] = wi_reached_of(op, i < plan->inputs ? i : 0);
+    bool ends = matcher->reached[0].all + matcher->reached[1].all > ended;
     const wi_reached *a = &matcher->reached[0], *b = &matcher->reached[1];
     matcher->both = a->all || (!b->all && b->before < a->before) ? *b : *a;
     if (matcher->queue.held)
@@ -81,7 +84,7 @@ static void on_frontier(weir_op *op)
     }
     wi_sender_flush(&matcher->sender);
     wi_queue_settle(&matcher->queue);
-    wi_store_sweep(&matcher->store, SWEPT_PER_FRONTIER, plan->expire, matcher);
+    wi_store_sweep(&matcher->store, ends ? END_COUNTS : FRONTIER_COUNTS, plan->expire, matcher);
 }
 
 static void on_stop(weir_op *op)
