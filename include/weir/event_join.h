@@ -32,10 +32,15 @@ typedef struct weir_interval {
     const char *a_time, *b_time; /* the fields of event time */
     int64_t from, until;         /* b's time is in [a's time + from, a's time + until] */
     int64_t lateness;            /* >= 0 */
+    /* What a row becomes for which there is no partner (none of which diffs add up to more than 0):
+     * left, right, or full outer joins. NULL: nothing. */
+    const weir_map_kernel *a_alone, *b_alone;
 } weir_interval;
 
 /* A row for each pair with equal keys whose times are that far apart, sent at the greater of
- * their stamps: as soon as both are there. `late_out` may be NULL. */
+ * their stamps: as soon as both are there. That a row is alone is sent when its interval is over,
+ * at the last time in it, or at its stamp if that is greater; and taken back if a partner comes
+ * after that, but not too late. `late_out` may be NULL. */
 WEIR_API weir_stream weir_interval_join(weir_stream a, weir_key a_key, weir_stream b,
                                         weir_key b_key, const weir_interval *how,
                                         const weir_join_kernel *kernel, void *arg,

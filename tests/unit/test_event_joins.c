@@ -88,6 +88,13 @@ static weir_stream in_interval(weir_stream a, weir_stream b)
         NULL);
 }
 
+static weir_stream in_interval_or_not(weir_stream a, weir_stream b)
+{
+    weir_interval how = {
+        .a_time = "at", .b_time = "at", .until = 5, .lateness = 20, .a_alone = &alone};
+    return weir_interval_join(a, TRADES, b, QUOTES, &how, &both, NULL, NULL);
+}
+
 static weir_stream in_window(weir_stream a, weir_stream b)
 {
     weir_window_match how = {
@@ -117,6 +124,9 @@ static const story stories[] = {
      STEPS({'a', 10, 5, 1}, {'b', 8, 7, 1}, {'b', 15, 7, 1}, {'b', 16, 8, 1}, {'b', 8, 9, 1},
            {'b', 15, 12, -1}),
      .expected = "7 +1 1\t10\t15\n7 +1 1\t10\t8\n12 -1 1\t10\t15\n"},
+    {.build = in_interval_or_not, /* alone when its interval is over, and then no more */
+     STEPS({'a', 10, 5, 1}, {'a', 30, 5, 1}, {'b', 35, 6, 1}, {'b', 14, 17, 1}),
+     .expected = "6 +1 1\t30\t35\n15 +1 1\t10\t-1\n17 -1 1\t10\t-1\n17 +1 1\t10\t14\n"},
     {.build = in_window, /* alone when its window closes, and then no more */
      STEPS({'a', 3, 0, 1}, {'a', 12, 3, 1}, {'b', 14, 3, 1}, {'b', 5, 25, 1}),
      .expected = "9 +1 1\t3\t-1\n19 +1 1\t12\t14\n25 -1 1\t3\t-1\n25 +1 1\t3\t5\n"},
@@ -213,9 +223,12 @@ START_TEST(memory_does_not_grow_with_the_stream)
     static const struct {
         weir_stream (*build)(weir_stream a, weir_stream b);
         bool few_keys;
-    } streams[] = {{in_interval, true},  {in_interval, false},  {in_window, false},
-                   {in_session, true},   {in_session, false},   {as_of, true},
-                   {as_of_near, false},  {deduplicated, false}, {deduplicated, true}};
+    } streams[] = {{in_interval, true},         {in_interval, false},
+                   {in_interval_or_not, true},  {in_interval_or_not, false},
+                   {in_window, false},          {in_session, true},
+                   {in_session, false},         {as_of, true},
+                   {as_of_near, false},         {deduplicated, false},
+                   {deduplicated, true}};
     stream_of self = {streams[_i].build, streams[_i].few_keys, 0, 0};
     test_run(&(weir_config){.workers = 1}, go_on, &self);
     if (self.before < 0)
@@ -343,7 +356,7 @@ int main(void)
     TCase *cases = tcase_create("event joins");
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, results_come_at_their_times, 0, TEST_WAYS);
-    tcase_add_loop_test(cases, memory_does_not_grow_with_the_stream, 0, 9);
+    tcase_add_loop_test(cases, memory_does_not_grow_with_the_stream, 0, 11);
     tcase_add_loop_test(cases, what_makes_no_sense_is_refused, 0,
                         sizeof refusals / sizeof *refusals);
     return test_main("event_joins", cases);

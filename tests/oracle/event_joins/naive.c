@@ -47,19 +47,60 @@ uint32_t sort_times(int64_t *times, uint32_t count)
     return kept;
 }
 
+static bool in_interval(const problem *of, const row *a, const row *b)
+{
+    __int128 apart = (__int128)b->time - a->time;
+    return !a->late && !b->late && a->key == b->key && apart >= of->interval.from &&
+           apart <= of->interval.until;
+}
+
+static bool is_alone(const problem *of, int s, const row *r, int64_t until)
+{
+    int64_t partners = 0;
+    for (uint32_t i = 0; i < of->sides[1 - s].count; i++) {
+        const row *b = &of->sides[1 - s].rows[i];
+        if (b->stamp <= until && in_interval(of, s == 0 ? r : b, s == 0 ? b : r))
+            partners += b->diff;
+    }
+    return partners <= 0;
+}
+
+/* From when its interval is over on, a row is there while it is alone. */
+static void add_alone(expected *to, int s, const row *r)
+{
+    const problem *of = to->of;
+    static int64_t times[ROWS_MAX + 1];
+    uint32_t count = 0;
+    int64_t over = saturated((__int128)r->time +
+                             (s == 0 ? of->interval.until : -(__int128)of->interval.from));
+    times[count++] = over > r->stamp ? over : r->stamp;
+    for (uint32_t i = 0; i < of->sides[1 - s].count; i++)
+        if (of->sides[1 - s].rows[i].stamp > times[0])
+            times[count++] = of->sides[1 - s].rows[i].stamp;
+    count = sort_times(times, count);
+    for (uint32_t t = 0; t < count; t++) {
+        bool is = is_alone(of, s, r, times[t]), was = t && is_alone(of, s, r, times[t - 1]);
+        if (is != was)
+            add_match(to, s == 0 ? r : NULL, s == 0 ? NULL : r, 0, 0, times[t],
+                      is ? r->diff : -r->diff);
+    }
+}
+
 void join_intervals(expected *to)
 {
     const problem *of = to->of;
     for (uint32_t i = 0; i < of->sides[0].count; i++)
         for (uint32_t j = 0; j < of->sides[1].count; j++) {
             const row *a = &of->sides[0].rows[i], *b = &of->sides[1].rows[j];
-            __int128 apart = (__int128)b->time - a->time;
-            if (a->late || b->late || a->key != b->key || apart < of->interval.from ||
-                apart > of->interval.until)
-                continue;
-            add_match(to, a, b, 0, 0, a->stamp > b->stamp ? a->stamp : b->stamp,
-                      a->diff * b->diff);
+            if (in_interval(of, a, b))
+                add_match(to, a, b, 0, 0, a->stamp > b->stamp ? a->stamp : b->stamp,
+                          a->diff * b->diff);
         }
+    for (int s = 0; s < 2; s++)
+        for (uint32_t i = 0; i < of->sides[s].count; i++)
+            if ((s == 0 ? of->interval.a_alone : of->interval.b_alone) &&
+                !of->sides[s].rows[i].late)
+                add_alone(to, s, &of->sides[s].rows[i]);
 }
 
 /* ---- as-of ------------------------------------------------------------------------------ */

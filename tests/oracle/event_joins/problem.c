@@ -108,7 +108,10 @@ void make_problem(problem *of)
                     .step_other = 1 + (uint32_t)draw(10)};
     of->kernel = draw(2) ? &pair_all : &pair_some;
     int64_t from = (int64_t)draw(30) - 15;
-    of->interval = (weir_interval){"at", "when", from, from + (int64_t)draw(20), lateness()};
+    of->interval = (weir_interval){"at", "when", .from = from, .lateness = lateness()};
+    of->interval.until = from + (int64_t)draw(20);
+    of->interval.a_alone = draw(3) == 0 ? &a_alone : NULL;
+    of->interval.b_alone = draw(3) == 0 ? &b_alone : NULL;
     if (draw(10) == 0)
         of->interval.until = INT64_MAX;
     if (draw(10) == 0)
