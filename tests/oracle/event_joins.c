@@ -1,8 +1,8 @@
-/* Rows matched by event time, compared at every time with a naive computation from all rows. What
- * is random: event times (out of order, late, at the ends of the integers), stamps, diffs, keys;
- * intervals, windows, tolerances, lateness; how far one side is ahead of the other; which worker a
- * row comes from, where batches end; the number of workers, threads or a deterministic schedule,
- * and processes. Compared are results and late rows.
+/* Rows matched by event time, and what else there is in event_join.h, compared at every time with a
+ * naive computation from all rows. What is random: event times (out of order, late, at the ends of
+ * the integers), stamps, diffs, keys; intervals, windows, tolerances, lateness; how far one side is
+ * ahead of the other; which worker a row comes from, where batches end; the number of workers,
+ * threads or a deterministic schedule, and processes. Compared are results and late rows.
  *
  *     oracle_event_joins [--seed S] [--cases N]
  *
@@ -39,9 +39,9 @@ static void compute(expected *to)
 {
     const problem *of = to->of;
     static void (*const ways[WHATS])(expected *) = {join_intervals, join_windows, join_as_of,
-                                                    deduplicate};
+                                                    deduplicate,    filter,       take_tops};
     ways[of->what](to);
-    for (int s = 0; s < (of->what == DEDUPLICATE ? 1 : 2); s++)
+    for (int s = 0; s < (of->what >= DEDUPLICATE ? 1 : 2); s++)
         for (uint32_t i = 0; i < of->sides[s].count; i++) {
             const row *r = &of->sides[s].rows[i];
             if (r->late)
@@ -106,16 +106,20 @@ static weir_stream build(problem *with, weir_stream a, weir_stream b, weir_late_
     case AS_OF:
         return weir_as_of_join(a, a_key, b, b_key, &with->latest, with->kernel, NULL, late);
     case DEDUPLICATE:
-    default:
-        late->b = b;
         return weir_deduplicate(a, a_key, &with->duplicates, &late->a);
+    case WHILE:
+        return weir_while(a, with->from, with->until);
+    case TOP:
+    default:
+        return weir_group_top(weir_while(a, with->from, with->until), a_key,
+                              WEIR_DESCENDING(event, at), with->top);
     }
 }
 
 static void work(weir_worker *worker, void *arg)
 {
     problem *with = arg;
-    weir_late_pair late;
+    weir_late_pair late = {.a = {0}};
     feeding sides[2];
     weir_dataflow *flow = weir_dataflow_begin(worker, "oracle");
     const weir_type *types[] = {&event_type, &other_type};
@@ -126,8 +130,9 @@ static void work(weir_worker *worker, void *arg)
         in[s] = weir_input_new(flow, types[s], &sides[s].input);
     }
     test_watch(build(with, in[0], in[1], &late), &with->results);
-    test_watch(late.a, &with->late[0]);
-    if (with->what != DEDUPLICATE)
+    if (with->what <= DEDUPLICATE)
+        test_watch(late.a, &with->late[0]);
+    if (with->what < DEDUPLICATE)
         test_watch(late.b, &with->late[1]);
     weir_err *err = weir_dataflow_end(flow);
     if (err)

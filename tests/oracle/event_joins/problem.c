@@ -61,6 +61,19 @@ static void make_side(side *of, __int128 now, uint64_t spread, uint64_t key_coun
     }
 }
 
+/* Rows are there until `value`. Those that are the same but for that stay the same. */
+static void make_ends(side *of)
+{
+    uint64_t longest = 1 + draw(40);
+    for (uint32_t i = 0; i < of->count; i++) {
+        event *to = &of->rows[i].event;
+        to->value = saturated((__int128)to->at + (__int128)(to->note.length * 7 % longest) - 3 +
+                              to->value);
+        if (to->note.length == 1)
+            to->value = INT64_MAX;
+    }
+}
+
 static int64_t lateness(void)
 {
     return draw(3) == 0 ? 0 : draw(8) == 0 ? INT64_MAX - (int64_t)draw(50) : (int64_t)draw(40);
@@ -87,7 +100,8 @@ int64_t lateness_of(const problem *of)
     return of->what == INTERVAL ? of->interval.lateness
            : of->what == WINDOW ? of->window.windows.lateness
            : of->what == AS_OF  ? of->latest.lateness
-                                : of->duplicates.lateness;
+           : of->what == DEDUPLICATE ? of->duplicates.lateness
+                                     : INT64_MAX;
 }
 
 static void find_late(problem *of)
@@ -131,6 +145,11 @@ void make_problem(problem *of)
     uint64_t spread = 1 + draw(30), key_count = 1 + draw(KEYS);
     for (int s = 0; s < 2; s++)
         make_side(&of->sides[s], (__int128)base + (int64_t)draw(10), spread, key_count);
+    of->from = draw(3) ? "at" : NULL;
+    of->until = draw(3) ? "value" : NULL;
+    of->top = (weir_top){1 + draw(4), draw(2) ? 0 : draw(3), (weir_ties)draw(2)};
+    if (of->what >= WHILE)
+        make_ends(&of->sides[0]);
     find_late(of);
     test_list_init(&of->results, 1);
     test_list_init(&of->late[0], 1);

@@ -21,7 +21,7 @@ WEIR_ROW(match, MATCH)
 /* A number below `below`; of this case. */
 uint64_t draw(uint64_t below);
 
-typedef enum what { INTERVAL, WINDOW, AS_OF, DEDUPLICATE, WHATS } what;
+typedef enum what { INTERVAL, WINDOW, AS_OF, DEDUPLICATE, WHILE, TOP, WHATS } what;
 
 typedef struct row {
     event event; /* b's are made of it */
@@ -43,6 +43,8 @@ typedef struct problem {
     weir_window_match window;
     weir_latest latest;
     weir_duplicates duplicates;
+    const char *from, *until; /* of WHILE, and of the rows of which TOP takes the first */
+    weir_top top;
     const weir_join_kernel *kernel;
     uint32_t flush_every, step_every, step_other;
     test_list results, late[2];
@@ -87,5 +89,7 @@ void join_intervals(expected *to);
 void join_windows(expected *to);
 void join_as_of(expected *to);
 void deduplicate(expected *to);
+void filter(expected *to);
+void take_tops(expected *to);
 
 #endif
