@@ -1,6 +1,13 @@
 /* What operators that match rows by event time have in common: how they are built and checked, how
  * they take rows, and how they come to know that times are complete.
  *
+ * A turn is about wi_join_fuel rows, things that are due, and pairs; what is left is for another one.
+ * Rows that are left have capabilities of their own, for results and for late rows.
+ *
+ * Invariants
+ *   T1  `reached` and `both` move on only when no rows are left: what these may match is not freed
+ *   T2  nothing is freed before all has been done that is due before `both`
+ *
  * Outputs: results, and for each input the rows that were late. Worker. */
 #ifndef WEIR_OPERATORS_EVENT_MATCH_H
 #define WEIR_OPERATORS_EVENT_MATCH_H
@@ -28,6 +35,13 @@ typedef struct wi_match_plan {
     wi_store_expire *expire; /* its argument is the matcher */
 } wi_match_plan;
 
+/* Rows of a batch, from `row` on, for another turn. */
+typedef struct wi_rows_left {
+    weir_batch *batch;
+    uint32_t input, row;
+    weir_capability *held[2];
+} wi_rows_left;
+
 /* The operator's state. */
 struct wi_matcher {
     weir_op *op;
@@ -35,9 +49,15 @@ struct wi_matcher {
     wi_store store;
     wi_queue queue;
     wi_sender sender;
-    /* As of the last call about frontiers: what is due has been done until then. */
-    wi_reached reached[2], both;
+    wi_reached reached[2], both; /* of each input; the earlier of the two */
+    int64_t fuel;
+    bool is_behind; /* not all has been done that is due before `both` */
+    bool ends;      /* no more rows can come from an input, and that was not looked at yet */
+    wi_rows_left *left;
+    unsigned left_begin, left_count, left_capacity;
 };
+
+extern const weir_operator wi_event_match;
 
 /* Whether no row of a side can come any more that is not late and has a time at or before this. */
 static inline bool wi_is_over(const wi_matcher *matcher, wi_reached side, int64_t time)

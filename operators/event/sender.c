@@ -60,6 +60,7 @@ void wi_sender_pair(wi_sender *sender, const void *a, const void *b, int64_t tim
 {
     if (sender->count == WI_PAIRS)
         wi_sender_flush(sender);
+    sender->given++;
     size_t size[] = {sender->how->rows[0]->size, sender->how->rows[1]->size};
     uint32_t at = sender->count++;
     memcpy(sender->rows[0] + at * size[0], a, size[0]);
@@ -88,6 +89,7 @@ void wi_sender_flush(wi_sender *sender)
 
 static weir_out *open_at(wi_sender *sender, int64_t time, int64_t diff)
 {
+    sender->given++;
     weir_out *out = weir_send_at(sender->pairs.op, 0, &sender->pairs.at);
     weir_out_time(out, &WEIR_EPOCH(weir_event_epoch(time)));
     weir_out_diff(out, diff);

@@ -30,6 +30,7 @@ typedef struct wi_sender {
     char *rows[2];           /* of the block */
     wi_bounds *bounds;
     uint32_t count, done; /* pairs in the block; and of these, those that the kernel has seen */
+    int64_t given;        /* pairs and rows, ever */
 } wi_sender;
 
 void wi_sender_init(wi_sender *sender, weir_op *op, const wi_sending *how);

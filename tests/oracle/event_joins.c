@@ -16,6 +16,7 @@
 #include <weir/weir.h>
 
 #include "event_joins/problem.h"
+#include "operators/collection/join.h"
 #include "tests/support/cluster.h"
 
 static uint64_t seed = 1, state, this_case;
@@ -194,6 +195,7 @@ static void run_case(void)
         config.workers = workers / 2;
         config.cluster.processes = 2;
     }
+    wi_join_fuel = draw(2) ? 1 << 20 : 1 + (int64_t)draw(20); /* turns may be short */
     weir_err *err = test_execute(&config, work, &of);
     if (err)
         fail(weir_err_message(err));
