@@ -1,8 +1,8 @@
 /* What operators that match rows by event time have in common: how they are built and checked, how
  * they take rows, and how they come to know that times are complete.
  *
- * A turn is about wi_join_fuel rows, things that are due, and pairs; what is left is for another one.
- * Rows that are left have capabilities of their own, for results and for late rows.
+ * A turn is about wi_join_fuel rows, things that are due, and pairs; what is left is for another
+ * one. Rows that are left have capabilities of their own, for results and for late rows.
  *
  * Invariants
  *   T1  `reached` and `both` move on only when no rows are left: what these may match is not freed

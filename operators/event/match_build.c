@@ -33,8 +33,8 @@ weir_stream wi_match_build(wi_match_plan *plan, const wi_match_side *sides, cons
                            const weir_type *out, weir_stream *late_out)
 {
     check(plan, sides);
-    weir_builder *builder =
-        wi_begin(sides[0].stream, WEIR_EXCHANGE(sides[0].key), &wi_event_match, plan, plan->name, of);
+    weir_builder *builder = wi_begin(sides[0].stream, WEIR_EXCHANGE(sides[0].key), &wi_event_match,
+                                     plan, plan->name, of);
     if (plan->inputs == 2)
         weir_builder_input(builder, sides[1].stream, WEIR_EXCHANGE(sides[1].key));
     for (uint32_t s = 0; s < 2; s++) {

@@ -319,6 +319,13 @@ static weir_stream while_weight(WEIR_UNUSED weir_stream a, weir_stream b)
     return weir_while(b, "at", "weight");
 }
 
+static weir_stream in_a_loop(weir_stream a, WEIR_UNUSED weir_stream b)
+{
+    weir_loop *loop = weir_loop_begin(a.scope, "loop");
+    weir_duplicates how = {.time = "at", .within = 1};
+    return weir_leave(loop, weir_deduplicate(weir_enter(loop, a), TRADES, &how, NULL));
+}
+
 static const refusal refusals[] = {
     {interval_backwards, "interval_join `both`: its interval ends, at 0, before it begins, at 2"},
     {lateness_negative, "interval_join: its lateness is -1; it must not be negative"},
@@ -331,6 +338,7 @@ static const refusal refusals[] = {
     {no_gap, "window_join `both`: the gap between its sessions is not above 0"},
     {no_place_for_start, "window_join: its start or end is to be an i64 (or a time) field of "},
     {within_nothing, "deduplicate: no rows are within 0 of each other; it must be above 0"},
+    {in_a_loop, "deduplicate: is for dataflows of one dimension, and not in loops"},
     {while_weight, "while: its until is to be an i64 (or a time) field of "},
 };
 
