@@ -28,7 +28,7 @@ static void take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const vo
                  const wi_entry *as)
 {
     bool late = as->time < as->stamp;
-    if (side == B && matcher->reached[A].all && !key->sides[A].end)
+    if (side == B && matcher->reached[A].all && !wi_side_any(key, A))
         return;
     wi_side_insert(&matcher->store, key, side, row, as->time, as->stamp, as->diff);
     if (side == A || late)
@@ -49,14 +49,15 @@ static bool too_old(const latest_plan *how, int64_t time, int64_t row)
 /* The last entry of [begin, end) of `b`, of the rows that are there at a time: the diffs of equal
  * rows, which are next to each other, are added up. NULL if there is none. */
 static const wi_entry *last_of(const wi_store *store, const wi_match_key *key, uint32_t begin,
-                               uint32_t end, int64_t stamp)
+                               uint32_t end, int64_t stamp, uint32_t *place_out)
 {
     const weir_type *type = store->forms[B].type;
     while (end > begin) {
-        const wi_entry *last = wi_entry_at(store, key, B, end - 1);
+        *place_out = wi_side_before(key, B, end);
+        const wi_entry *last = wi_entry_at(store, key, B, *place_out);
         uint64_t count = 0;
-        for (; end > begin; end--) {
-            const wi_entry *entry = wi_entry_at(store, key, B, end - 1);
+        for (; end > begin; end = wi_side_before(key, B, end)) {
+            const wi_entry *entry = wi_entry_at(store, key, B, wi_side_before(key, B, end));
             if (entry != last && (entry->time != last->time ||
                                   !weir_row_equal(type, entry->row, last->row)))
                 break;
@@ -74,12 +75,11 @@ static const wi_entry *match_of(const wi_matcher *matcher, const wi_match_key *k
 {
     const latest_plan *how = (const latest_plan *)matcher->plan;
     const wi_store *store = &matcher->store;
-    const wi_side *b = &key->sides[B];
-    if (!b->end)
-        return NULL;
     uint32_t end = how->strict ? wi_side_from(store, key, B, time)
                                : wi_side_after(store, key, B, time);
-    const wi_entry *match = last_of(store, key, b->begin, end, stamp);
+    uint32_t place;
+    const wi_entry *match =
+        last_of(store, key, wi_side_first(key, B), end, stamp, &place);
     return match && !too_old(how, time, match->time) ? match : NULL;
 }
 
@@ -104,9 +104,8 @@ static void match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int
                         int64_t until)
 {
     const wi_store *store = &matcher->store;
-    if (!key->sides[A].end || now == INT64_MIN)
-        return;
-    for (uint32_t i = wi_side_from(store, key, A, from); i < key->sides[A].end; i++) {
+    uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, from);
+    for (; i < end && now > INT64_MIN; i = wi_side_next(key, A, i)) {
         const wi_entry *a = wi_entry_at(store, key, A, i);
         if (a->time >= now)
             break; /* it is not due before */
@@ -128,7 +127,8 @@ static void send_due(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_
 {
     const wi_store *store = &matcher->store;
     const wi_entry *match = match_of(matcher, key, time, now);
-    for (uint32_t i = wi_side_from(store, key, A, time); i < key->sides[A].end; i++) {
+    uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, time);
+    for (; i < end; i = wi_side_next(key, A, i)) {
         const wi_entry *a = wi_entry_at(store, key, A, i);
         if (a->time != time)
             break;
@@ -141,23 +141,22 @@ static void send_due(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_
 
 static void forget_a(wi_matcher *matcher, wi_match_key *key)
 {
-    const wi_side *a = &key->sides[A];
-    uint32_t at = a->begin;
-    for (; at < a->end; at++) {
+    uint32_t begin = wi_side_first(key, A), end = wi_side_end(key, A), at = begin;
+    for (; at < end; at = wi_side_next(key, A, at)) {
         const wi_entry *entry = wi_entry_at(&matcher->store, key, A, at);
         if (!wi_is_over(matcher, matcher->both, entry->time) ||
             !wi_is_complete(matcher->both, due_of(entry)))
             break;
     }
-    wi_side_remove(&matcher->store, key, A, a->begin, at);
+    wi_side_remove(&matcher->store, key, A, begin, at);
 }
 
 static int64_t horizon_of(const wi_matcher *matcher, const wi_match_key *key)
 {
     int64_t settled = wi_subtract_saturating(matcher->both.before, matcher->plan->lateness);
-    if (!key->sides[A].end)
+    if (!wi_side_any(key, A))
         return settled;
-    int64_t first = wi_entry_at(&matcher->store, key, A, key->sides[A].begin)->time;
+    int64_t first = wi_entry_at(&matcher->store, key, A, wi_side_first(key, A))->time;
     return first < settled ? first : settled;
 }
 
@@ -165,23 +164,22 @@ static void forget_b(wi_matcher *matcher, wi_match_key *key)
 {
     const latest_plan *how = (const latest_plan *)matcher->plan;
     wi_store *store = &matcher->store;
-    const wi_side *b = &key->sides[B];
-    if (!key->sides[A].end && matcher->reached[A].all && !key->references)
-        wi_side_remove(store, key, B, b->begin, b->end);
-    if (!b->end)
+    if (!wi_side_any(key, A) && matcher->reached[A].all && !key->references)
+        wi_side_remove(store, key, B, wi_side_first(key, B), wi_side_end(key, B));
+    if (!wi_side_any(key, B))
         return;
     int64_t horizon = horizon_of(matcher, key);
-    uint32_t end = wi_side_from(store, key, B, horizon);
-    wi_entry *last = (wi_entry *)(uintptr_t)last_of(store, key, b->begin, end, INT64_MAX);
+    uint32_t first = wi_side_first(key, B), end = wi_side_from(store, key, B, horizon), place;
+    wi_entry *last =
+        (wi_entry *)(uintptr_t)last_of(store, key, first, end, INT64_MAX, &place);
     if (!last || too_old(how, horizon, last->time)) {
-        wi_side_remove(store, key, B, b->begin, end);
+        wi_side_remove(store, key, B, first, end);
         return;
     }
     last->diff = 1;
     last->stamp = INT64_MIN;
-    uint32_t at = (uint32_t)((size_t)((const char *)last - b->entries) / store->forms[B].step);
-    wi_side_remove(store, key, B, at + 1, end);
-    wi_side_remove(store, key, B, b->begin, at);
+    wi_side_remove(store, key, B, wi_side_next(key, B, place), end);
+    wi_side_remove(store, key, B, first, place);
 }
 
 static void expire(void *arg, wi_match_key *key)

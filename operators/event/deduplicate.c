@@ -40,10 +40,10 @@ static uint32_t place_of(const wi_matcher *matcher, const wi_match_key *key, con
                          bool *found_out)
 {
     const weir_type *type = matcher->store.forms[KEPT].type;
-    uint32_t end = key->sides[KEPT].end;
-    uint32_t at = end ? wi_side_from(&matcher->store, key, KEPT, row->time) : 0;
+    uint32_t end = wi_side_end(key, KEPT);
+    uint32_t at = wi_side_from(&matcher->store, key, KEPT, row->time);
     *found_out = false;
-    for (; at < end; at++) {
+    for (; at < end; at = wi_side_next(key, KEPT, at)) {
         const wi_entry *kept = wi_entry_at(&matcher->store, key, KEPT, at);
         int order = kept->time != row->time ? 1 : weir_row_compare(type, kept->row, row->row);
         *found_out = order == 0;
@@ -57,7 +57,7 @@ static void replace(wi_matcher *matcher, wi_match_key *key, uint32_t at, int64_t
 {
     const wi_entry *kept = wi_entry_at(&matcher->store, key, KEPT, at);
     wi_sender_row(&matcher->sender, kept->row, now, -1);
-    wi_side_remove(&matcher->store, key, KEPT, at, at + 1);
+    wi_side_remove(&matcher->store, key, KEPT, at, wi_side_next(key, KEPT, at));
 }
 
 /* A row that is none of the kept ones. `at`: where it would be among them. */
@@ -65,14 +65,16 @@ static void decide(wi_matcher *matcher, wi_match_key *key, const wi_entry *row, 
                    int64_t now)
 {
     const duplicates_plan *how = (const duplicates_plan *)matcher->plan;
-    const wi_side *kept = &key->sides[KEPT];
-    bool before = kept->end && at > kept->begin &&
-                  is_near(how, wi_entry_at(&matcher->store, key, KEPT, at - 1), row);
-    bool after = at < kept->end && is_near(how, wi_entry_at(&matcher->store, key, KEPT, at), row);
+    const wi_store *store = &matcher->store;
+    bool first = at == wi_side_first(key, KEPT);
+    uint32_t previous = first ? at : wi_side_before(key, KEPT, at);
+    bool before = !first && is_near(how, wi_entry_at(store, key, KEPT, previous), row);
+    bool after =
+        at < wi_side_end(key, KEPT) && is_near(how, wi_entry_at(store, key, KEPT, at), row);
     if ((before && how->keep != WEIR_KEEP_LAST) || (after && how->keep != WEIR_KEEP_FIRST))
         return;
     if (before)
-        replace(matcher, key, at - 1, now);
+        replace(matcher, key, previous, now);
     else if (after)
         replace(matcher, key, at, now);
     wi_sender_row(&matcher->sender, row->row, now, 1);
@@ -105,7 +107,8 @@ static bool add_up(wi_matcher *matcher, wi_match_key *key, uint32_t at, int64_t 
     wi_entry *first = wi_entry_at(store, key, COME, at);
     if (first->stamp != now)
         return false;
-    for (uint32_t i = at + 1; i < key->sides[COME].end; i++) {
+    uint32_t end = wi_side_end(key, COME);
+    for (uint32_t i = wi_side_next(key, COME, at); i < end; i = wi_side_next(key, COME, i)) {
         wi_entry *other = wi_entry_at(store, key, COME, i);
         if (other->time != first->time ||
             !weir_row_equal(store->forms[COME].type, first->row, other->row))
@@ -118,40 +121,48 @@ static bool add_up(wi_matcher *matcher, wi_match_key *key, uint32_t at, int64_t 
     return first->diff != 0;
 }
 
+/* Stretch by stretch. */
+static void forget_come(wi_matcher *matcher, wi_match_key *key, int64_t now)
+{
+    wi_store *store = &matcher->store;
+    uint32_t place = wi_side_first(key, COME);
+    while (place < wi_side_end(key, COME)) {
+        uint32_t until = place;
+        while (until < wi_side_end(key, COME) &&
+               wi_entry_at(store, key, COME, until)->stamp == now)
+            until = wi_side_next(key, COME, until);
+        place = until > place ? wi_side_remove(store, key, COME, place, until)
+                              : wi_side_next(key, COME, place);
+    }
+}
+
 /* Rows that are taken away make place for those that come. */
 static void due(wi_matcher *matcher, wi_due due)
 {
     wi_match_key *key = due.key;
-    const wi_side *come = &key->sides[COME];
+    uint32_t begin = wi_side_first(key, COME), end = wi_side_end(key, COME);
     while (wi_queue_pop_same(&matcher->queue, &due))
         ;
     if (key->asked && key->asks == due.time)
         key->asked = false;
-    for (uint32_t i = come->begin; i < come->end; i++)
+    for (uint32_t i = begin; i < end; i = wi_side_next(key, COME, i))
         if (add_up(matcher, key, i, due.time) &&
             wi_entry_at(&matcher->store, key, COME, i)->diff < 0)
             put(matcher, key, wi_entry_at(&matcher->store, key, COME, i), due.time);
-    for (uint32_t i = come->begin; i < come->end; i++) {
+    for (uint32_t i = begin; i < end; i = wi_side_next(key, COME, i)) {
         const wi_entry *row = wi_entry_at(&matcher->store, key, COME, i);
         if (row->stamp == due.time && row->diff > 0)
             put(matcher, key, row, due.time);
     }
-    for (uint32_t i = come->begin; i < come->end;) {
-        if (wi_entry_at(&matcher->store, key, COME, i)->stamp != due.time) {
-            i++;
-            continue;
-        }
-        wi_side_remove(&matcher->store, key, COME, i, i + 1);
-        i = i < come->begin ? come->begin : i;
-    }
+    forget_come(matcher, key, due.time);
 }
 
 static void expire(void *arg, wi_match_key *key)
 {
     wi_matcher *matcher = arg;
     const duplicates_plan *how = (const duplicates_plan *)matcher->plan;
-    uint32_t begin = key->sides[KEPT].begin, at = begin;
-    for (; at < key->sides[KEPT].end; at++) {
+    uint32_t begin = wi_side_first(key, KEPT), end = wi_side_end(key, KEPT), at = begin;
+    for (; at < end; at = wi_side_next(key, KEPT, at)) {
         const wi_entry *kept = wi_entry_at(&matcher->store, key, KEPT, at);
         if (!wi_is_over(matcher, matcher->both, wi_add_saturating(kept->time, how->within - 1)))
             break;

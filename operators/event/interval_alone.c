@@ -44,12 +44,13 @@ void wi_interval_alone_take(wi_matcher *matcher, uint32_t side, wi_match_key *ke
 static void find_partners(const wi_matcher *matcher, const wi_match_key *key, uint32_t side,
                           int64_t time, int64_t now, bool *is_out, bool *was_out)
 {
-    uint32_t other = 1 - side, end = key->sides[other].end;
+    uint32_t other = 1 - side, end = wi_side_end(key, other);
     uint64_t is = 0, was = 0;
     int64_t from, until;
     const wi_interval_plan *how = (const wi_interval_plan *)matcher->plan;
-    if (wi_interval_reach(how, side, time, &from, &until) && end)
-        for (uint32_t i = wi_side_from(&matcher->store, key, other, from); i < end; i++) {
+    if (wi_interval_reach(how, side, time, &from, &until))
+        for (uint32_t i = wi_side_from(&matcher->store, key, other, from); i < end;
+             i = wi_side_next(key, other, i)) {
             const wi_entry *entry = wi_entry_at(&matcher->store, key, other, i);
             if (entry->time > until)
                 break;
@@ -65,8 +66,8 @@ static void look_at(wi_matcher *matcher, const wi_match_key *key, uint32_t side,
                     int64_t until, int64_t now, bool again)
 {
     const wi_interval_plan *how = (const wi_interval_plan *)matcher->plan;
-    uint32_t end = key->sides[side].end;
-    for (uint32_t i = end ? wi_side_from(&matcher->store, key, side, from) : 0; i < end; i++) {
+    uint32_t end = wi_side_end(key, side), i = wi_side_from(&matcher->store, key, side, from);
+    for (; i < end; i = wi_side_next(key, side, i)) {
         const wi_entry *row = wi_entry_at(&matcher->store, key, side, i);
         if (row->time > until)
             break;

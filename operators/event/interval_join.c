@@ -23,9 +23,9 @@ static bool is_outer(const wi_match_plan *plan)
 static void send_pairs(wi_matcher *matcher, uint32_t side, const wi_match_key *key,
                        const void *row, const wi_entry *as, int64_t from, int64_t until)
 {
-    uint32_t other = 1 - side, end = key->sides[other].end;
-    uint32_t at = end ? wi_side_from(&matcher->store, key, other, from) : 0;
-    for (; at < end; at++) {
+    uint32_t other = 1 - side, end = wi_side_end(key, other);
+    uint32_t at = wi_side_from(&matcher->store, key, other, from);
+    for (; at < end; at = wi_side_next(key, other, at)) {
         const wi_entry *entry = wi_entry_at(&matcher->store, key, other, at);
         if (entry->time > until)
             break;
@@ -57,8 +57,8 @@ static void expire(void *arg, wi_match_key *key)
     wi_matcher *matcher = arg;
     const wi_interval_plan *how = (const wi_interval_plan *)matcher->plan;
     for (uint32_t side = 0; side < 2; side++) {
-        uint32_t begin = key->sides[side].begin, at = begin;
-        for (; at < key->sides[side].end; at++) {
+        uint32_t begin = wi_side_first(key, side), end = wi_side_end(key, side), at = begin;
+        for (; at < end; at = wi_side_next(key, side, at)) {
             const wi_entry *row = wi_entry_at(&matcher->store, key, side, at);
             int64_t from, until;
             bool any = wi_interval_reach(how, side, row->time, &from, &until);

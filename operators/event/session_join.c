@@ -65,9 +65,8 @@ static void forget(wi_matcher *matcher, wi_match_key *key, wi_reached now)
     int64_t latest = all->at[over - 1].latest;
     wi_sender_flush(&matcher->sender); /* pairs that are to be sent refer to the entries' texts */
     for (uint32_t side = 0; side < 2; side++)
-        if (key->sides[side].end)
-            wi_side_remove(&matcher->store, key, side, key->sides[side].begin,
-                           wi_side_after(&matcher->store, key, side, latest));
+        wi_side_remove(&matcher->store, key, side, wi_side_first(key, side),
+                       wi_side_after(&matcher->store, key, side, latest));
     all->count -= over;
     memmove(all->at, all->at + over, all->count * sizeof *all->at);
 }

@@ -136,10 +136,8 @@ static void ask_next(wi_matcher *matcher, wi_match_key *key, __int128 from)
     bool any = false;
     __int128 next = 0;
     for (uint32_t side = 0; side < 2 && from <= INT64_MAX; side++) {
-        if (!key->sides[side].end)
-            continue;
         uint32_t at = wi_side_from(&matcher->store, key, side, clip(from));
-        if (at == key->sides[side].end)
+        if (at == wi_side_end(key, side))
             continue;
         __int128 start = first_start(how, wi_entry_at(&matcher->store, key, side, at)->time);
         start = start > from ? start : from;
@@ -178,8 +176,8 @@ static void expire(void *arg, wi_match_key *key)
 {
     wi_matcher *matcher = arg;
     for (uint32_t side = 0; side < 2; side++) {
-        uint32_t begin = key->sides[side].begin, at = begin;
-        for (; at < key->sides[side].end; at++) {
+        uint32_t begin = wi_side_first(key, side), end = wi_side_end(key, side), at = begin;
+        for (; at < end; at = wi_side_next(key, side, at)) {
             int64_t time = wi_entry_at(&matcher->store, key, side, at)->time;
             if (!wi_is_over(matcher, matcher->both, last_of(matcher->plan, time)))
                 break;

@@ -12,12 +12,11 @@ static void find(const wi_store *store, stretches *in)
 {
     const wi_window_rows *of = in->of;
     for (uint32_t side = 0; side < 2; side++) {
-        if (!of->key->sides[side].end)
-            continue;
         in->begin[side] = wi_side_from(store, of->key, side, of->first);
         in->end[side] = wi_side_after(store, of->key, side, of->last);
         uint64_t is = 0, was = 0;
-        for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
+        for (uint32_t i = in->begin[side]; i < in->end[side];
+             i = wi_side_next(of->key, side, i)) {
             const wi_entry *entry = wi_entry_at(store, of->key, side, i);
             is += entry->stamp <= of->until ? (uint64_t)entry->diff : 0;
             was += entry->stamp < of->until ? (uint64_t)entry->diff : 0;
@@ -38,7 +37,8 @@ static void send_with(wi_matcher *matcher, const stretches *in, uint32_t side, c
 {
     const wi_window_rows *of = in->of;
     uint32_t other = 1 - side;
-    for (uint32_t i = in->begin[other]; i < in->end[other]; i++) {
+    for (uint32_t i = in->begin[other]; i < in->end[other];
+         i = wi_side_next(of->key, other, i)) {
         const wi_entry *with = wi_entry_at(&matcher->store, of->key, other, i);
         if (with->stamp > until)
             continue;
@@ -53,7 +53,8 @@ static void send_pairs(wi_matcher *matcher, const stretches *in)
 {
     const wi_window_rows *of = in->of;
     for (uint32_t side = 0; side < (of->again ? 2 : 1); side++)
-        for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
+        for (uint32_t i = in->begin[side]; i < in->end[side];
+             i = wi_side_next(of->key, side, i)) {
             const wi_entry *row = wi_entry_at(&matcher->store, of->key, side, i);
             if (of->again ? row->stamp == of->until : row->stamp <= of->until)
                 send_with(matcher, in, side, row, side == 0 ? of->until : of->until - 1);
@@ -66,7 +67,8 @@ static void send_alone(wi_matcher *matcher, const stretches *in, uint32_t side)
     bool is = !in->is[1 - side], was = of->again && !in->was[1 - side];
     if (!matcher->plan->sending.alone[side] || (!is && !was))
         return;
-    for (uint32_t i = in->begin[side]; i < in->end[side]; i++) {
+    for (uint32_t i = in->begin[side]; i < in->end[side];
+         i = wi_side_next(of->key, side, i)) {
         const wi_entry *entry = wi_entry_at(&matcher->store, of->key, side, i);
         uint64_t diff = is && entry->stamp <= of->until ? (uint64_t)entry->diff : 0;
         diff -= was && entry->stamp < of->until ? (uint64_t)entry->diff : 0;

@@ -15,8 +15,9 @@
 
 #include <weir/weir.h>
 
-#include "event_joins/problem.h"
 #include "operators/collection/join.h"
+#include "operators/event/store.h"
+#include "event_joins/problem.h"
 #include "tests/support/cluster.h"
 
 static uint64_t seed = 1, state, this_case;
@@ -196,6 +197,7 @@ static void run_case(void)
         config.cluster.processes = 2;
     }
     wi_join_fuel = draw(2) ? 1 << 20 : 1 + (int64_t)draw(20); /* turns may be short */
+    wi_chunk_entries = draw(2) ? 128 : 2 + (uint32_t)draw(6);
     weir_err *err = test_execute(&config, work, &of);
     if (err)
         fail(weir_err_message(err));
