@@ -63,7 +63,8 @@ static inline bool is_before(const wi_side_form *form, const wi_entry *entry, in
     return row && weir_row_compare(form->type, entry->row, row) <= 0;
 }
 
-static inline const wi_entry *entry_in(const wi_side_form *form, const wi_side_part *chunk, uint32_t at)
+static inline const wi_entry *entry_in(const wi_side_form *form, const wi_side_part *chunk,
+                                       uint32_t at)
 {
     return (const wi_entry *)(const void *)(chunk->entries + (size_t)at * form->step);
 }
@@ -237,7 +238,8 @@ void wi_side_insert(wi_store *store, wi_match_key *key, uint32_t side, const voi
 }
 
 /* Frees entries [begin, end) of a chunk. */
-static void remove_entries(const wi_side_form *form, wi_side_part *chunk, uint32_t begin, uint32_t end)
+static void remove_entries(const wi_side_form *form, wi_side_part *chunk, uint32_t begin,
+                           uint32_t end)
 {
     char *at = chunk->entries + (size_t)begin * form->step;
     for (uint32_t i = 0; form->text_count && i < end - begin; i++)
