@@ -8,6 +8,7 @@
 #include <weir/operator.h>
 #include <weir/row.h>
 #include <weir/collection.h>
+#include <weir/event_join.h>
 #include <weir/text.h>
 #include <weir/time.h>
 #include <weir/timer.h>

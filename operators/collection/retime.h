@@ -5,9 +5,9 @@
 
 #include <weir/stream.h>
 
-/* weir_valid: the one stateless operator of a scope's streams that gives rows of one batch
- * different times. */
-extern const weir_operator wi_valid;
+/* weir_valid and weir_while: the stateless operators of a scope's streams that give rows of one
+ * batch different times. */
+extern const weir_operator wi_valid, wi_while;
 
 /* Where a row goes. */
 typedef struct wi_moved {

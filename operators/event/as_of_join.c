@@ -1,0 +1,241 @@
+/* as-of join: for each row of `a` the latest of `b` at or before it.
+ *
+ * The result at T is that of the rows stamped until then. A row of `a` is due at its event time,
+ * or at its stamp if that is greater; a row of `b` at its stamp. Whatever is due for a key at T is
+ * done together, once T is complete: rows of `a` that had been due before, and for which the
+ * matched row is another now, are sent anew; those that are due now are sent.
+ *
+ * Invariants
+ *   A1  a row of `a` stays until no row of `b` at or before its time can come, or be taken away
+ *   A2  of the rows of `b` before the *horizon*, the first time for which this is not so, or the
+ *       first row of `a` that is there, the one that is matched stays, and no other: they do not
+ *       change any more, and rows of `a` that come are at or after the horizon */
+#include "match.h"
+
+#include "../../base/alloc.h"
+
+enum { A, B };              /* sides */
+enum { B_CHANGED, A_DUE };  /* what is due; the first is done first */
+
+typedef struct latest_plan {
+    wi_match_plan plan;
+    bool strict, limited;
+    int64_t tolerance;
+} latest_plan;
+
+/* A row of `b` that comes no later than its time changes no row of `a` that had been due before. */
+static void take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const void *row,
+                 const wi_entry *as)
+{
+    bool late = as->time < as->stamp;
+    if (side == B && matcher->reached[A].all && !wi_side_any(key, A))
+        return;
+    wi_side_insert(&matcher->store, key, side, row, as->time, as->stamp, as->diff);
+    if (side == A || late)
+        wi_queue_ask(&matcher->queue, matcher->op,
+                     (wi_due){.time = late ? as->stamp : as->time,
+                              .key = key,
+                              .what = side == A ? A_DUE : B_CHANGED,
+                              .at = as->time});
+}
+
+/* ---- matching --------------------------------------------------------------------------- */
+
+static bool too_old(const latest_plan *how, int64_t time, int64_t row)
+{
+    return how->limited && (__int128)time - row > how->tolerance;
+}
+
+/* The last entry of [begin, end) of `b`, of the rows that are there at a time: the diffs of equal
+ * rows, which are next to each other, are added up. NULL if there is none. */
+static const wi_entry *last_of(const wi_store *store, const wi_match_key *key, uint32_t begin,
+                               uint32_t end, int64_t stamp, uint32_t *place_out)
+{
+    const weir_type *type = store->forms[B].type;
+    while (end > begin) {
+        *place_out = wi_side_before(key, B, end);
+        const wi_entry *last = wi_entry_at(store, key, B, *place_out);
+        uint64_t count = 0;
+        for (; end > begin; end = wi_side_before(key, B, end)) {
+            const wi_entry *entry = wi_entry_at(store, key, B, wi_side_before(key, B, end));
+            if (entry != last && (entry->time != last->time ||
+                                  !weir_row_equal(type, entry->row, last->row)))
+                break;
+            count += entry->stamp <= stamp ? (uint64_t)entry->diff : 0;
+        }
+        if ((int64_t)count > 0)
+            return last;
+    }
+    return NULL;
+}
+
+/* What a row of `a` of this time is matched with, of the rows stamped until then. */
+static const wi_entry *match_of(const wi_matcher *matcher, const wi_match_key *key, int64_t time,
+                                int64_t stamp)
+{
+    const latest_plan *how = (const latest_plan *)matcher->plan;
+    const wi_store *store = &matcher->store;
+    uint32_t end = how->strict ? wi_side_from(store, key, B, time)
+                               : wi_side_after(store, key, B, time);
+    uint32_t place;
+    const wi_entry *match =
+        last_of(store, key, wi_side_first(key, B), end, stamp, &place);
+    return match && !too_old(how, time, match->time) ? match : NULL;
+}
+
+static void send(wi_matcher *matcher, const wi_entry *a, const wi_entry *match, int64_t time,
+                 int64_t diff)
+{
+    wi_bounds none = {0, 0};
+    if (match)
+        wi_sender_pair(&matcher->sender, a->row, match->row, time, diff, none);
+    else
+        wi_sender_alone(&matcher->sender, A, a->row, time, diff, none);
+}
+
+static int64_t due_of(const wi_entry *a)
+{
+    return a->time > a->stamp ? a->time : a->stamp;
+}
+
+/* Rows of `b` with times in [from, until] have come, or been taken away, at `now`. A row of `a` has
+ * another match only if it was, or is, one of these. */
+static void match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t from,
+                        int64_t until)
+{
+    const wi_store *store = &matcher->store;
+    uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, from);
+    for (; i < end && now > INT64_MIN; i = wi_side_next(key, A, i)) {
+        const wi_entry *a = wi_entry_at(store, key, A, i);
+        if (a->time >= now)
+            break; /* it is not due before */
+        if (due_of(a) >= now)
+            continue;
+        const wi_entry *was = match_of(matcher, key, a->time, now - 1);
+        const wi_entry *is = match_of(matcher, key, a->time, now);
+        if (was != is &&
+            !(was && is && weir_row_equal(store->forms[B].type, was->row, is->row))) {
+            send(matcher, a, was, now, (int64_t)(0 - (uint64_t)a->diff));
+            send(matcher, a, is, now, a->diff);
+        }
+        if (was && is && was->time > until && is->time > until)
+            break;
+    }
+}
+
+static void send_due(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t time)
+{
+    const wi_store *store = &matcher->store;
+    const wi_entry *match = match_of(matcher, key, time, now);
+    uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, time);
+    for (; i < end; i = wi_side_next(key, A, i)) {
+        const wi_entry *a = wi_entry_at(store, key, A, i);
+        if (a->time != time)
+            break;
+        if (due_of(a) == now)
+            send(matcher, a, match, now, a->diff);
+    }
+}
+
+/* ---- what is due, and what is over ------------------------------------------------------ */
+
+static void forget_a(wi_matcher *matcher, wi_match_key *key)
+{
+    uint32_t begin = wi_side_first(key, A), end = wi_side_end(key, A), at = begin;
+    for (; at < end; at = wi_side_next(key, A, at)) {
+        const wi_entry *entry = wi_entry_at(&matcher->store, key, A, at);
+        if (!wi_is_over(matcher, matcher->both, entry->time) ||
+            !wi_is_complete(matcher->both, due_of(entry)))
+            break;
+    }
+    wi_side_remove(&matcher->store, key, A, begin, at);
+}
+
+static int64_t horizon_of(const wi_matcher *matcher, const wi_match_key *key)
+{
+    int64_t settled = wi_subtract_saturating(matcher->both.before, matcher->plan->lateness);
+    if (!wi_side_any(key, A))
+        return settled;
+    int64_t first = wi_entry_at(&matcher->store, key, A, wi_side_first(key, A))->time;
+    return first < settled ? first : settled;
+}
+
+static void forget_b(wi_matcher *matcher, wi_match_key *key)
+{
+    const latest_plan *how = (const latest_plan *)matcher->plan;
+    wi_store *store = &matcher->store;
+    if (!wi_side_any(key, A) && matcher->reached[A].all && !key->references)
+        wi_side_remove(store, key, B, wi_side_first(key, B), wi_side_end(key, B));
+    if (!wi_side_any(key, B))
+        return;
+    int64_t horizon = horizon_of(matcher, key);
+    uint32_t first = wi_side_first(key, B), end = wi_side_from(store, key, B, horizon), place;
+    wi_entry *last =
+        (wi_entry *)(uintptr_t)last_of(store, key, first, end, INT64_MAX, &place);
+    if (!last || too_old(how, horizon, last->time)) {
+        wi_side_remove(store, key, B, first, end);
+        return;
+    }
+    last->diff = 1;
+    last->stamp = INT64_MIN;
+    wi_side_remove(store, key, B, wi_side_next(key, B, place), end);
+    wi_side_remove(store, key, B, first, place);
+}
+
+static void expire(void *arg, wi_match_key *key)
+{
+    forget_a(arg, key);
+    forget_b(arg, key);
+}
+
+static void due(wi_matcher *matcher, wi_due first)
+{
+    int64_t from = INT64_MAX, until = INT64_MIN;
+    wi_due next = first;
+    bool more = true;
+    for (; more && next.what == B_CHANGED; more = wi_queue_pop_same(&matcher->queue, &next)) {
+        from = next.at < from ? next.at : from;
+        until = next.at > until ? next.at : until;
+    }
+    if (from <= until)
+        match_again(matcher, first.key, first.time, from, until);
+    while (more) {
+        int64_t time = next.at;
+        send_due(matcher, first.key, first.time, time);
+        do
+            more = wi_queue_pop_same(&matcher->queue, &next);
+        while (more && next.at == time);
+    }
+}
+
+weir_stream weir_as_of_join(weir_stream a, weir_key a_key, weir_stream b, weir_key b_key,
+                            const weir_latest *how, const weir_join_kernel *kernel, void *arg,
+                            weir_late_pair *late_out)
+{
+    latest_plan *call = WI_NEW(latest_plan);
+    *call = (latest_plan){.plan = {.name = "as_of_join",
+                                   .inputs = 2,
+                                   .by_row = true,
+                                   .lateness = how->lateness,
+                                   .sending = {.kernel = kernel,
+                                               .alone = {how->alone},
+                                               .arg = arg,
+                                               .start_at = WI_NOWHERE,
+                                               .end_at = WI_NOWHERE},
+                                   .take = take,
+                                   .due = due,
+                                   .expire = expire},
+                          .strict = how->strict,
+                          .limited = how->limited,
+                          .tolerance = how->tolerance};
+    if (how->limited && how->tolerance < 0)
+        weir_scope_fail(a.scope, "as_of_join `%s`: its tolerance is %lld; it must not be negative",
+                        kernel->name, (long long)how->tolerance);
+    wi_match_side sides[] = {{a, a_key, how->a_time, "time of a"},
+                             {b, b_key, how->b_time, "time of b"}};
+    weir_stream late[2];
+    weir_stream results = wi_match_build(&call->plan, sides, kernel->name, kernel->out, late);
+    if (late_out)
+        *late_out = (weir_late_pair){late[0], late[1]};
+    return results;
+}

@@ -1,0 +1,87 @@
+/* Pairs of rows in a window, and rows that are alone; see window_rows.h. */
+#include "window_rows.h"
+
+/* The stretches of both sides' entries. */
+typedef struct stretches {
+    const wi_window_rows *of;
+    uint32_t begin[2], end[2];
+    bool is[2], was[2]; /* whether the side has rows; and had, before `until` */
+} stretches;
+
+static void find(const wi_store *store, stretches *in)
+{
+    const wi_window_rows *of = in->of;
+    for (uint32_t side = 0; side < 2; side++) {
+        in->begin[side] = wi_side_from(store, of->key, side, of->first);
+        in->end[side] = wi_side_after(store, of->key, side, of->last);
+        uint64_t is = 0, was = 0;
+        for (uint32_t i = in->begin[side]; i < in->end[side];
+             i = wi_side_next(of->key, side, i)) {
+            const wi_entry *entry = wi_entry_at(store, of->key, side, i);
+            is += entry->stamp <= of->until ? (uint64_t)entry->diff : 0;
+            was += entry->stamp < of->until ? (uint64_t)entry->diff : 0;
+        }
+        in->is[side] = (int64_t)is > 0;
+        in->was[side] = (int64_t)was > 0;
+    }
+}
+
+static int64_t signed_as(const wi_window_rows *of, uint64_t diff)
+{
+    return (int64_t)(of->back ? 0 - diff : diff);
+}
+
+/* One row of a side with those of the other that are stamped until `until`. */
+static void send_with(wi_matcher *matcher, const stretches *in, uint32_t side, const wi_entry *row,
+                      int64_t until)
+{
+    const wi_window_rows *of = in->of;
+    uint32_t other = 1 - side;
+    for (uint32_t i = in->begin[other]; i < in->end[other];
+         i = wi_side_next(of->key, other, i)) {
+        const wi_entry *with = wi_entry_at(&matcher->store, of->key, other, i);
+        if (with->stamp > until)
+            continue;
+        uint64_t diff = (uint64_t)wi_diff_product(row->diff, with->diff);
+        wi_sender_pair(&matcher->sender, side == 0 ? row->row : with->row,
+                       side == 0 ? with->row : row->row, of->now, signed_as(of, diff), of->bounds);
+    }
+}
+
+/* If it was sent before: the new rows of `a` with all of `b`, and of `b` with what is not new. */
+static void send_pairs(wi_matcher *matcher, const stretches *in)
+{
+    const wi_window_rows *of = in->of;
+    for (uint32_t side = 0; side < (of->again ? 2 : 1); side++)
+        for (uint32_t i = in->begin[side]; i < in->end[side];
+             i = wi_side_next(of->key, side, i)) {
+            const wi_entry *row = wi_entry_at(&matcher->store, of->key, side, i);
+            if (of->again ? row->stamp == of->until : row->stamp <= of->until)
+                send_with(matcher, in, side, row, side == 0 ? of->until : of->until - 1);
+        }
+}
+
+static void send_alone(wi_matcher *matcher, const stretches *in, uint32_t side)
+{
+    const wi_window_rows *of = in->of;
+    bool is = !in->is[1 - side], was = of->again && !in->was[1 - side];
+    if (!matcher->plan->sending.alone[side] || (!is && !was))
+        return;
+    for (uint32_t i = in->begin[side]; i < in->end[side];
+         i = wi_side_next(of->key, side, i)) {
+        const wi_entry *entry = wi_entry_at(&matcher->store, of->key, side, i);
+        uint64_t diff = is && entry->stamp <= of->until ? (uint64_t)entry->diff : 0;
+        diff -= was && entry->stamp < of->until ? (uint64_t)entry->diff : 0;
+        wi_sender_alone(&matcher->sender, side, entry->row, of->now, signed_as(of, diff),
+                        of->bounds);
+    }
+}
+
+void wi_window_rows_send(wi_matcher *matcher, const wi_window_rows *rows)
+{
+    stretches in = {.of = rows};
+    find(&matcher->store, &in);
+    send_pairs(matcher, &in);
+    send_alone(matcher, &in, 0);
+    send_alone(matcher, &in, 1);
+}
