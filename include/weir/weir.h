@@ -2,6 +2,7 @@
 #ifndef WEIR_H
 #define WEIR_H
 
+#include <weir/aggregates.h>
 #include <weir/base.h>
 #include <weir/batch.h>
 #include <weir/kernel.h>

@@ -1,5 +1,5 @@
-/* The limit of the figures of sessions: a tight C loop over the same rows, one thread. A key has its
- * open sessions, which are few, in a list; each waits in the bucket of a wheel, one for each
+/* The limit of the figures of sessions: a tight C loop over the same rows, one thread. A key has
+ * its open sessions, which are few, in a list; each waits in the bucket of a wheel, one for each
  * instant. When the watermark has come there and the session has grown meanwhile, it waits in
  * another, otherwise it is closed. */
 #include "bench_w_rows.h"
