@@ -123,7 +123,11 @@ wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint3
     wi_grow(&key->windows, &key->capacity, key->count + 1, sizeof *key->windows);
     wi_window *window = &key->windows[at];
     memmove(window + 1, window, (key->count++ - at) * sizeof *window);
-    *window = (wi_window){.start = start, .last = last, .acc = wi_alloc(call->by.type->size)};
+    *window = (wi_window){.start = start,
+                          .last = last,
+                          .acc = wi_alloc(call->by.type->size),
+                          .due = WI_NEVER,
+                          .changed = true};
     memcpy(window->acc, key->blank, call->by.type->size);
     return window;
 }

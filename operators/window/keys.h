@@ -16,6 +16,7 @@
 /* A window operator while it runs; its argument. */
 typedef struct wi_windowing {
     weir_windows how;
+    bool in_turn; /* all rows wait until their stamps are complete */
     wi_grouping by;
     wi_grouping by_acc; /* the same groups, found by rows that are accs */
     const weir_fold_kernel *fold;
@@ -27,6 +28,11 @@ typedef struct wi_windowing {
     uint32_t *text_at;
 } wi_windowing;
 
+static inline bool wi_fires_early(const weir_trigger *trigger)
+{
+    return trigger->rows || trigger->every || trigger->each;
+}
+
 /* A result that was sent and may have to be taken back: a batch of one row. */
 typedef struct wi_sent {
     struct wi_sent *next;
@@ -37,9 +43,13 @@ typedef struct wi_window {
     int64_t start, last;
     char *acc; /* owns the texts that are not its key's */
     wi_sent *sent;
-    bool fired; /* never, of an open session */
-    bool dirty; /* has something to say before its key's next time */
+    int64_t fresh; /* rows since it last fired, if the trigger counts them */
+    int64_t due;   /* the trigger makes it fire at this time; WI_NEVER */
+    bool closed;   /* never, of an open session */
+    bool changed;  /* since it last fired */
+    bool dirty;    /* has something to say before its key's next time */
 } wi_window;
+#define WI_NEVER INT64_MAX
 
 /* As it is shown: the first instant after it. */
 static inline int64_t wi_window_end(const wi_window *window)

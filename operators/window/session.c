@@ -30,22 +30,39 @@ static void speak_up(wi_now *now, const wi_window_key *key, wi_window *session)
         wi_now_fire(now, key, session);
 }
 
+/* Results of a session that had closed are no longer right, and are to be taken back, at the end of
+ * the moment; those from before it closed stand until the session that it is now a part of
+ * fires. */
+static bool is_wrong(const wi_window *session)
+{
+    return session->sent && (session->closed || session->dirty);
+}
+
+static void take_over(wi_now *now, wi_window *to, wi_window *from)
+{
+    wi_acc_combine(now->call, now->keys, to->acc, from->acc);
+    move_sent(to, from);
+    to->fresh = (int64_t)((uint64_t)to->fresh + (uint64_t)from->fresh);
+    to->due = from->due < to->due ? from->due : to->due;
+}
+
 /* Makes one session of [begin, end), with these limits. */
 static wi_window *merge(wi_now *now, wi_window_key *key, uint32_t begin, uint32_t end,
                         int64_t start, int64_t last)
 {
     wi_window *merged = &key->windows[begin];
+    bool wrong = false;
     for (uint32_t i = begin; i < end && last > now->time; i++)
         speak_up(now, key, &key->windows[i]);
-    for (uint32_t i = begin + 1; i < end; i++) {
-        wi_acc_combine(now->call, now->keys, merged->acc, key->windows[i].acc);
-        move_sent(merged, &key->windows[i]);
-    }
+    for (uint32_t i = begin; i < end; i++)
+        wrong |= is_wrong(&key->windows[i]);
+    for (uint32_t i = begin + 1; i < end; i++)
+        take_over(now, merged, &key->windows[i]);
     wi_windows_remove(now->call, key, begin + 1, end);
     merged->start = start;
     merged->last = last;
-    merged->fired = false;
-    merged->dirty = merged->sent != NULL;
+    merged->closed = false;
+    merged->dirty = wrong;
     return merged;
 }
 
@@ -66,6 +83,6 @@ bool wi_now_session(wi_now *now, wi_window_key *key, int64_t time, const void *r
         session = wi_windows_insert(now->call, key, begin, start, last);
     }
     wi_acc_fold(now->call, now->keys, session->acc, row, diff);
-    wi_now_changed(now, key, session);
+    wi_now_changed(now, key, session, time, diff);
     return true;
 }
