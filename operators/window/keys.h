@@ -47,9 +47,17 @@ typedef struct wi_window {
     int64_t due;   /* the trigger makes it fire at this time; WI_NEVER */
     bool closed;   /* never, of an open session */
     bool changed;  /* since it last fired */
-    bool dirty;    /* has something to say before its key's next time */
+    bool dirty;    /* it had closed, or closes now, and was given rows: it is to fire */
+    bool wrong;    /* what it has sent is to be taken back, unless it fires */
+    bool stale;    /* of an exact session: see exact.c */
 } wi_window;
 #define WI_NEVER INT64_MAX
+
+/* The rows of one event time, of exact sessions. */
+typedef struct wi_cell {
+    int64_t time;
+    char *acc;
+} wi_cell;
 
 /* As it is shown: the first instant after it. */
 static inline int64_t wi_window_end(const wi_window *window)
@@ -62,6 +70,8 @@ typedef struct wi_window_key {
     uint64_t hash;
     wi_window *windows;
     uint32_t count, capacity;
+    uint32_t cell_count, cell_capacity;
+    wi_cell *cells; /* in order */
     uint32_t references; /* of moments, and of rows that are being put into windows */
     bool asked;          /* a notification is to come at `asks`, or before */
     bool touched;        /* it is in the list of the moment that is now */
@@ -103,6 +113,14 @@ wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint3
 /* Frees windows [begin, end). */
 void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin, uint32_t end);
 
+/* exact.c: frees the cells at and before a time; adds a session up again, if it is stale. */
+void wi_cells_forget(const wi_windowing *call, wi_window_key *key, int64_t last);
+void wi_cells_refresh(const wi_windowing *call, wi_window_keys *keys, const wi_window_key *key,
+                      wi_window *session);
+
+/* An acc without rows, with a key's fields. */
+char *wi_acc_new(const wi_windowing *call, const wi_window_key *key);
+void wi_acc_free(const wi_windowing *call, char *acc);
 /* Folds a row into an acc, or (wi_acc_combine) another acc. */
 void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
                  int64_t diff);

@@ -63,9 +63,9 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
         wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
     bool closes = window->last <= now->time;
     window->dirty |= closes && window->changed && !trigger->not_on_close;
-    if (window->dirty && window->last < key->dirty_from)
+    if ((window->dirty || window->wrong) && window->last < key->dirty_from)
         key->dirty_from = window->last;
-    if (closes || fires || window->dirty || trigger->each)
+    if (closes || fires || window->wrong || trigger->each)
         touch(now, key);
 }
 
@@ -95,7 +95,7 @@ static weir_batch *result_of(const wi_windowing *call, const wi_window *window)
     return made;
 }
 
-static void take_back(wi_now *now, wi_window *window)
+void wi_now_take_back(wi_now *now, wi_window *window)
 {
     for (wi_sent *sent = window->sent, *next; sent; sent = next) {
         next = sent->next;
@@ -129,15 +129,16 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
 {
     const wi_windowing *call = now->call;
     int64_t end = wi_window_end(window);
-    window->dirty = false;
+    window->dirty = window->wrong = false;
     window->fresh = 0;
     window->due = WI_NEVER;
     if (call->how.output == WEIR_RETRACTING && !window->changed)
         return;
     window->changed = false;
+    wi_cells_refresh(call, now->keys, key, window);
     memcpy(window->acc + call->start_at, &window->start, sizeof window->start);
     memcpy(window->acc + call->end_at, &end, sizeof end);
-    take_back(now, window);
+    wi_now_take_back(now, window);
     if (wi_acc_rows(call, window->acc)) {
         if (call->how.output == WEIR_RETRACTING)
             send_and_remember(now, window);
@@ -169,12 +170,12 @@ static void fire_due(wi_now *now, wi_window_key *key)
         bool closes = window->last <= now->time;
         if (is_due(now, window))
             wi_now_fire(now, key, window);
-        else if (window->dirty)
-            take_back(now, window);
+        else if (window->wrong)
+            wi_now_take_back(now, window);
         else if (!closes && !early && how->kind != WEIR_SESSION)
             break;
         window->closed = closes;
-        window->dirty = false;
+        window->dirty = window->wrong = false;
     }
     key->dirty_from = INT64_MAX;
 }
@@ -193,6 +194,8 @@ static void free_expired(wi_now *now, wi_window_key *key)
     uint32_t over = 0;
     while (over < key->count && is_over(now, &key->windows[over]))
         over++;
+    if (over && key->cell_count)
+        wi_cells_forget(now->call, key, key->windows[over - 1].last);
     wi_windows_remove(now->call, key, 0, over);
     if (!key->count)
         return;

@@ -1,5 +1,6 @@
 /* Sessions: a row is a session of its own, [time, time + gap), which merges with those that it
- * overlaps or touches. What is left is one session, in the place of the first. */
+ * overlaps or touches. What is left is one session, in the place of the first. What rows that are
+ * taken away do to it, if it is to be exact, is in exact.c. */
 #include "moment.h"
 
 #include "../../base/alloc.h"
@@ -30,17 +31,19 @@ static void speak_up(wi_now *now, const wi_window_key *key, wi_window *session)
         wi_now_fire(now, key, session);
 }
 
-/* Results of a session that had closed are no longer right, and are to be taken back, at the end of
- * the moment; those from before it closed stand until the session that it is now a part of
- * fires. */
-static bool is_wrong(const wi_window *session)
+/* Results of a session that had closed are no longer right if it becomes a part of another; those
+ * from before it closed stand until that one fires. */
+static bool is_wrong(const wi_now *now, const wi_window *session)
 {
-    return session->sent && (session->closed || session->dirty);
+    bool had_closed = session->last < now->time && !now->call->how.trigger.not_on_close;
+    return session->sent && (session->wrong || had_closed);
 }
 
 static void take_over(wi_now *now, wi_window *to, wi_window *from)
 {
-    wi_acc_combine(now->call, now->keys, to->acc, from->acc);
+    to->stale |= from->stale;
+    if (!to->stale)
+        wi_acc_combine(now->call, now->keys, to->acc, from->acc);
     move_sent(to, from);
     to->fresh = (int64_t)((uint64_t)to->fresh + (uint64_t)from->fresh);
     to->due = from->due < to->due ? from->due : to->due;
@@ -55,14 +58,15 @@ static wi_window *merge(wi_now *now, wi_window_key *key, uint32_t begin, uint32_
     for (uint32_t i = begin; i < end && last > now->time; i++)
         speak_up(now, key, &key->windows[i]);
     for (uint32_t i = begin; i < end; i++)
-        wrong |= is_wrong(&key->windows[i]);
+        wrong |= is_wrong(now, &key->windows[i]);
     for (uint32_t i = begin + 1; i < end; i++)
         take_over(now, merged, &key->windows[i]);
     wi_windows_remove(now->call, key, begin + 1, end);
     merged->start = start;
     merged->last = last;
     merged->closed = false;
-    merged->dirty = wrong;
+    merged->dirty = false;
+    merged->wrong = wrong;
     return merged;
 }
 
@@ -81,6 +85,10 @@ bool wi_now_session(wi_now *now, wi_window_key *key, int64_t time, const void *r
         return false;
     } else {
         session = wi_windows_insert(now->call, key, begin, start, last);
+    }
+    if (now->call->how.exact) {
+        wi_now_exact(now, key, begin, time, row, diff);
+        return true;
     }
     wi_acc_fold(now->call, now->keys, session->acc, row, diff);
     wi_now_changed(now, key, session, time, diff);

@@ -59,7 +59,7 @@ static void check_trigger(weir_scope *scope, const weir_windows *how, const char
                         "window `%s`: windows of a number of rows fire when they are full, and have "
                         "no trigger and no lateness",
                         name);
-    if (how->kind == WEIR_COUNT || how->exact)
+    if (how->kind == WEIR_COUNT)
         weir_scope_fail(scope, "window `%s`: this is not built yet", name);
 }
 
@@ -152,6 +152,7 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
     call->how = *how;
     call->fold = fold;
     call->arg = arg;
+    call->how.exact &= how->kind == WEIR_SESSION;
     call->in_turn = how->kind == WEIR_SESSION || wi_fires_early(&how->trigger);
     call->out = how->finish ? how->finish->out : fold->acc;
     if (how->kind != WEIR_COUNT)
