@@ -27,23 +27,25 @@ typedef struct outcome {
 } outcome;
 
 /* Puts a row into a window, if this is the time: a window takes rows that are not late for it as
- * they come, others in the notification. */
+ * they come, unless all have to wait, others in the notification. */
 static void put(wi_now *now, wi_window_key *key, int64_t start, int64_t last, const void *row,
                 int64_t diff, uint32_t *at, outcome *what)
 {
-    bool late = last < now->time;
+    bool waits = last < now->time || now->call->in_turn;
     what->windows++;
     if (wi_expired(now, last)) {
         what->missed++;
-    } else if (late == (now->moment != NULL)) {
-        wi_window *window = window_of(now, key, start, last, at);
-        wi_acc_fold(now->call, now->keys, window->acc, row, diff);
-        if (late)
-            wi_now_changed(now, key, window);
-        else
-            wi_now_ask(now, key, last);
+        return;
     }
-    what->waits |= late && !wi_expired(now, last);
+    what->waits |= waits;
+    if (waits != (now->moment != NULL))
+        return;
+    wi_window *window = window_of(now, key, start, last, at);
+    wi_acc_fold(now->call, now->keys, window->acc, row, diff);
+    if (waits)
+        wi_now_changed(now, key, window, wi_event_time_at(row, now->call->time_at), diff);
+    else
+        wi_now_ask(now, key, last);
 }
 
 /* From the latest window to the first. */
