@@ -8,6 +8,7 @@
 #include <weir/kernel.h>
 #include <weir/operator.h>
 #include <weir/row.h>
+#include <weir/sink.h>
 #include <weir/collection.h>
 #include <weir/text.h>
 #include <weir/time.h>
