@@ -1,5 +1,5 @@
-/* The aggregates of `weir window` as kernels, and those of them that are numbers. In an acc each has
- * a slot of its own. */
+/* The aggregates of `weir window` as kernels, and those of them that are numbers. In an acc each
+ * has a slot of its own. */
 #include "window.h"
 
 #include "base/type.h"
