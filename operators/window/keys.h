@@ -45,7 +45,7 @@ typedef struct wi_window {
     wi_sent *sent;
     int64_t fresh; /* rows since it last fired, if the trigger counts them */
     int64_t due;   /* the trigger makes it fire at this time; WI_NEVER */
-    bool closed;   /* never, of an open session */
+    bool closed;   /* it has had its turn to fire because it closed */
     bool changed;  /* since it last fired */
     bool dirty;    /* it had closed, or closes now, and was given rows: it is to fire */
     bool wrong;    /* what it has sent is to be taken back, unless it fires */
