@@ -76,7 +76,9 @@ static void put_kept(wi_now *now, wi_window_key *key, const weir_batch *batch, u
 {
     const void *at = weir_batch_row(batch, row);
     int64_t diff = weir_batch_diff(batch, row);
-    if (now->call->how.kind != WEIR_SESSION)
+    if (now->call->how.kind == WEIR_COUNT)
+        wi_now_count(now, key, batch, row);
+    else if (now->call->how.kind != WEIR_SESSION)
         put_into_all(now, key, at, diff);
     else if (!wi_now_session(now, key, wi_event_time_at(at, now->call->time_at), at, diff))
         wi_window_missed(now->op, batch, row, 1, true);
@@ -137,7 +139,7 @@ static void put_rows(wi_now *now, const weir_batch *batch, uint32_t begin, uint3
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
     wi_now now = {.op = op, .call = weir_op_arg(op), .keys = weir_op_state(op)};
-    if (now.call->how.kind != WEIR_SESSION) {
+    if (now.call->how.kind != WEIR_SESSION && now.call->how.kind != WEIR_COUNT) {
         put_rows(&now, batch, 0, batch->count);
         return;
     }

@@ -185,6 +185,7 @@ static void free_key(const wi_windowing *call, wi_window_key *key)
 {
     wi_windows_remove(call, key, 0, key->count);
     wi_cells_forget(call, key, INT64_MAX);
+    wi_queue_free(call, key->queue);
     for (uint32_t f = 0; f < call->by.acc.count; f++)
         if (call->by.acc.bytes[f] == WEIR_KEY_TEXT)
             free_text(text_of(key->blank, call->by.acc.offsets[f]));
@@ -226,7 +227,7 @@ wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *key
 
 void wi_window_keys_tidy(const wi_windowing *call, wi_window_keys *keys, wi_window_key *key)
 {
-    if (key->count || key->references)
+    if (key->count || key->references || key->queue)
         return;
     wi_window_key **at = &keys->buckets[(uint32_t)key->hash & keys->mask];
     while (*at != key)

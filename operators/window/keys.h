@@ -17,6 +17,7 @@
 typedef struct wi_windowing {
     weir_windows how;
     bool in_turn; /* all rows wait until their stamps are complete */
+    int64_t pane; /* rows, of windows of a number of rows: see counted.c */
     wi_grouping by;
     wi_grouping by_acc; /* the same groups, found by rows that are accs */
     const weir_fold_kernel *fold;
@@ -45,7 +46,7 @@ typedef struct wi_window {
     wi_sent *sent;
     int64_t fresh; /* rows since it last fired, if the trigger counts them */
     int64_t due;   /* the trigger makes it fire at this time; WI_NEVER */
-    bool closed;   /* never, of an open session */
+    bool closed;   /* it has had its turn to fire because it closed */
     bool changed;  /* since it last fired */
     bool dirty;    /* it had closed, or closes now, and was given rows: it is to fire */
     bool wrong;    /* what it has sent is to be taken back, unless it fires */
@@ -65,13 +66,17 @@ static inline int64_t wi_window_end(const wi_window *window)
     return wi_add_saturating(window->last, 1);
 }
 
+/* What is kept for windows of a number of rows: counted.c. */
+typedef struct wi_queue wi_queue;
+
 typedef struct wi_window_key {
     struct wi_window_key *next; /* in its bucket */
     uint64_t hash;
     wi_window *windows;
     uint32_t count, capacity;
     uint32_t cell_count, cell_capacity;
-    wi_cell *cells; /* in order */
+    wi_cell *cells;  /* in order */
+    wi_queue *queue; /* its numbers outlive its windows: a key that has it stays */
     uint32_t references; /* of moments, and of rows that are being put into windows */
     bool asked;          /* a notification is to come at `asks`, or before */
     bool touched;        /* it is in the list of the moment that is now */
@@ -117,6 +122,9 @@ void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t be
 void wi_cells_forget(const wi_windowing *call, wi_window_key *key, int64_t last);
 void wi_cells_refresh(const wi_windowing *call, wi_window_keys *keys, const wi_window_key *key,
                       wi_window *session);
+
+/* counted.c. */
+void wi_queue_free(const wi_windowing *call, wi_queue *queue);
 
 /* An acc without rows, with a key's fields. */
 char *wi_acc_new(const wi_windowing *call, const wi_window_key *key);

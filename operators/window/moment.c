@@ -156,7 +156,7 @@ static bool is_due(const wi_now *now, const wi_window *window)
 {
     const weir_trigger *trigger = &now->call->how.trigger;
     if (window->last <= now->time && !trigger->not_on_close)
-        return window->dirty || !window->closed;
+        return window->dirty || (window->last == now->time && !window->closed);
     return (window->due <= now->time && window->due != WI_NEVER) || (trigger->each && window->changed);
 }
 

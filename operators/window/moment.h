@@ -69,6 +69,9 @@ void wi_now_take_back(wi_now *now, wi_window *window);
 void wi_now_settle(wi_now *now, wi_window_key *key);
 void wi_moment_fini(wi_moment *moment);
 
+/* counted.c: puts a row into windows of a number of rows. */
+void wi_now_count(wi_now *now, wi_window_key *key, const weir_batch *batch, uint32_t index);
+
 /* session.c: puts a row into a session, merging those that it joins. False: it is late. */
 bool wi_now_session(wi_now *now, wi_window_key *key, int64_t time, const void *row, int64_t diff);
 /* exact.c: puts a row into session `at`, which has its time; the session may fall apart. */

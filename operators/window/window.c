@@ -59,8 +59,6 @@ static void check_trigger(weir_scope *scope, const weir_windows *how, const char
                         "window `%s`: windows of a number of rows fire when they are full, and have "
                         "no trigger and no lateness",
                         name);
-    if (how->kind == WEIR_COUNT)
-        weir_scope_fail(scope, "window `%s`: this is not built yet", name);
 }
 
 static void check_how(weir_scope *scope, const weir_windows *how, const char *name)
@@ -131,6 +129,22 @@ static void find_texts(wi_windowing *call)
             call->text_at[call->text_count++] = fields[f].offset;
 }
 
+/* Windows of a number of rows fire once; without a slide they do not overlap. */
+static void fill_in_count(wi_windowing *call)
+{
+    weir_windows *how = &call->how;
+    if (how->kind != WEIR_COUNT || how->size <= 0)
+        return;
+    how->output = WEIR_ACCUMULATING;
+    how->slide = how->slide ? how->slide : how->size;
+    call->pane = how->size;
+    for (int64_t rest = how->slide; rest > 0;) {
+        int64_t next = call->pane % rest;
+        call->pane = rest;
+        rest = next;
+    }
+}
+
 /* The quickest way that there is. */
 static const weir_operator *way_for(const weir_windows *how)
 {
@@ -152,8 +166,10 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
     call->how = *how;
     call->fold = fold;
     call->arg = arg;
+    fill_in_count(call);
     call->how.exact &= how->kind == WEIR_SESSION;
-    call->in_turn = how->kind == WEIR_SESSION || wi_fires_early(&how->trigger);
+    call->in_turn = how->kind == WEIR_SESSION || how->kind == WEIR_COUNT ||
+                    wi_fires_early(&how->trigger);
     call->out = how->finish ? how->finish->out : fold->acc;
     if (how->kind != WEIR_COUNT)
         call->time_at = wi_time_field(in, name, "time", how->time);

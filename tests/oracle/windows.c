@@ -165,14 +165,25 @@ static weir_trigger make_trigger(void)
     return trigger;
 }
 
+static void make_counting(weir_windows *how)
+{
+    how->size = 1 + (int64_t)draw(draw(2) ? 8 : 30);
+    how->slide = (int64_t)draw((uint64_t)how->size + 1);
+    how->lateness = 0;
+    how->trigger = (weir_trigger){0};
+    how->time = draw(2) ? "at" : NULL;
+}
+
 static void make_problem(problem *of)
 {
     *of = (problem){.boxed = draw(3) == 0,
                     .flush_every = 1 + (uint32_t)draw(30),
                     .step_every = 1 + (uint32_t)draw(20)};
     weir_windows *how = &of->how;
-    how->kind = (weir_window_kind)draw(8);
-    how->kind = how->kind > WEIR_GLOBAL ? how->kind % 2 ? WEIR_SESSION : WEIR_HOPPING : how->kind;
+    static const weir_window_kind kinds[] = {WEIR_TUMBLING, WEIR_HOPPING, WEIR_HOPPING,
+                                             WEIR_SESSION,  WEIR_SESSION, WEIR_GLOBAL,
+                                             WEIR_COUNT,    WEIR_HOPPING, WEIR_SESSION};
+    how->kind = kinds[draw(9)];
     how->time = "at";
     how->size = 1 + (int64_t)draw(draw(3) ? 20 : 100);
     how->slide = 1 + (int64_t)draw((uint64_t)how->size);
@@ -195,7 +206,9 @@ static void make_problem(problem *of)
         of->policy.watermark = "mark";
     else
         of->policy = (weir_watermark_policy){.time = "at", .bound = (int64_t)draw(40)};
-    bool ordered = how->kind == WEIR_SESSION || how->trigger.rows; /* the order of all rows counts */
+    if (how->kind == WEIR_COUNT)
+        make_counting(how);
+    bool ordered = how->kind == WEIR_COUNT || how->kind == WEIR_SESSION || how->trigger.rows; /* the order of all rows counts */
     if (!ordered && draw(3) == 0) {
         of->policy.partition = &part_of;
         of->policy.partitions = 1 + (uint32_t)draw(6);
@@ -297,7 +310,9 @@ static void run_case(void)
     test_list *lists[] = {&wants.results, &wants.late, &wants.missed};
     for (int i = 0; i < 3; i++)
         test_list_init(lists[i], 1);
-    if (of.how.kind == WEIR_SESSION || triggers(&of.how.trigger))
+    if (of.how.kind == WEIR_COUNT)
+        expect_counted(&wants);
+    else if (of.how.kind == WEIR_SESSION || triggers(&of.how.trigger))
         expect_played(&wants);
     else
         expect_fixed(&wants);

@@ -13,7 +13,7 @@ typedef struct window {
     tally sent[ROWS_MAX];
     uint32_t sent_count;
     int64_t count; /* of the trigger */
-    bool closed, changed, gone;
+    bool changed, gone;
     bool wrong; /* what it has sent */
 } window;
 
@@ -238,14 +238,13 @@ static void settle(expected *to, window *at, int64_t now)
     const weir_trigger *trigger = &to->of->how.trigger;
     bool closes = at->last <= now, fires;
     if (closes && !trigger->not_on_close)
-        fires = at->changed || !at->closed;
+        fires = at->changed || at->last == now;
     else
         fires = (trigger->each && at->changed) || reaches_multiple(to->of, at, now);
     if (fires && (at->changed || to->of->how.output != WEIR_RETRACTING))
         fire(to, at, now);
     else if (at->wrong)
         take_back(to, at, now);
-    at->closed = closes;
     at->wrong = false;
 }
 
