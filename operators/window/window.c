@@ -146,10 +146,13 @@ static void fill_in_count(wi_windowing *call)
 }
 
 /* The quickest way that there is. */
-static const weir_operator *way_for(const weir_windows *how)
+static const weir_operator *way_for(const wi_windowing *call)
 {
+    const weir_windows *how = &call->how;
     if (how->lateness || how->release || wi_fires_early(&how->trigger))
         return &wi_window_general;
+    if (how->kind == WEIR_SESSION && !how->exact && !call->text_count)
+        return &wi_window_sessions;
     if (how->kind == WEIR_TUMBLING)
         return &wi_window_tumbling;
     bool whole = how->kind == WEIR_HOPPING && how->slide > 0 && how->size % how->slide == 0;
@@ -186,7 +189,7 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
         find_texts(call);
         wi_grouping_init(&call->by_acc, in.scope, name, fold->name, &call->by.acc, fold->acc);
     }
-    const weir_operator *logic = way_for(how);
+    const weir_operator *logic = way_for(call);
     weir_builder *builder =
         wi_begin(in, WEIR_EXCHANGE(key), logic, call, name, fold->name);
     weir_stream results = weir_builder_output(builder, call->out);
