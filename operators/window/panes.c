@@ -25,6 +25,7 @@
 
 #include "../../base/alloc.h"
 #include "../../base/assert.h"
+#include "../stream/common.h"
 
 typedef __int128 pane_number; /* which are beyond i64 at the ends, if the slide is 1 */
 
@@ -199,6 +200,16 @@ static wi_table *sum_next(weir_op *op, panes_state *state)
     return NULL;
 }
 
+/* Goes on to the next window, leaving out those that have no pane. */
+static void step(panes_state *state)
+{
+    state->next++;
+    if (state->suffix_count || state->prefix.count || !state->count)
+        return;
+    if (state->panes[0]->index > state->next)
+        state->next = state->edge = state->panes[0]->index;
+}
+
 /* Fires all windows that are due at a time, and asks for the next. */
 static void fire(weir_op *op, int64_t time)
 {
@@ -210,7 +221,7 @@ static void fire(weir_op *op, int64_t time)
             return;
         wi_window_send(op, sum, start_of(call, state->next), last_of(call, state->next));
         free_table(sum);
-        state->next++;
+        step(state);
     }
     if (!is_empty(state))
         ask(op, last_of(call, state->next));
@@ -283,10 +294,28 @@ static uint32_t same_pane(const wi_windowing *call, const weir_batch *batch, uin
     return end;
 }
 
-static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
+/* What was folded before the exchange. */
+static void add_accs(weir_op *op, const weir_batch *batch)
 {
     const wi_windowing *call = weir_op_arg(op);
     panes_state *state = weir_op_state(op);
+    for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
+        end = wi_same_time(batch, begin);
+        pane_number own = pane_of(call, wi_stamp_of(batch, begin));
+        want(op, state, own, own);
+        if (!wi_window_add(op, &pane_at(call, state, own)->table, batch, begin, end))
+            return;
+    }
+}
+
+static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    panes_state *state = weir_op_state(op);
+    if (input == WI_WINDOW_ACCS) {
+        add_accs(op, batch);
+        return;
+    }
     for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
         int64_t time = wi_event_time_at(weir_batch_row(batch, begin), call->time_at);
         pane_number own = pane_of(call, time);
