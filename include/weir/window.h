@@ -91,6 +91,11 @@ typedef struct weir_windows {
      * where they merge. Hopping windows of a whole number of slides, without lateness, then fold
      * a row once, into its pane, and add up panes. */
     const weir_fold_kernel *combine;
+    /* Of tumbling and such hopping windows, with `combine`: rows are first folded on the worker
+     * where they are, and what goes to the worker of their key are accs, as long as that is a
+     * quarter of the rows or less. It pays where there are few keys. Results are the same if
+     * `combine` does not depend on an order, as sums of floating-point numbers do. */
+    bool local;
     /* Makes what is sent of an acc; NULL: the acc is sent. */
     const weir_map_kernel *finish;
     /* Frees what the kernels' fields of an acc point to; may be NULL. Such fields must not be

@@ -378,14 +378,18 @@ void wi_table_own_texts(wi_table *table, uint32_t index)
 wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by, const weir_time *time)
 {
     wi_table *table = weir_notify_state(op, time, sizeof *table);
-    if (!table->by) {
-        table->by = by;
-        table->next = tables->first;
-        if (table->next)
-            table->next->previous = table;
-        tables->first = table;
-    }
+    if (!table->by)
+        wi_tables_add(tables, table, by);
     return table;
+}
+
+void wi_tables_add(wi_tables *tables, wi_table *table, const wi_grouping *by)
+{
+    table->by = by;
+    table->next = tables->first;
+    if (table->next)
+        table->next->previous = table;
+    tables->first = table;
 }
 
 void wi_tables_drop(wi_tables *tables, wi_table *table)

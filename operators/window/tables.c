@@ -63,6 +63,19 @@ bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
     return goes_on;
 }
 
+bool wi_window_add(weir_op *op, wi_table *to, const weir_batch *accs, uint32_t begin, uint32_t end)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    bool goes_on = true;
+    to->by = &call->by_acc;
+    for (uint32_t count; begin < end && goes_on; begin += count) {
+        count = end - begin < call->by.block ? end - begin : call->by.block;
+        goes_on = combine_block(op, to, weir_batch_row(accs, begin), count);
+    }
+    to->by = &call->by;
+    return goes_on;
+}
+
 weir_batch *wi_window_finished(const wi_windowing *call, weir_batch *accs)
 {
     if (!call->how.finish)

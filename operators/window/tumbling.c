@@ -22,9 +22,26 @@ static uint32_t same_window(const wi_windowing *call, const weir_batch *batch, u
     return end;
 }
 
-static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
+/* What was folded before the exchange. */
+static void add_accs(weir_op *op, const weir_batch *batch)
 {
     const wi_windowing *call = weir_op_arg(op);
+    for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
+        end = wi_same_time(batch, begin);
+        wi_table *table =
+            wi_tables_at(weir_op_state(op), op, &call->by, weir_batch_time(batch, begin));
+        if (!wi_window_add(op, table, batch, begin, end))
+            return;
+    }
+}
+
+static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    if (input == WI_WINDOW_ACCS) {
+        add_accs(op, batch);
+        return;
+    }
     for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
         int64_t time = wi_event_time_at(weir_batch_row(batch, begin), call->time_at);
         int64_t before = wi_floor_rest(time, call->how.size);

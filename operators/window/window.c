@@ -190,8 +190,16 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
         wi_grouping_init(&call->by_acc, in.scope, name, fold->name, &call->by.acc, fold->acc);
     }
     const weir_operator *logic = way_for(call);
+    bool fixed = logic == &wi_window_tumbling || logic == &wi_window_panes;
+    bool local = how->local && how->combine && fixed &&
+                 weir_worker_count(weir_scope_worker(in.scope)) > 1;
+    weir_stream rows = in, accs = {.scope = in.scope};
+    if (local)
+        accs = wi_window_local(in, call, &rows);
     weir_builder *builder =
-        wi_begin(in, WEIR_EXCHANGE(key), logic, call, name, fold->name);
+        wi_begin(rows, WEIR_EXCHANGE(key), logic, call, name, fold->name);
+    if (local)
+        weir_builder_input(builder, accs, WEIR_EXCHANGE(call->by.acc));
     weir_stream results = weir_builder_output(builder, call->out);
     weir_late late = {weir_builder_output(builder, in.type),
                       weir_builder_output(builder, &weir_missed_type)};

@@ -17,6 +17,12 @@ extern const weir_operator wi_window_panes;
 extern const weir_operator wi_window_sessions;
 #define WI_PANES_MAX 4096 /* slides of a window */
 
+/* The inputs: rows, and, behind local.c, accs that were folded before the exchange, each at the
+ * last instant of its window, or pane. */
+enum { WI_WINDOW_ROWS, WI_WINDOW_ACCS };
+/* local.c, worker, building. Folds rows where they are: gives such accs, and the rows that are left. */
+weir_stream wi_window_local(weir_stream in, const wi_windowing *call, weir_stream *rows_out);
+
 /* A row's stamp, as an event time. */
 static inline int64_t wi_stamp_of(const weir_batch *batch, uint32_t row)
 {
@@ -32,6 +38,8 @@ void wi_window_keep(weir_op *op, const weir_batch *batch, uint32_t begin, uint32
 bool wi_window_fold(weir_op *op, wi_table *table, const weir_batch *batch, uint32_t begin,
                     uint32_t end);
 bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from);
+/* Adds rows [begin, end) of a batch of accs to the groups of a table. */
+bool wi_window_add(weir_op *op, wi_table *to, const weir_batch *accs, uint32_t begin, uint32_t end);
 /* Sends the groups as results of a window, at its last instant, or at the end of time. The table
  * then is only to be freed. */
 void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last);

@@ -115,6 +115,8 @@ void bench_cross_both(const struct bench_args *args, struct bench_result *result
 void bench_progress_frames(const struct bench_args *args, struct bench_result *result_out);
 void bench_progress_bytes(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_tumbling(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_tumbling_local(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_hopping_local(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_tumbling_policy(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_hopping(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_sessions(const struct bench_args *args, struct bench_result *result_out);

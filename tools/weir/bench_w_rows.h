@@ -15,7 +15,7 @@ enum {
     BENCH_W_WINDOW = 1000, /* tumbling windows, and the slides of hopping ones */
     BENCH_W_PANES = 60,    /* slides of a hopping window */
     BENCH_W_GAP = 250,     /* of sessions */
-    BENCH_W_ROWS_A_CALL = 2048,
+    BENCH_W_ROWS_A_CALL = 8192,
 };
 #define BENCH_W_BEGIN INT64_C(1700000000000)
 

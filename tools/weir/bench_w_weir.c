@@ -121,19 +121,31 @@ void bench_w_tumbling(const struct bench_args *args, struct bench_result *result
     run_windows(&kind, args, result_out);
 }
 
+void bench_w_tumbling_local(const struct bench_args *args, struct bench_result *result_out)
+{
+    static const struct kind kind = {.windows = {TUMBLING, .combine = &add_sum, .local = true}};
+    run_windows(&kind, args, result_out);
+}
+
 void bench_w_tumbling_policy(const struct bench_args *args, struct bench_result *result_out)
 {
     static const struct kind kind = {.windows = {TUMBLING, .combine = &add_sum}, .policy = true};
     run_windows(&kind, args, result_out);
 }
 
+#define HOPPING                                                                                \
+    .kind = WEIR_HOPPING, .time = "ts", .size = BENCH_W_WINDOW * BENCH_W_PANES,                \
+    .slide = BENCH_W_WINDOW, .combine = &add_sum
+
+void bench_w_hopping_local(const struct bench_args *args, struct bench_result *result_out)
+{
+    static const struct kind kind = {.windows = {HOPPING, .local = true}};
+    run_windows(&kind, args, result_out);
+}
+
 void bench_w_hopping(const struct bench_args *args, struct bench_result *result_out)
 {
-    static const struct kind kind = {.windows = {.kind = WEIR_HOPPING,
-                                                 .time = "ts",
-                                                 .size = BENCH_W_WINDOW * BENCH_W_PANES,
-                                                 .slide = BENCH_W_WINDOW,
-                                                 .combine = &add_sum}};
+    static const struct kind kind = {.windows = {HOPPING}};
     run_windows(&kind, args, result_out);
 }
 
