@@ -167,6 +167,14 @@ class Windows(unittest.TestCase):
         all_of_it = self.windows(clicks, "--time", "at", "--global", "--agg", "sum:ms")[0]
         self.assertEqual(all_of_it, f"{-1 << 63}\t{(1 << 63) - 1}\t100\n")
 
+    def test_windows_of_a_number_of_rows(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        by_user = self.windows(clicks, "--time", "at", "--count", "2", "--key", "user",
+                               "--agg", "count,sum:ms,first:ms,distinct:ms")[0]
+        self.assertEqual(by_user, "0\t2\tann\t2\t40\t30\t2\n0\t2\tbob\t2\t20\t20\t2\n")
+        slides = self.windows(clicks, "--time", "at", "--count", "3/1", "--agg", "max:ms")[0]
+        self.assertEqual(slides, "0\t3\t30\n1\t4\t40\n2\t5\t40\n")
+
     def test_late_rows_go_to_a_file(self):
         clicks = self.path("clicks.tsv", CLICKS.encode())
         late = self.path("late.tsv")
