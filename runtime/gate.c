@@ -10,7 +10,8 @@
  *   G1  what is held for a target goes before what is sent to it later
  *   G2  a channel that has a target without credit, or holds something, is in the flow's list
  *   G3  who waits waits for operators further down the graph, and a feedback is no gate and has
- *       none. So there is no cycle of waiting, and whoever can run does
+ *       none. So there is no cycle of waiting, and whoever can run does; but for an operator that
+ *       pauses an input (weir_op_pause), which answers for going on itself
  *
  * How credit comes back: once it is a good part of the whole, the receiver adds it to a count that
  * the sender reads (wi_shared_taken), directly within a process, by a message from another

@@ -150,7 +150,7 @@ static weir_batch *dequeue(wi_input_port *input)
 static void take_queue(weir_op *op, uint32_t index, uint32_t *budget)
 {
     wi_input_port *input = op->inputs[index];
-    while (!wi_spool_empty(&input->queue)) {
+    while (!input->paused && !wi_spool_empty(&input->queue)) {
         if (!*budget || wi_stopping(op->flow->worker->process)) {
             wi_flow_activate(op->flow, op->index);
             return;
@@ -298,6 +298,20 @@ weir_capability *weir_op_first_capability(weir_op *op, uint32_t output)
     }
     port->first_taken = true;
     return new_capability(op, output, &first);
+}
+
+/* ---- pausing ---------------------------------------------------------------------------- */
+
+void weir_op_pause(weir_op *op, uint32_t input, bool paused)
+{
+    if (input >= op->input_count || op->logic->stateless) {
+        weir_op_stop(op, "pauses its input %u, but it %s", input,
+                     op->logic->stateless ? "is stateless and has no queue" : "has no such input");
+        return;
+    }
+    op->inputs[input]->paused = paused;
+    if (!paused && !wi_spool_empty(&op->inputs[input]->queue))
+        wi_flow_activate(op->flow, op->index);
 }
 
 /* ---- sending ---------------------------------------------------------------------------- */

@@ -48,6 +48,7 @@ struct wi_input_port {
     weir_route route;
     uint32_t edge; /* its number among all inputs of the dataflow: for credits */
     wi_spool queue; /* batches that wait, oldest first */
+    bool paused;    /* they stay there; weir_op_pause */
     /* the last frontier read (weir_op_frontier) */
     weir_antichain frontier;
     wi_input_port *next_watcher; /* of the same location */

@@ -131,6 +131,12 @@ WEIR_API int weir_op_output_dims(const weir_op *op, uint32_t output);
 /* The times that may still come on an input. A borrow, until the callback returns. */
 WEIR_API const weir_antichain *weir_op_frontier(const weir_op *op, uint32_t input);
 
+/* While an input is paused, its batches stay in its queue, where they count as not taken: once that
+ * is full, who sends them is held back (up to the sources). All else goes on. Whoever pauses an
+ * input has to let it go by itself: by a timer, or when another input or a frontier moves. What
+ * that waits for must not be behind the same input. */
+WEIR_API void weir_op_pause(weir_op *op, uint32_t input, bool paused);
+
 /* Opens an output at a time. Rows pushed go out when the batch is full, when the output is
  * opened at another time, and at the end of the callback. */
 WEIR_API weir_out *weir_send_at(weir_op *op, uint32_t output, const weir_time *time);

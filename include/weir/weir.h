@@ -12,6 +12,7 @@
 #include <weir/collection.h>
 #include <weir/text.h>
 #include <weir/time.h>
+#include <weir/timer.h>
 #include <weir/window.h>
 #include <weir/worker.h>
 

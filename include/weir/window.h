@@ -37,6 +37,17 @@ typedef struct weir_watermark_policy {
     const weir_route_kernel *partition;
     uint32_t partitions;
     void *arg; /* of the kernel */
+    /* A partition from which nothing has come for so long, by the clock (weir_now), is idle: it
+     * does not hold the watermark back until a row of it comes. It has then reached what the
+     * others have. While all are idle, the watermark is the greatest that any has reached. It
+     * may take up to an eighth longer, and time in which rows could not be taken does not count.
+     * 0: partitions are never idle. */
+    uint64_t idle_ns;
+    /* Rows of a partition whose watermark is further than this ahead of that of the slowest
+     * partition wait, in the field's unit; and when many wait, who sends them is held back. A
+     * partition from which nothing has come for half of idle_ns, a second at most, is not waited
+     * for. 0: none waits. */
+    int64_t drift;
 } weir_watermark_policy;
 
 /* worker, building. Stamps rows: each is sent at the watermark that its partition had reached

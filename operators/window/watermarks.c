@@ -1,79 +1,176 @@
 /* watermarks: stamps rows with the watermark that their partition had reached before them.
  *
  * It is a source, beside having an input: what it sends is at times of its own, for which it
- * holds a capability at the least watermark of its partitions. The times of its input mean
+ * holds a capability at the least watermark of its active partitions. The times of its input mean
  * nothing to it, but that once there are no more, the capability goes, too. Rows are not
  * copied: what is sent is a view of the batch with other times.
  *
  * Partition p is at worker p modulo their number. A worker without one gives its capability up
- * at the start. */
-#include "field.h"
+ * at the start. One with an idle partition keeps it at the least watermark of all workers' active
+ * partitions, of which it hears (talk.h): a partition that is active again begins there. So the
+ * frontier is the least of the capabilities, whoever is idle, and what a worker hears too late
+ * holds it back for that long, but is never wrong.
+ *
+ * Invariants
+ *   W1  The capability is at or before the watermark of every active partition: rows may be sent
+ *       at their stamps.
+ *   W2  A partition's watermark never moves back, and no stamp is before the capability. */
+#include "align.h"
+#include "idle.h"
+#include "marks.h"
+#include "talk.h"
 
 #include "../../base/alloc.h"
+#include "../../base/assert.h"
 #include "../stream/common.h"
 
-#define ROUTES 256 /* rows whose partitions are asked for together */
+#define NEVER UINT64_MAX /* heard_ns of a partition that is idle */
 
-typedef struct watermarks_call {
-    uint32_t field; /* where the time, or the watermark, is in a row */
-    int64_t bound;
-    bool punctuated;
-    uint32_t partitions;
-    const weir_route_kernel *partition; /* NULL if there is only one */
-    void *arg;
-    weir_route_kernel route; /* `partition`, below their number */
-} watermarks_call;
+enum { ROWS, WORDS }; /* inputs, outputs */
+
+typedef struct partition {
+    int64_t reached;
+    uint64_t heard_ns; /* when a row came, by the idle clock */
+} partition;
 
 typedef struct watermarks_state {
     weir_capability *capability; /* NULL: no partition is here, or no more rows can come */
-    int64_t *reached;            /* of each partition, here or not */
+    partition *partitions;       /* here or not */
+    int64_t least;               /* of those that are here and active, when last counted */
+    int64_t greatest;            /* of those that are here */
+    bool recount;                /* `least` may not be right */
+    bool active, idle;           /* some partition here is */
+    wi_idle_clock clock;
+    wi_talk talk;
 } watermarks_state;
 
-static void route_run(const void *in, uint64_t *routes_out, uint32_t count, void *arg)
+static int64_t holds(const watermarks_state *state)
 {
-    const watermarks_call *call = arg;
-    call->partition->run(in, routes_out, count, call->arg);
-    for (uint32_t i = 0; i < count; i++)
-        routes_out[i] %= call->partitions;
+    return weir_event_time(weir_capability_time(state->capability)->at[0]);
 }
+
+/* ---- how far partitions are ------------------------------------------------------------- */
 
 static void on_start(weir_op *op)
 {
-    const watermarks_call *call = weir_op_arg(op);
+    const wi_marks *marks = weir_op_arg(op);
     watermarks_state *state = weir_op_state(op);
-    state->reached = WI_NEWS(int64_t, call->partitions);
-    for (uint32_t p = 0; p < call->partitions; p++)
-        state->reached[p] = INT64_MIN;
-    if (weir_worker_index(weir_op_worker(op)) < call->partitions)
-        state->capability = weir_op_first_capability(op, 0);
+    const weir_worker *worker = weir_op_worker(op);
+    state->partitions = WI_NEWS(partition, marks->partitions);
+    state->least = state->greatest = INT64_MIN;
+    state->active = weir_worker_index(worker) < marks->partitions;
+    if (state->active)
+        state->capability = weir_op_first_capability(op, ROWS);
+    wi_idle_init(&state->clock, marks->idle_ns);
+    uint64_t now = wi_idle_now(&state->clock, op);
+    for (uint32_t p = 0; p < marks->partitions; p++)
+        state->partitions[p] = (partition){INT64_MIN, now};
+    if (marks->idle_ns)
+        wi_talk_start(&state->talk, op, WORDS, WORDS, marks->partitions);
+    if (state->active)
+        wi_idle_arm(&state->clock, op);
+}
+
+/* Counts again, and, with a time, makes those idle that have not been heard of since. */
+static void count_partitions(weir_op *op, uint64_t since_ns)
+{
+    const wi_marks *marks = weir_op_arg(op);
+    watermarks_state *state = weir_op_state(op);
+    uint32_t workers = weir_worker_count(weir_op_worker(op));
+    state->least = INT64_MAX;
+    state->active = state->idle = false;
+    for (uint32_t p = weir_worker_index(weir_op_worker(op)); p < marks->partitions; p += workers) {
+        partition *at = &state->partitions[p];
+        if (at->heard_ns < since_ns)
+            at->heard_ns = NEVER;
+        if (at->heard_ns == NEVER) {
+            state->idle = true;
+            continue;
+        }
+        state->active = true;
+        if (at->reached < state->least)
+            state->least = at->reached;
+    }
+    state->recount = false;
+}
+
+/* How far the capability may go: to the least of what is active, here or, if something here is
+ * idle, anywhere; if nothing is, to the greatest there is. */
+static int64_t may_hold(weir_op *op)
+{
+    const watermarks_state *state = weir_op_state(op);
+    int64_t others;
+    if (!state->idle)
+        return state->least;
+    if (wi_talk_least(&state->talk, op, &others))
+        return others < state->least ? others : state->least;
+    others = wi_talk_greatest(&state->talk, op);
+    return state->active ? state->least : others > state->greatest ? others : state->greatest;
+}
+
+/* After all that may have changed something. */
+static void settle(weir_op *op)
+{
+    const wi_marks *marks = weir_op_arg(op);
+    watermarks_state *state = weir_op_state(op);
+    if (!state->capability)
+        return;
+    if (state->recount)
+        count_partitions(op, 0);
+    int64_t to = may_hold(op);
+    if (to > holds(state))
+        weir_capability_downgrade(state->capability, &WEIR_EPOCH(weir_event_epoch(to)));
+    if (!marks->idle_ns)
+        return;
+    wi_word word = {.least = state->least,
+                    .greatest = state->greatest,
+                    .active = state->active,
+                    .wants = state->idle};
+    wi_talk_go(&state->talk, op, &word);
+}
+
+/* ---- rows ------------------------------------------------------------------------------- */
+
+/* A row of an idle partition has come: it is where the capability is. */
+static void wake(watermarks_state *state, partition *at)
+{
+    int64_t from = holds(state);
+    if (at->reached < from)
+        at->reached = from;
+    state->recount = true;
 }
 
 /* Fills in the stamps of rows [begin, begin + count), and moves their watermarks on. */
-static void stamp(const watermarks_call *call, watermarks_state *state, const weir_batch *batch,
-                  uint32_t begin, uint32_t count, int64_t *stamps_out)
+static void stamp(const wi_marks *marks, watermarks_state *state, const weir_batch *batch,
+                  uint32_t begin, uint32_t count, uint64_t now_ns, int64_t *stamps_out)
 {
-    uint64_t partitions[ROUTES];
-    if (call->partition)
-        route_run(weir_batch_row(batch, begin), partitions, count, (void *)call);
+    uint64_t partitions[WI_MARKS_BLOCK];
+    int64_t greatest = state->greatest;
+    wi_marks_partitions(marks, weir_batch_row(batch, begin), count, partitions);
     for (uint32_t i = 0; i < count; i++) {
-        int64_t *reached = &state->reached[call->partition ? partitions[i] : 0];
-        int64_t brings = wi_event_time_at(weir_batch_row(batch, begin + i), call->field);
-        if (!call->punctuated)
-            brings = wi_subtract_saturating(brings, call->bound);
-        stamps_out[i] = *reached;
-        if (brings > *reached)
-            *reached = brings;
+        partition *at = &state->partitions[partitions[i]];
+        int64_t brings = wi_marks_brought(marks, weir_batch_row(batch, begin + i));
+        if (WEIR_UNLIKELY(at->heard_ns == NEVER))
+            wake(state, at);
+        at->heard_ns = now_ns;
+        stamps_out[i] = at->reached;
+        if (brings <= at->reached)
+            continue;
+        state->recount |= at->reached == state->least;
+        at->reached = brings;
+        greatest = brings > greatest ? brings : greatest;
     }
+    state->greatest = greatest;
 }
 
-static weir_batch *stamped(const watermarks_call *call, watermarks_state *state,
-                           const weir_batch *batch)
+static weir_batch *stamped(const wi_marks *marks, watermarks_state *state, const weir_batch *batch,
+                           uint64_t now_ns)
 {
     weir_batch *view = weir_batch_view(batch);
-    int64_t stamps[ROUTES], least = INT64_MAX;
+    int64_t stamps[WI_MARKS_BLOCK], least = INT64_MAX;
     for (uint32_t begin = 0, count; begin < batch->count; begin += count) {
-        count = batch->count - begin < ROUTES ? batch->count - begin : ROUTES;
-        stamp(call, state, batch, begin, count, stamps);
+        count = batch->count - begin < WI_MARKS_BLOCK ? batch->count - begin : WI_MARKS_BLOCK;
+        stamp(marks, state, batch, begin, count, now_ns, stamps);
         for (uint32_t i = 0; i < count; i++) {
             weir_time time = WEIR_EPOCH(weir_event_epoch(stamps[i]));
             if (begin + i == 0)
@@ -89,39 +186,53 @@ static weir_batch *stamped(const watermarks_call *call, watermarks_state *state,
     return view;
 }
 
-static int64_t least_reached(weir_op *op)
+/* ---- the operator ----------------------------------------------------------------------- */
+
+static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
 {
-    const watermarks_call *call = weir_op_arg(op);
-    const watermarks_state *state = weir_op_state(op);
-    uint32_t workers = weir_worker_count(weir_op_worker(op));
-    int64_t least = INT64_MAX;
-    for (uint32_t p = weir_worker_index(weir_op_worker(op)); p < call->partitions; p += workers)
-        least = state->reached[p] < least ? state->reached[p] : least;
-    return least;
+    const wi_marks *marks = weir_op_arg(op);
+    watermarks_state *state = weir_op_state(op);
+    if (input == WORDS) {
+        wi_talk_hear(&state->talk, batch);
+    } else {
+        uint64_t now_ns = marks->idle_ns ? wi_idle_now(&state->clock, op) : 0;
+        weir_send_batch(op, ROWS, stamped(marks, state, batch, now_ns));
+        wi_idle_arm(&state->clock, op);
+    }
+    settle(op);
 }
 
-static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
+static void on_run(weir_op *op)
 {
     watermarks_state *state = weir_op_state(op);
-    weir_send_batch(op, 0, stamped(weir_op_arg(op), state, batch));
-    weir_time reached = WEIR_EPOCH(weir_event_epoch(least_reached(op)));
-    if (!weir_time_eq(&reached, weir_capability_time(state->capability)))
-        weir_capability_downgrade(state->capability, &reached);
+    if (!state->capability)
+        return;
+    if (wi_idle_tick(&state->clock, op)) {
+        uint64_t now = wi_idle_now(&state->clock, op), idle_ns = state->clock.idle_ns;
+        count_partitions(op, now > idle_ns ? now - idle_ns + 1 : 0);
+    }
+    if (state->active)
+        wi_idle_arm(&state->clock, op);
+    settle(op);
 }
 
 static void on_frontier(weir_op *op)
 {
     watermarks_state *state = weir_op_state(op);
-    if (weir_op_frontier(op, 0)->count || !state->capability)
+    if (weir_op_frontier(op, ROWS)->count) {
+        settle(op);
         return;
+    }
     weir_capability_drop(state->capability);
     state->capability = NULL;
+    wi_talk_end(&state->talk);
 }
 
 static void on_stop(weir_op *op)
 {
     watermarks_state *state = weir_op_state(op);
-    wi_free(state->reached);
+    wi_free(state->partitions);
+    wi_talk_fini(&state->talk);
 }
 
 static const weir_operator watermarks = {.name = "watermarks",
@@ -130,41 +241,23 @@ static const weir_operator watermarks = {.name = "watermarks",
                                          .start = on_start,
                                          .batch = on_batch,
                                          .frontier = on_frontier,
+                                         .run = on_run,
                                          .stop = on_stop};
 
 weir_stream weir_watermarks(weir_stream in, const weir_watermark_policy *policy)
 {
-    const char *name = watermarks.name;
-    watermarks_call *call = WI_NEW(watermarks_call);
-    *call = (watermarks_call){.bound = policy->bound,
-                              .punctuated = policy->watermark != NULL,
-                              .partition = policy->partition,
-                              .partitions = policy->partition ? policy->partitions : 1,
-                              .arg = policy->arg};
-    call->field = policy->watermark
-                      ? wi_time_field(in, name, "watermark", policy->watermark)
-                      : wi_time_field(in, name, "time", policy->time);
-    if (policy->time && policy->watermark)
-        weir_scope_fail(in.scope, "%s: is given a time and a watermark, which are two policies",
-                        name);
-    if (policy->bound < 0)
-        weir_scope_fail(in.scope, "%s: its bound is %lld; it must not be negative", name,
-                        (long long)policy->bound);
-    if (!call->partitions || (!policy->partition && policy->partitions > 1))
-        weir_scope_fail(in.scope, "%s: has %u partitions and %s kernel that says which a row is of",
-                        name, policy->partitions, policy->partition ? "a" : "no");
-    if (weir_scope_dims(in.scope) != 1)
-        weir_scope_fail(in.scope, "%s: is for dataflows of one dimension, and not in loops", name);
-    weir_route route = WEIR_GATHER(0);
-    if (policy->partition) {
-        wi_takes(in, name, policy->partition->name, policy->partition->in);
-        call->route = (weir_route_kernel){policy->partition->name, policy->partition->in, route_run,
-                                          NULL};
-        route = WEIR_ROUTED(&call->route, call);
-    }
-    weir_builder *builder = wi_begin(in, route, &watermarks, call, name, NULL);
+    wi_marks *marks = WI_NEW(wi_marks);
+    wi_marks_init(marks, in, policy, watermarks.name);
+    if (policy->drift > 0)
+        in = wi_align(in, policy);
+    weir_route route = policy->partition ? WEIR_ROUTED(&marks->route, marks) : WEIR_GATHER(0);
+    weir_stream way = policy->idle_ns ? wi_talk_way(in.scope) : in;
+    weir_builder *builder = wi_begin(in, route, &watermarks, marks, watermarks.name, NULL);
     weir_stream out = weir_builder_output(builder, in.type);
-    weir_builder_unrelated(builder, 0, 0);
+    if (policy->idle_ns)
+        wi_talk_connect(builder, way);
+    else
+        weir_builder_unrelated(builder, ROWS, ROWS);
     weir_operator_end(builder);
     return out;
 }
