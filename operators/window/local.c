@@ -1,14 +1,15 @@
 /* window, before the exchange: rows of windows of a fixed width are folded where they are, and what
  * is sent to the worker of their key is an acc for each window (or pane) and key.
  *
- * A unit is a window, if they tumble, or a pane. Rows that are in time for their unit's end, which is
- * known from their stamp, are folded into the unit's table; it is sent at its last instant, when
- * that is complete, and combined there. All other rows are passed on as they are: what is late for
- * what is decided in one place only.
+ * A unit is a window, if they tumble, or a pane. Rows that are in time for their unit's end, which
+ * is known from their stamp, are folded into the unit's table; it is sent at its last instant,
+ * when that is complete, and combined there. All other rows are passed on as they are: what is late
+ * for what is decided in one place only.
  *
- * With few keys that is far less to be exchanged. With many it is nearly as much, and more work, so
- * when a table has TABLE_GROUPS groups it is sent at once; and if there were fewer than ROWS_A_GROUP
- * rows for each of them, the next PASSED_ROWS rows are passed on before it is tried again. */
+ * With few keys that is far less to be exchanged. With many it is nearly as much, and more work:
+ * when a table has TABLE_GROUPS groups it is sent at once; and if there were fewer than
+ * ROWS_A_GROUP rows for each of them, the next PASSED_ROWS rows are passed on before it is tried
+ * again. */
 #include "window.h"
 
 #include "../../base/alloc.h"

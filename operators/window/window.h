@@ -20,7 +20,8 @@ extern const weir_operator wi_window_sessions;
 /* The inputs: rows, and, behind local.c, accs that were folded before the exchange, each at the
  * last instant of its window, or pane. */
 enum { WI_WINDOW_ROWS, WI_WINDOW_ACCS };
-/* local.c, worker, building. Folds rows where they are: gives such accs, and the rows that are left. */
+/* local.c, worker, building. Folds rows where they are: gives such accs, and the rows that are
+ * left. */
 weir_stream wi_window_local(weir_stream in, const wi_windowing *call, weir_stream *rows_out);
 
 /* A row's stamp, as an event time. */
