@@ -8,6 +8,7 @@
 #include <weir/operator.h>
 #include <weir/row.h>
 #include <weir/collection.h>
+#include <weir/source.h>
 #include <weir/text.h>
 #include <weir/time.h>
 #include <weir/window.h>

@@ -273,16 +273,19 @@ bool wi_rows_knows_columns(const wi_rows *rows)
     return rows->knows_columns;
 }
 
-void wi_rows_go_to(wi_rows *rows, const wi_rows_place *place, bool jumped)
+void wi_rows_go_to(wi_rows *rows, const wi_rows_place *place)
 {
     rows->go_to = place->bytes;
     rows->place.records = place->records;
     rows->place.lines = place->lines;
-    if (!jumped)
-        return;
+}
+
+void wi_rows_jump(wi_rows *rows, uint64_t bytes, bool in_line)
+{
     rows->begin = rows->end = 0;
     rows->looked = 0;
-    rows->place.bytes = place->bytes;
+    rows->place.bytes = bytes;
+    rows->dropping = in_line;
 }
 
 /* ---- beginning and end ------------------------------------------------------------------ */

@@ -35,12 +35,13 @@ typedef struct wi_no_row {
 typedef struct wi_rows_how {
     const weir_type *type; /* must outlive the rows */
     weir_row_format format;
-    bool header;        /* the first line names the columns (not JSON) */
+    bool header;        /* the first line names the columns; not with JSON */
     bool extra;         /* columns and members that the type has no field for are left out */
     bool line_by_line;  /* a quoted field does not go on in the next line */
     const char *given;  /* a field that is no column, but has the value below; or NULL */
     uint64_t value;     /* of `given`, an integer */
-    uint32_t row_bytes_max, room_bytes, batch_rows; /* 0: the limits above, weir's usual */
+    /* 0: the limits above, and as many rows to a batch as is usual. */
+    uint32_t row_bytes_max, room_bytes, batch_rows;
     void (*bad)(void *arg, const wi_no_row *what);  /* called from wi_rows_take */
     void *arg;
 } wi_rows_how;
@@ -73,7 +74,10 @@ wi_rows_place wi_rows_at(const wi_rows *rows);
 /* Whether the columns are known: there is no header, or it has been read. */
 bool wi_rows_knows_columns(const wi_rows *rows);
 /* Goes on at a place that another stream of the same bytes had reached, once the columns are known:
- * bytes up to there are passed over, and if `jumped`, those that come next begin there. */
-void wi_rows_go_to(wi_rows *rows, const wi_rows_place *place, bool jumped);
+ * bytes up to there are passed over. */
+void wi_rows_go_to(wi_rows *rows, const wi_rows_place *place);
+/* The bytes that come next are those from `bytes` on, whatever came before; `in_line`: they are in
+ * the midst of a line, which is passed over. */
+void wi_rows_jump(wi_rows *rows, uint64_t bytes, bool in_line);
 
 #endif

@@ -81,8 +81,8 @@ typedef enum wi_rows_found {
 wi_rows_found wi_rows_fields(wi_rows *rows, uint64_t most);
 wi_rows_found wi_rows_json(wi_rows *rows, uint64_t most);
 
-/* What is wrong with the row at `begin`; *end_out is where the next one begins. NULL if it takes more
- * bytes to say that, which come unless it is the last. */
+/* What is wrong with the row at `begin`; *end_out is where the next one begins. NULL if it takes
+ * more bytes to say that, which come unless it is the last. */
 weir_err *wi_rows_why(wi_rows *rows, bool last, size_t *end_out);
 weir_err *wi_json_why(wi_rows *rows, size_t *end_out);
 
