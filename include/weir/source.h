@@ -9,7 +9,7 @@
 #ifndef WEIR_SOURCE_H
 #define WEIR_SOURCE_H
 
-#include <weir/format.h>
+#include <weir/sink.h> /* the formats */
 #include <weir/stream.h>
 
 /* How far a partition has been read: its rows at this time and before lie before this place, all

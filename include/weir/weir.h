@@ -2,11 +2,13 @@
 #ifndef WEIR_H
 #define WEIR_H
 
+#include <weir/aggregates.h>
 #include <weir/base.h>
 #include <weir/batch.h>
 #include <weir/kernel.h>
 #include <weir/operator.h>
 #include <weir/row.h>
+#include <weir/sink.h>
 #include <weir/collection.h>
 #include <weir/source.h>
 #include <weir/text.h>

@@ -4,7 +4,7 @@
 #define WEIR_OPERATORS_IO_FILE_H
 
 #include <weir/base.h>
-#include <weir/format.h>
+#include <weir/sink.h>
 
 typedef struct wi_file wi_file;
 

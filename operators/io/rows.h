@@ -17,7 +17,7 @@
 #define WEIR_OPERATORS_IO_ROWS_H
 
 #include <weir/batch.h>
-#include <weir/format.h>
+#include <weir/sink.h>
 
 /* Named limit: of a row, with all its fields; a longer one is none, and is left out. */
 #define WI_ROW_BYTES_MAX ((uint32_t)16 << 20)

@@ -63,6 +63,7 @@ bool window_from_csv(window_line *to, const char *line, size_t length)
 
 static void complain(window_job *job, const reader *self, weir_err *err)
 {
+    window_progress_clear(job);
     if (job->counts.malformed++ < COMPLAINTS_MAX)
         fprintf(stderr, "%s:%llu: %s\n", job->plan->file,
                 (unsigned long long)lines_number(self->from), weir_err_message(err));
