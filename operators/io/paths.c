@@ -30,6 +30,12 @@ void wi_paths_add(wi_paths *paths, const char *path)
     take(paths, wi_strdup(path));
 }
 
+void wi_paths_end(wi_paths *paths)
+{
+    wi_grow(&paths->at, &paths->capacity, paths->count + 1, sizeof *paths->at);
+    paths->at[paths->count] = NULL;
+}
+
 static int in_order(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

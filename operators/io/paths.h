@@ -11,6 +11,8 @@ typedef struct wi_paths {
 
 void wi_paths_fini(wi_paths *paths);
 void wi_paths_add(wi_paths *paths, const char *path);
+/* Puts a NULL behind the last of `at`. */
+void wi_paths_end(wi_paths *paths);
 /* Adds the files that a path means, by name: itself, those that it is a pattern for, or those in
  * it. None is an error. */
 weir_err *wi_paths_expand(wi_paths *paths, const char *path);
