@@ -244,6 +244,7 @@ weir_batch *wi_rows_take(wi_rows *rows, uint64_t most, weir_err **err_out)
     if (rows->failed || rows->begin == rows->end || !pass_mark(rows) ||
         !take_header(rows, err_out) || !pass_over(rows) || !may_have_row(rows))
         return NULL;
+    rows->looked = 0;
     uint64_t stop = rows->place.records + most;
     if (stop < most)
         stop = UINT64_MAX;
