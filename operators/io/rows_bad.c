@@ -113,9 +113,11 @@ static weir_err *wrong_count(const wi_rows *rows, uint32_t has)
     if (has > rows->column_count)
         return weir_err_new("the line goes on after the last of the %u fields of `%s`",
                             rows->column_count, type);
-    const weir_field *field = rows->columns[has].field;
-    return weir_err_new("field %u `%s` is missing: the line has %u, `%s` has %u", has + 1,
-                        field ? field->name : "?", has, type, rows->column_count);
+    const wi_column *lacks = &rows->columns[has];
+    if (!lacks->field)
+        return weir_err_new("the line has %u columns, the first one %u", has, rows->column_count);
+    return weir_err_new("field %u `%s` is missing: the line has %u, `%s` has %u", lacks->number,
+                        lacks->field->name, has, type, rows->column_count);
 }
 
 weir_err *wi_rows_why(wi_rows *rows, bool last, size_t *end_out)
