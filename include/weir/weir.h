@@ -10,6 +10,7 @@
 #include <weir/row.h>
 #include <weir/sink.h>
 #include <weir/collection.h>
+#include <weir/source.h>
 #include <weir/text.h>
 #include <weir/time.h>
 #include <weir/timer.h>

@@ -104,6 +104,8 @@ int command_window(int argc, char **argv)
         {.name = "schema", .value = "COLUMNS", .text = &words.schema,
          .help = "names and kinds, \"ts:i64 user:text\" (else the first line has names)"},
         {.name = "csv", .flag = &words.csv, .help = "commas, not tabs (also if FILE ends in .csv)"},
+        {.name = "json-lines", .flag = &words.json_lines,
+         .help = "JSON objects (also if FILE ends in .json, .jsonl or .ndjson)"},
         {.name = "time", .value = "COLUMN", .text = &words.time,
          .help = "which has the event time"},
         {.name = "unit", .value = "UNIT", .text = &words.unit,
@@ -137,11 +139,11 @@ int command_window(int argc, char **argv)
         "Event-time windows over FILE (.gz, .xz, .zst: unpacked; -: standard input): prints start, "
         "end, key and\nvalues, sorted, and counts on standard error.",
         own, &config);
-    if (!err && argc != 2)
-        err = weir_err_new("weir window takes one FILE; see --help");
+    if (!err && argc < 2)
+        err = weir_err_new("weir window takes one FILE or several; see --help");
     if (err)
         return weir_report(err, 2);
-    words.file = argv[1];
+    words.files = (const char *const *)argv + 1;
     window_plan plan;
     err = window_plan_init(&plan, &words);
     int code = err ? weir_report(err, 2) : run(&plan, &words, &config);

@@ -7,7 +7,7 @@
 
 #include <weir/weir.h>
 
-#include "lines.h"
+#include "operators/io/paths.h"
 
 enum { AGGREGATES_MAX = 64, COLUMNS_MAX = 256, SLOT_FIELDS_MAX = 3 };
 
@@ -59,15 +59,19 @@ double aggregate_real(const weir_field *field, const char *row);
 
 /* The words of the command line. */
 typedef struct window_words {
-    const char *file, *schema, *time, *key, *unit, *tumble, *hop, *session, *count;
+    const char *const *files; /* NULL ends them */
+    const char *schema, *time, *key, *unit, *tumble, *hop, *session, *count;
     const char *bound, *lateness, *aggregates, *late;
-    bool csv, global, json;
+    bool csv, json_lines, global, json;
 } window_words;
 
 /* What they mean. */
 typedef struct window_plan {
-    const char *file;
-    bool csv, header; /* the first line has names */
+    wi_paths files;
+    uint32_t file_at; /* of several: WINDOW_FILE_FIELD, in a row */
+    weir_route_kernel by_file;
+    weir_row_format format;
+    bool header, extra; /* the first line has names; more than there are fields */
     weir_type *row, *acc, *out;
     weir_key key;
     uint32_t out_key_at[WEIR_KEY_FIELDS_MAX]; /* in a result */
@@ -91,16 +95,21 @@ void window_plan_fini(window_plan *plan);
 void window_fold_init(window_plan *plan);
 /* window_aggregates.c: what --agg says; the columns are those of plan->row. */
 weir_err *window_aggregates_read(window_plan *plan, const char *list, const weir_field *time);
+/* window_columns.c: the files, and a type for their rows. */
+weir_err *window_columns_read(window_plan *plan, const window_words *words);
+void window_columns_fini(window_plan *plan);
+/* Which of several files a row is of. */
+#define WINDOW_FILE_FIELD "(file)"
 /* The column of that name, or what is wrong. */
 weir_err *window_column(const window_plan *plan, const char *option, const char *name,
                         const weir_field **field_out);
 /* Cuts the next piece off *at, which becomes NULL after the last; for lists. */
 char *window_next_piece(char **at, const char *separators);
 
-/* window_read.c: the file's rows, read by worker 0. */
+/* What is counted, at worker 0 of process 0. */
 typedef struct window_counts {
-    uint64_t rows, malformed;         /* worker 0 of process 0 */
-    uint64_t late, missed, pairs;     /* the same */
+    uint64_t rows, malformed;
+    uint64_t late, missed, pairs;
     int64_t windows;
     bool here; /* whether that worker is in this process */
 } window_counts;
@@ -120,13 +129,8 @@ weir_batch_fn window_progress_look; /* at stamped rows; its argument is the job 
 void window_progress_clear(const window_job *job);
 void window_progress_end(window_job *job);
 
+/* window_read.c: the files' rows; before, for all workers: a watermark for each. */
+void window_read_init(window_plan *plan);
 weir_stream window_read(weir_dataflow *flow, window_job *job);
-/* Makes a line of comma-separated fields one of tab-separated ones in *buffer, which grows; false
- * if a quote is not closed. */
-typedef struct window_line {
-    char *text;
-    size_t length, capacity;
-} window_line;
-bool window_from_csv(window_line *to, const char *line, size_t length);
 
 #endif

@@ -24,18 +24,6 @@ char *window_next_piece(char **at, const char *separators)
     return piece;
 }
 
-static weir_err *read_kind(const char *name, weir_kind *kind_out)
-{
-    for (int kind = 0; kind < WEIR_KIND_count; kind++)
-        if (strcmp(name, weir_kind_name((weir_kind)kind)) == 0) {
-            *kind_out = (weir_kind)kind;
-            return NULL;
-        }
-    return weir_err_new("--schema: there is no kind `%s`; there are i8 to i64, u8 to u64, f32, "
-                        "f64, bool, time_ms, time_us, text, bytes",
-                        name);
-}
-
 /* A duration in the unit of the time column: 90, or 90s, 15m, 1h, 7d, 2w, 500ms, ... */
 static weir_err *read_duration(const char *option, const char *text, int64_t unit_ns,
                                int64_t *duration_out)
@@ -86,134 +74,6 @@ static weir_err *read_unit(const char *name, weir_kind kind, int64_t *unit_ns_ou
             return NULL;
         }
     return weir_err_new("--unit takes ns, us, ms or s, not `%s`", name);
-}
-
-/* ---- columns ---------------------------------------------------------------------------- */
-
-typedef struct columns {
-    weir_field_spec at[COLUMNS_MAX];
-    uint32_t count;
-} columns;
-
-static weir_err *add_column(columns *to, const char *name, weir_kind kind)
-{
-    if (to->count == COLUMNS_MAX)
-        return weir_err_new("there are more than %d columns", COLUMNS_MAX);
-    to->at[to->count++] = (weir_field_spec){.name = name, .kind = kind};
-    return NULL;
-}
-
-/* "ts:i64 user:text"; changes the text, of which the columns keep pieces. */
-static weir_err *read_schema(columns *to, char *schema)
-{
-    for (char *word; (word = window_next_piece(&schema, " ,\t\n"));) {
-        if (!*word)
-            continue;
-        char *colon = strchr(word, ':');
-        weir_kind kind = WEIR_KIND_weir_text;
-        if (!colon)
-            return weir_err_new("--schema: `%s` has no kind; write `%s:text`", word, word);
-        *colon = '\0';
-        weir_err *err = read_kind(colon + 1, &kind);
-        if (!err)
-            err = add_column(to, word, kind);
-        if (err)
-            return err;
-    }
-    return to->count ? NULL : weir_err_new("--schema has no columns");
-}
-
-/* What a value of the first row looks like. */
-static weir_kind kind_of_value(const char *value)
-{
-    char *end;
-    size_t digits = strspn(value + (*value == '-'), "0123456789");
-    if (digits && digits < 19 && !value[(*value == '-') + digits])
-        return WEIR_KIND_i64;
-    strtod(value, &end);
-    return *value && !*end && strcspn(value, "nNxX") == strlen(value) ? WEIR_KIND_f64
-                                                                     : WEIR_KIND_weir_text;
-}
-
-/* The first two lines as tab-separated fields; the second may be missing. */
-static weir_err *read_first_lines(const char *path, bool csv, char *lines_out[2])
-{
-    weir_err *err = NULL;
-    lines *from = lines_open(path, &err);
-    for (int i = 0; from && !err && i < 2; i++) {
-        size_t length;
-        window_line fields = {0};
-        const char *line = lines_next(from, &length, &err);
-        if (line && csv)
-            window_from_csv(&fields, line, length);
-        lines_out[i] = fields.text ? fields.text : line ? wi_strdup(line) : NULL;
-    }
-    lines_close(from);
-    return err;
-}
-
-/* Names are in the first line, `names`, which is changed and kept pieces of; what kinds they are
- * of follows from the second. */
-static weir_err *read_header(columns *to, char *names, char *values)
-{
-    for (char *name; (name = window_next_piece(&names, "\t"));) {
-        const char *value = window_next_piece(&values, "\t");
-        weir_err *err = add_column(to, name, value ? kind_of_value(value) : WEIR_KIND_weir_text);
-        if (err)
-            return err;
-    }
-    return NULL;
-}
-
-/* Whether the first line has the names that --schema says. */
-static bool has_names(const columns *of, char *line)
-{
-    uint32_t c = 0;
-    for (char *name; (name = window_next_piece(&line, "\t")); c++)
-        if (c == of->count || strcmp(name, of->at[c].name) != 0)
-            return false;
-    return c == of->count;
-}
-
-static weir_err *make_row_type(window_plan *plan, const window_words *words)
-{
-    char *first[2] = {0}, *schema = words->schema ? wi_strdup(words->schema) : NULL;
-    columns found = {.count = 0};
-    weir_err *err = schema ? read_schema(&found, schema) : NULL;
-    if (!err && (!schema || strcmp(words->file, "-") != 0))
-        err = read_first_lines(words->file, plan->csv, first);
-    if (err && schema && found.count) { /* in a cluster only the first process needs the file */
-        weir_err_free(err);
-        err = NULL;
-    }
-    if (!err && schema)
-        plan->header = first[0] && has_names(&found, first[0]);
-    else if (!err && strcmp(words->file, "-") == 0)
-        err = weir_err_new("say by --schema what the columns of the standard input are");
-    else if (!err && !first[0])
-        err = weir_err_new("`%s` is empty: it has no line with names, and no --schema is given",
-                           words->file);
-    else if (!err)
-        err = read_header(&found, first[0], first[1]);
-    plan->header |= !schema;
-    if (!err)
-        plan->row = weir_type_new("row", found.at, found.count, &err);
-    wi_free(first[0]);
-    wi_free(first[1]);
-    wi_free(schema);
-    return err;
-}
-
-weir_err *window_column(const window_plan *plan, const char *option, const char *name,
-                        const weir_field **field_out)
-{
-    *field_out = weir_type_find(plan->row, name);
-    if (*field_out)
-        return NULL;
-    char *has = weir_type_text(plan->row);
-    weir_err *err = weir_err_new("--%s: there is no column `%s` in %s", option, name, has);
-    free(has);
-    return err;
 }
 
 /* ---- types ------------------------------------------------------------------------------ */
@@ -388,13 +248,12 @@ static weir_err *read_key(window_plan *plan, const char *list)
 
 weir_err *window_plan_init(window_plan *out, const window_words *words)
 {
-    *out = (window_plan){.file = words->file,
-                         .csv = words->csv || lines_name_ends(words->file, ".csv")};
+    *out = (window_plan){0};
     const weir_field *time = NULL;
     int64_t unit_ns = 1;
     if (!words->time)
         return weir_err_new("say by --time which column has the event time");
-    weir_err *err = make_row_type(out, words);
+    weir_err *err = window_columns_read(out, words);
     if (!err)
         err = window_column(out, "time", words->time, &time);
     if (!err)
@@ -414,6 +273,8 @@ weir_err *window_plan_init(window_plan *out, const window_words *words)
     out->windows.time = out->policy.time = words->time;
     if (!err)
         window_fold_init(out);
+    if (!err)
+        window_read_init(out);
     return err;
 }
 
@@ -421,7 +282,7 @@ void window_plan_fini(window_plan *plan)
 {
     for (uint32_t a = 0; a < plan->aggregate_count; a++)
         wi_free(plan->aggregates[a].name);
-    weir_type_free(plan->row);
+    window_columns_fini(plan);
     weir_type_free(plan->acc);
     weir_type_free(plan->out);
 }
