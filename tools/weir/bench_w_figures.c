@@ -50,6 +50,13 @@ static const struct bench_figure figures[] = {
      .summary = "in sessions of 250 ms, by 100,000 keys",
      .shows_memory = true,
      SESSIONS("20000000", "100000")},
+    {.name = "csv",
+     .summary = "typed rows (ts,user,bytes) from a file of CSV, 1 MB = 10^6 bytes",
+     .unit = "MB/s",
+     .shows_memory = true,
+     .options = "--rows 5000000",
+     .run = bench_w_csv,
+     .raw = bench_w_limit_csv},
 };
 
 const struct bench_suite bench_windows = {"windows", "weir's windows beside tight C loops", figures,
