@@ -202,12 +202,12 @@ static int on_key(void *arg, const unsigned char *name, size_t length)
         for (c = 0; c < rows->column_count && !is_called(&rows->columns[c], name, length);)
             c++;
     json->column = c < rows->column_count ? &rows->columns[c] : NULL;
+    if (!json->column && rows->how.extra)
+        return 1;
     if (!json->column)
-        return rows->how.extra
-                   ? 1
-                   : wrong(json, weir_err_new("there is a member `%.*s`, but `%s` has no such field",
-                                              (int)(length < 100 ? length : 100),
-                                              (const char *)name, rows->how.type->name));
+        return wrong(json, weir_err_new("there is a member `%.*s`, but `%s` has no such field",
+                                        (int)(length < 100 ? length : 100), (const char *)name,
+                                        rows->how.type->name));
     json->next = c + 1;
     if (json->seen[c] == json->line)
         return wrong(json, weir_err_new("there are two members `%s`", json->column->field->name));

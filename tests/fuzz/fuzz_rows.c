@@ -1,6 +1,6 @@
 /* Fuzzes the decoder of rows (operators/io/rows.h): whatever the bytes are and however they come in
- * pieces, rows, lines that are none, and places are the same as when they come at once; and a row of
- * tab-separated fields is one exactly if weir_row_parse takes its line. */
+ * pieces, rows, lines that are none, and places are the same as when they come at once; and a line
+ * of tab-separated fields is a row exactly if weir_row_parse takes it. */
 #include "fuzz.h"
 
 #include <stdio.h>

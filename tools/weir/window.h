@@ -9,7 +9,7 @@
 
 #include "operators/io/paths.h"
 
-enum { AGGREGATES_MAX = 64, COLUMNS_MAX = 256, SLOT_FIELDS_MAX = 3 };
+enum { AGGREGATES_MAX = 64, COLUMNS_MAX = 256, SLOT_FIELDS_MAX = 4 };
 
 typedef struct aggregate aggregate;
 
@@ -39,6 +39,7 @@ struct aggregate {
     double number;    /* how many of a top; per cent of a quantile */
     weir_field field; /* of a row; without one: count */
     uint32_t time_at; /* in a row */
+    uint32_t file_at; /* the number of its file, in a row; UINT32_MAX: there is only one */
     bool real;        /* its value is a f64 */
     uint32_t acc_at;  /* its slot in an acc */
     uint32_t out_at;  /* its value in a result */

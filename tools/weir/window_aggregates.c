@@ -57,7 +57,10 @@ static weir_err *check(const aggregate *it, const char *word, const char *column
 static weir_err *read_one(const window_plan *plan, char *word, const weir_field *time,
                           aggregate *out)
 {
-    *out = (aggregate){.name = wi_strdup(word), .time_at = time->offset};
+    const weir_field *file = weir_type_find(plan->row, WINDOW_FILE_FIELD);
+    *out = (aggregate){.name = wi_strdup(word),
+                       .time_at = time->offset,
+                       .file_at = file ? file->offset : UINT32_MAX};
     out->name[strcspn(word, ":")] = strchr(word, ':') ? '_' : '\0';
     char *way = window_next_piece(&word, ":");
     out->way = find_way(way, &out->number);

@@ -105,52 +105,71 @@ const aggregate_way aggregate_about = {.name = "approx_distinct",
                                        .finish = finish_about,
                                        .release = release_about};
 
-/* ---- first and last: whether there is one, its time, its value --------------------------- */
+/* ---- first and last: by time, then by file, then as rows come ------------------------------ */
 
-enum { EDGE_TIME_AT = 8, EDGE_VALUE_AT = 16 };
-typedef bool is_edge(uint64_t *has, int64_t *time, int64_t of_row);
+/* A slot begins with these; then comes the value. */
+typedef struct edge {
+    int64_t has, time, file;
+} edge;
 
-static void take_edge(const aggregate *of, char *slot, const char *time, const char *value,
-                      is_edge *is)
+/* Takes a value that is before (after) the one in the slot. */
+static void take_edge(const aggregate *of, char *slot, edge new, const char *value, bool last)
 {
-    int64_t when;
-    memcpy(&when, time, sizeof when);
-    if (is(SLOT(slot), (int64_t *)(void *)(slot + EDGE_TIME_AT), when))
-        memcpy(slot + EDGE_VALUE_AT, value, of->field.bytes);
+    edge now;
+    memcpy(&now, slot, sizeof now);
+    bool same_time = new.time == now.time;
+    bool before = new.time < now.time || (same_time && new.file < now.file);
+    bool after = new.time > now.time || (same_time && new.file >= now.file);
+    if (!new.has || (now.has && !(last ? after : before)))
+        return;
+    memcpy(slot, &new, sizeof new);
+    memcpy(slot + sizeof new, value, of->field.bytes);
+}
+
+static void add_edge(const aggregate *of, char *slot, const char *row, int64_t diff, bool last)
+{
+    edge new = {.has = diff > 0};
+    memcpy(&new.time, row + of->time_at, sizeof new.time);
+    if (of->file_at != UINT32_MAX)
+        memcpy(&new.file, row + of->file_at, sizeof(uint32_t));
+    take_edge(of, slot, new, row + of->field.offset, last);
+}
+
+static void merge_edge(const aggregate *of, char *slot, const char *other, bool last)
+{
+    edge new;
+    memcpy(&new, other, sizeof new);
+    take_edge(of, slot, new, other + sizeof new, last);
 }
 
 static void add_first(const aggregate *of, char *slot, const char *row, int64_t diff)
 {
-    if (diff > 0)
-        take_edge(of, slot, row + of->time_at, row + of->field.offset, weir_is_first);
+    add_edge(of, slot, row, diff, false);
 }
 
 static void add_last(const aggregate *of, char *slot, const char *row, int64_t diff)
 {
-    if (diff > 0)
-        take_edge(of, slot, row + of->time_at, row + of->field.offset, weir_is_last);
+    add_edge(of, slot, row, diff, true);
 }
 
 static void merge_first(const aggregate *of, char *slot, const char *other)
 {
-    if (load(other))
-        take_edge(of, slot, other + EDGE_TIME_AT, other + EDGE_VALUE_AT, weir_is_first);
+    merge_edge(of, slot, other, false);
 }
 
 static void merge_last(const aggregate *of, char *slot, const char *other)
 {
-    if (load(other))
-        take_edge(of, slot, other + EDGE_TIME_AT, other + EDGE_VALUE_AT, weir_is_last);
+    merge_edge(of, slot, other, true);
 }
 
 static void finish_edge(const aggregate *of, const char *slot, WEIR_UNUSED int64_t rows,
                         char *value_out, WEIR_UNUSED weir_batch *into)
 {
-    memcpy(value_out, slot + EDGE_VALUE_AT, of->field.bytes);
+    memcpy(value_out, slot + sizeof(edge), of->field.bytes);
 }
 
-#define EDGE .of = AGGREGATE_OF_ANY, .slot_fields = 3,                                         \
-             .slot = {WEIR_KIND_u64, WEIR_KIND_i64, WEIR_KIND_count},                          \
+#define EDGE .of = AGGREGATE_OF_ANY, .slot_fields = 4,                                         \
+             .slot = {WEIR_KIND_i64, WEIR_KIND_i64, WEIR_KIND_i64, WEIR_KIND_count},           \
              .result = WEIR_KIND_count, .finish = finish_edge
 const aggregate_way aggregate_first = {
     .name = "first", EDGE, .add = add_first, .merge = merge_first};
