@@ -222,6 +222,13 @@ class Windows(unittest.TestCase):
         alone = self.windows(first, *options)[1]["late"]
         self.assertEqual(alone, 1)
 
+    def test_first_and_last_of_several_files(self):
+        one = self.path("one.tsv", b"at\tname\n5\ta\n5\tb\n7\tc\n")
+        two = self.path("two.tsv", b"at\tname\n5\td\n7\te\n7\tf\n")
+        options = ["--time", "at", "--tumble", "10", "--agg", "first:name,last:name"]
+        self.assertEqual(self.windows(one, two, *options)[0], "0\t10\ta\tf\n")
+        self.assertEqual(self.windows(two, one, *options)[0], "0\t10\td\tc\n")
+
     def test_many_files(self):
         expected, files = {}, []
         for number in range(80):
