@@ -20,6 +20,7 @@
 
 #define SLOTS_MIN 16
 #define CHUNK_ROWS_MIN 8
+#define EXPECTED_MAX (UINT32_C(1) << 20)
 /* Texts that kernels have replaced are kept until they are more than what is in use. */
 #define TEXTS_WASTED_MIN (64 * 1024)
 
@@ -327,6 +328,12 @@ bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more)
     if (!table->chunk_count || groups > table->chunks[0].batch->capacity)
         grow_chunks(table, groups);
     return true;
+}
+
+void wi_table_expect(wi_table *table, uint32_t groups)
+{
+    if (!table->count && table->by->in.count && groups > table->slots_limit)
+        grow_slots(table, groups < EXPECTED_MAX ? groups : EXPECTED_MAX);
 }
 
 /* ---- texts that kernels put into groups ------------------------------------------------- */

@@ -41,6 +41,7 @@ typedef struct panes_state {
     uint32_t suffix_count;
     wi_table prefix;
     pane_number edge, next; /* if there is a table */
+    uint32_t usual;         /* groups of the last pane that was complete */
 } panes_state;
 
 /* ---- panes and windows ------------------------------------------------------------------ */
@@ -114,6 +115,7 @@ static pane *pane_at(const wi_windowing *call, panes_state *state, pane_number i
     pane *new = WI_NEW(pane);
     new->index = index;
     wi_table_init(&new->table, &call->by);
+    wi_table_expect(&new->table, state->usual);
     wi_grow(&state->panes, &state->capacity, state->count + 1, sizeof(pane *));
     memmove(&state->panes[at + 1], &state->panes[at], (state->count++ - at) * sizeof(pane *));
     state->panes[at] = new;
@@ -182,6 +184,7 @@ static wi_table *sum_next(weir_op *op, panes_state *state)
     pane_number first = state->next - panes_of(call) + 1;
     bool goes_on = true;
     pane *newest = find_pane(state, state->next);
+    state->usual = newest ? newest->table.count : state->usual;
     if (newest && !wi_window_combine(op, &state->prefix, &newest->table))
         return NULL;
     if (first >= state->edge && !make_suffixes(op, state, state->next + 1))

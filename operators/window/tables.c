@@ -50,6 +50,7 @@ bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
 {
     const wi_windowing *call = weir_op_arg(op);
     bool goes_on = true;
+    wi_table_expect(to, from->count);
     to->by = &call->by_acc;
     for (uint32_t group = 0, count; group < from->count && goes_on; group += count) {
         const wi_chunk *chunk = &from->chunks[group >> call->by.chunk_shift];
