@@ -1,6 +1,6 @@
-/* Typed rows from CSV: a time, a text and a number. The file is made first, and unlinked, so that it
- * lies in the page cache; the clock runs from before it is opened until all rows are added up. The
- * limit is a C loop over the mapped file that knows the columns and believes what it reads. */
+/* Typed rows from CSV: a time, a text and a number. The file is made first, and unlinked, so that
+ * it lies in the page cache; the clock runs from before it is opened until all rows are added up.
+ * The limit is a C loop over the mapped file that knows the columns and believes what it reads. */
 #include "bench_w_rows.h"
 
 #include "base/alloc.h"
