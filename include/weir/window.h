@@ -68,8 +68,8 @@ typedef struct weir_trigger {
     /* > 0: at the row with which a window has so many since it last fired (diffs added up), at the
      * row's stamp. */
     int64_t rows;
-    /* > 0: at time m - 1 for multiples m of it, in the field's unit, if the window has changed: by a
-     * row stamped before m, of an event time before m. */
+    /* > 0: at time m - 1 for the multiples m of it, in the field's unit, behind the window's start (a
+     * window of all time: behind the row's time) if it has changed since it last fired. */
     int64_t every;
     bool each;         /* at each stamp at which it changed, once */
     bool not_on_close; /* for these reasons only: not when it closes, nor for late rows */

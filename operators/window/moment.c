@@ -23,8 +23,7 @@ void wi_now_ask(wi_now *now, wi_window_key *key, int64_t time)
             key);
 }
 
-/* The last time before the first multiple of `every` that is behind both; WI_NEVER: there is none. */
-static int64_t before_multiple(int64_t every, int64_t time, int64_t stamp)
+int64_t wi_before_multiple(int64_t every, int64_t time, int64_t stamp)
 {
     int64_t later = time > stamp ? time : stamp;
     return wi_add_saturating(later, every - 1 - wi_floor_rest(later, every));
@@ -35,7 +34,8 @@ static bool fires_at_once(const wi_now *now, wi_window *window, int64_t time, in
 {
     const weir_trigger *trigger = &now->call->how.trigger;
     if (trigger->every) {
-        int64_t due = before_multiple(trigger->every, time, now->time);
+        int64_t from = now->call->how.kind == WEIR_GLOBAL ? time : window->start;
+        int64_t due = wi_before_multiple(trigger->every, from, now->time);
         window->due = due < window->due ? due : window->due;
     }
     if (!trigger->rows)
@@ -59,13 +59,13 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
     bool fires = fires_at_once(now, window, time, diff);
     if (fires)
         wi_now_fire(now, key, window);
-    if (window->last > now->time)
+    bool closes = window->last <= now->time, due = window->due <= now->time;
+    if (!closes && !due)
         wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
-    bool closes = window->last <= now->time;
     window->dirty |= closes && window->changed && !trigger->not_on_close;
     if ((window->dirty || window->wrong) && window->last < key->dirty_from)
         key->dirty_from = window->last;
-    if (closes || fires || window->wrong || trigger->each)
+    if (closes || due || fires || window->wrong || trigger->each)
         touch(now, key);
 }
 

@@ -56,6 +56,8 @@ static inline bool wi_expired(const wi_now *now, int64_t last)
     return !__builtin_add_overflow(last, now->call->how.lateness, &until) && until < now->time;
 }
 
+/* The last time before the first multiple of `every` that is behind both; WI_NEVER: there is none. */
+int64_t wi_before_multiple(int64_t every, int64_t time, int64_t stamp);
 /* Asks for a notification at `time`, unless there will be an earlier one, to settle the key. */
 void wi_now_ask(wi_now *now, wi_window_key *key, int64_t time);
 /* A window was given a row of that event time and diff: sees to it that it fires. */

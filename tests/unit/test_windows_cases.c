@@ -44,7 +44,8 @@ typedef struct run {
     test_list results;
 } run;
 
-static void add_result(test_list *to, int64_t at, const tally *result, const char *values)
+static void add_result(test_list *to, int64_t at, const tally *result, const char *values,
+                       int64_t diff)
 {
     tally row = *result;
     row.seen = 0;
@@ -56,14 +57,28 @@ static void add_result(test_list *to, int64_t at, const tally *result, const cha
         row.rows = 0;
     if (strcmp(values, "all") == 0)
         row.sum = 0;
-    test_list_add(to, &tally_type, &row, &WEIR_EPOCH(weir_event_epoch(at)), 1);
+    test_list_add(to, &tally_type, &row, &WEIR_EPOCH(weir_event_epoch(at)), diff);
+}
+
+/* Whether a time is a stamp: rows come behind the watermark that is 1 less. */
+static bool is_stamp(const window_case *of, int64_t time)
+{
+    for (int s = 0; s < of->step_count; s++)
+        if (!of->steps[s].key && of->steps[s].time == time - 1)
+            return true;
+    return time == INT64_MIN;
 }
 
 /* The watermark of the case at which a result of the window that ends at `end` comes: on time,
- * the first that closes it; if it fires again, the one of the late row, which is its stamp. */
+ * the first that closes it, or lets it fire early; if it fires again, or because a row came, the
+ * one of that row, which is its stamp. */
 static int64_t watermark_of(const window_case *of, int64_t time, int64_t end)
 {
-    if (time > end - 1)
+    const weir_windows *how = &of->how;
+    bool by_row = how->trigger.rows || how->trigger.each || how->kind == WEIR_COUNT;
+    if (time == INT64_MIN)
+        return NO_WATERMARK;
+    if (time > end - 1 || (by_row && is_stamp(of, time)))
         return time - 1;
     for (int s = 0; s < of->step_count; s++)
         if (!of->steps[s].key && of->steps[s].time >= time)
@@ -77,9 +92,8 @@ static void note_results(WEIR_UNUSED weir_worker *worker, const weir_batch *batc
     for (uint32_t i = 0; i < batch->count; i++) {
         const tally *result = tally_at(batch, i);
         int64_t time = weir_event_time(weir_batch_time(batch, i)->at[0]);
-        ck_assert_int_eq(weir_batch_diff(batch, i), 1);
         add_result(&self->results, watermark_of(self->of, time, result->end), result,
-                   self->of->values);
+                   self->of->values, weir_batch_diff(batch, i));
     }
 }
 
@@ -90,6 +104,7 @@ static void feed(weir_worker *worker, weir_input *input, const window_case *of)
         if (!step->key)
             weir_input_advance(input, weir_event_epoch(step->time + 1));
         for (int i = 0; step->key && i < (step->count ? step->count : 1); i++) {
+            weir_out_diff(weir_input_out(input), step->diff ? step->diff : 1);
             event_push(weir_input_out(input), (event){weir_text_c(step->key),
                                                       step->value + i * step->more,
                                                       step->time + i * step->apart});
@@ -135,7 +150,7 @@ static void expect(const window_case *of, const weir_config *way)
         row.sum = counts ? 0 : result->values[0];
         row.min = all ? result->values[1] : 0;
         row.max = all ? result->values[2] : 0;
-        add_result(&expected, result->at, &row, of->values);
+        add_result(&expected, result->at, &row, of->values, result->values[3] ? -1 : 1);
     }
     weir_config config = *way;
     config.seed += seed;
