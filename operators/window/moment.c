@@ -157,7 +157,8 @@ static bool is_due(const wi_now *now, const wi_window *window)
     const weir_trigger *trigger = &now->call->how.trigger;
     if (window->last <= now->time && !trigger->not_on_close)
         return window->dirty || (window->last == now->time && !window->closed);
-    return (window->due <= now->time && window->due != WI_NEVER) || (trigger->each && window->changed);
+    bool due = window->due <= now->time && window->due != WI_NEVER;
+    return due || (trigger->each && window->changed);
 }
 
 static void fire_due(wi_now *now, wi_window_key *key)

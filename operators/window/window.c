@@ -56,8 +56,8 @@ static void check_trigger(weir_scope *scope, const weir_windows *how, const char
     if (how->kind == WEIR_COUNT &&
         (wi_fires_early(trigger) || trigger->not_on_close || how->lateness))
         weir_scope_fail(scope,
-                        "window `%s`: windows of a number of rows fire when they are full, and have "
-                        "no trigger and no lateness",
+                        "window `%s`: windows of a number of rows fire when they are full, and "
+                        "have no trigger and no lateness",
                         name);
 }
 

@@ -208,7 +208,9 @@ static void make_problem(problem *of)
         of->policy = (weir_watermark_policy){.time = "at", .bound = (int64_t)draw(40)};
     if (how->kind == WEIR_COUNT)
         make_counting(how);
-    bool ordered = how->kind == WEIR_COUNT || how->kind == WEIR_SESSION || how->trigger.rows; /* the order of all rows counts */
+    /* Where the order of all rows counts there is one partition. */
+    bool ordered =
+        how->kind == WEIR_COUNT || how->kind == WEIR_SESSION || how->trigger.rows != 0;
     if (!ordered && draw(3) == 0) {
         of->policy.partition = &part_of;
         of->policy.partitions = 1 + (uint32_t)draw(6);
@@ -265,8 +267,9 @@ static void describe(const problem *of)
 {
     const weir_windows *how = &of->how;
     fprintf(stderr,
-            "kind %d, size %lld, slide %lld, gap %lld, lateness %lld, output %d; trigger %lld rows, "
-            "every %lld%s%s%s; bound %lld%s; %u partitions\nrows (key part at mark value note), diff and stamp:\n",
+            "kind %d, size %lld, slide %lld, gap %lld, lateness %lld, output %d; trigger %lld "
+            "rows, every %lld%s%s%s; bound %lld%s; %u partitions\nrows (key part at mark value "
+            "note), diff and stamp:\n",
             (int)how->kind, (long long)how->size, (long long)how->slide, (long long)how->gap,
             (long long)how->lateness, (int)how->output, (long long)how->trigger.rows,
             (long long)how->trigger.every, how->trigger.each ? ", each" : "",
