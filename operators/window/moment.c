@@ -80,16 +80,15 @@ static void push(wi_now *now, const void *row, int64_t diff)
     weir_out_row(now->results, row);
 }
 
-/* The result as a batch of its own. */
-static weir_batch *result_of(const wi_windowing *call, const wi_window *window)
+weir_batch *wi_acc_result(const wi_windowing *call, const char *acc)
 {
     weir_batch *made = weir_batch_new(call->out, 1);
     made->count = 1;
     if (call->how.finish) {
         memset(made->rows, 0, call->out->size);
-        call->how.finish->run(window->acc, made->rows, 1, made, call->arg);
+        call->how.finish->run(acc, made->rows, 1, made, call->arg);
     } else {
-        memcpy(made->rows, window->acc, call->out->size);
+        memcpy(made->rows, acc, call->out->size);
     }
     wi_batch_own_texts(made, made->rows, 1);
     return made;
@@ -109,7 +108,7 @@ void wi_now_take_back(wi_now *now, wi_window *window)
 static void send_and_remember(wi_now *now, wi_window *window)
 {
     wi_sent *sent = WI_NEW(wi_sent);
-    sent->row = result_of(now->call, window);
+    sent->row = wi_acc_result(now->call, window->acc);
     push(now, sent->row->rows, 1);
     window->sent = sent;
 }
@@ -120,7 +119,7 @@ static void send(wi_now *now, const wi_window *window)
         push(now, window->acc, 1);
         return;
     }
-    weir_batch *made = result_of(now->call, window);
+    weir_batch *made = wi_acc_result(now->call, window->acc);
     push(now, made->rows, 1);
     weir_batch_drop(made);
 }
@@ -128,7 +127,6 @@ static void send(wi_now *now, const wi_window *window)
 void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
 {
     const wi_windowing *call = now->call;
-    int64_t end = wi_window_end(window);
     window->dirty = window->wrong = false;
     window->fresh = 0;
     window->due = WI_NEVER;
@@ -136,8 +134,7 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
         return;
     window->changed = false;
     wi_cells_refresh(call, now->keys, key, window);
-    memcpy(window->acc + call->start_at, &window->start, sizeof window->start);
-    memcpy(window->acc + call->end_at, &end, sizeof end);
+    wi_acc_set_limits(call, window->acc, window->start, window->last);
     wi_now_take_back(now, window);
     if (wi_acc_rows(call, window->acc)) {
         if (call->how.output == WEIR_RETRACTING)

@@ -49,7 +49,7 @@ static void on_complete(weir_op *op, const weir_time *time, void *state)
     int64_t last = weir_event_time(time->at[0]);
     int64_t start = last == INT64_MAX ? last - wi_floor_rest(last, call->how.size)
                                       : wi_subtract_saturating(last, call->how.size - 1);
-    wi_window_send(op, state, start, last);
+    wi_window_send(op, state, start, last, last);
     wi_tables_drop(weir_op_state(op), state);
 }
 

@@ -129,32 +129,38 @@ static void find_texts(wi_windowing *call)
             call->text_at[call->text_count++] = fields[f].offset;
 }
 
-/* Windows of a number of rows fire once; without a slide they do not overlap. */
-static void fill_in_count(wi_windowing *call)
+/* Windows that do not overlap are a slide apart that is their size. Those of a number of rows fire
+ * once. */
+static void fill_in_panes(wi_windowing *call)
 {
     weir_windows *how = &call->how;
-    if (how->kind != WEIR_COUNT || how->size <= 0)
+    if (how->kind == WEIR_SESSION || how->kind == WEIR_GLOBAL || how->size <= 0)
         return;
-    how->output = WEIR_ACCUMULATING;
-    how->slide = how->slide ? how->slide : how->size;
+    if (how->kind == WEIR_COUNT)
+        how->output = WEIR_ACCUMULATING;
+    if (how->kind == WEIR_TUMBLING || how->slide <= 0)
+        how->slide = how->size;
     call->pane = how->size;
     for (int64_t rest = how->slide; rest > 0;) {
         int64_t next = call->pane % rest;
         call->pane = rest;
         rest = next;
     }
+    call->panes = how->size / call->pane;
+    call->panes_apart = how->slide / call->pane;
 }
 
 /* The quickest way that there is. */
-static const weir_operator *way_for(const weir_windows *how)
+static const weir_operator *way_for(const wi_windowing *call)
 {
-    if (how->lateness || how->release || wi_fires_early(&how->trigger))
+    const weir_windows *how = &call->how;
+    if (wi_fires_early(&how->trigger))
         return &wi_window_general;
-    if (how->kind == WEIR_TUMBLING)
+    if (how->kind == WEIR_TUMBLING && !how->lateness && !how->release)
         return &wi_window_tumbling;
-    bool whole = how->kind == WEIR_HOPPING && how->slide > 0 && how->size % how->slide == 0;
-    return whole && how->combine && how->size / how->slide <= WI_PANES_MAX ? &wi_window_panes
-                                                                          : &wi_window_general;
+    bool wide = how->kind == WEIR_TUMBLING || how->kind == WEIR_HOPPING;
+    return wide && how->combine && call->panes <= WI_PANES_MAX ? &wi_window_panes
+                                                               : &wi_window_general;
 }
 
 weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
@@ -166,7 +172,7 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
     call->how = *how;
     call->fold = fold;
     call->arg = arg;
-    fill_in_count(call);
+    fill_in_panes(call);
     call->how.exact &= how->kind == WEIR_SESSION;
     call->in_turn = how->kind == WEIR_SESSION || how->kind == WEIR_COUNT ||
                     wi_fires_early(&how->trigger);
@@ -186,7 +192,7 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
         find_texts(call);
         wi_grouping_init(&call->by_acc, in.scope, name, fold->name, &call->by.acc, fold->acc);
     }
-    const weir_operator *logic = way_for(how);
+    const weir_operator *logic = way_for(call);
     weir_builder *builder =
         wi_begin(in, WEIR_EXCHANGE(key), logic, call, name, fold->name);
     weir_stream results = weir_builder_output(builder, call->out);

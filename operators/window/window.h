@@ -11,9 +11,9 @@ enum { WI_WINDOW_RESULTS, WI_WINDOW_LATE, WI_WINDOW_MISSED, WI_WINDOW_OUTPUTS };
 extern const weir_operator wi_window_general;
 /* tumbling.c: tumbling windows without lateness whose accs own nothing (`release`). */
 extern const weir_operator wi_window_tumbling;
-/* panes.c: hopping windows of the same sort, of a whole number of slides, with `combine`. */
+/* panes.c: other tumbling windows, and hopping ones, with `combine`. */
 extern const weir_operator wi_window_panes;
-#define WI_PANES_MAX 4096 /* slides of a window */
+#define WI_PANES_MAX 4096 /* of a window */
 
 /* A row's stamp, as an event time. */
 static inline int64_t wi_stamp_of(const weir_batch *batch, uint32_t row)
@@ -30,9 +30,18 @@ void wi_window_keep(weir_op *op, const weir_batch *batch, uint32_t begin, uint32
 bool wi_window_fold(weir_op *op, wi_table *table, const weir_batch *batch, uint32_t begin,
                     uint32_t end);
 bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from);
-/* Sends the groups as results of a window, at its last instant, or at the end of time. The table
- * then is only to be freed. */
-void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last);
+/* Sends the groups as results of a window at a time. The table then is only to be freed; or (copy)
+ * has them still. */
+void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last, int64_t time);
+void wi_window_send_copy(weir_op *op, const wi_table *table, int64_t start, int64_t last,
+                         int64_t time);
+/* The acc of a group. */
+static inline char *wi_window_group(const wi_table *table, uint32_t index)
+{
+    const wi_grouping *by = table->by;
+    uint32_t row = index & ((1u << by->chunk_shift) - 1);
+    return table->chunks[index >> by->chunk_shift].rows + (size_t)row * by->type->size;
+}
 
 /* worker. Tells that a row missed windows, and whether all of its: at its stamp. */
 void wi_window_missed(weir_op *op, const weir_batch *batch, uint32_t row, int64_t windows,
