@@ -88,13 +88,14 @@ typedef struct weir_windows {
      * each event time. Not with WEIR_DISCARDING. */
     bool exact;
     /* Adds a row of acc to another (its diff is 1): WEIR_FOLD(name, acc, acc). Sessions need it,
-     * where they merge. Hopping windows of a whole number of slides, without lateness, then fold
-     * a row once, into its pane, and add up panes. */
+     * where they merge. Windows that overlap then fold a row once, into its pane, and add up panes,
+     * unless they have a trigger. A pane is as long as what divides size and slide; if a window of
+     * time would have more than 4096, there are none. */
     const weir_fold_kernel *combine;
     /* Makes what is sent of an acc; NULL: the acc is sent. */
     const weir_map_kernel *finish;
     /* Frees what the kernels' fields of an acc point to; may be NULL. Such fields must not be
-     * sent: see `finish`. Windows with it are kept in a slower way. */
+     * sent: see `finish`. */
     void (*release)(void *acc, void *arg);
 } weir_windows;
 
