@@ -28,6 +28,8 @@ typedef struct wi_windowing {
     uint32_t start_at, end_at, rows_at; /* in an acc */
     uint32_t text_count;               /* texts of an acc beside its key's, and where they are */
     uint32_t *text_at;
+    const struct wi_saved *from; /* saved.h; NULL: nowhere */
+    struct wi_saved *to;
 } wi_windowing;
 
 static inline bool wi_fires_early(const weir_trigger *trigger)
@@ -90,6 +92,8 @@ void wi_window_keys_fini(const wi_windowing *call, wi_window_keys *keys);
 /* The key of a row; a new one has no windows. */
 wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *keys, const void *row,
                                    uint64_t hash);
+/* A key that is not there yet, and whose row (blank) is still to be filled in. */
+wi_window_key *wi_window_keys_add(const wi_windowing *call, wi_window_keys *keys, uint64_t hash);
 /* Asks for what finding a key of this hash will read first; then, for the first key there. */
 static inline void wi_window_keys_prefetch(const wi_window_keys *keys, uint64_t hash)
 {

@@ -172,7 +172,7 @@ static void fire_due(wi_now *now, wi_window_key *key)
             wi_now_take_back(now, window);
         else if (!closes && !early && how->kind != WEIR_SESSION)
             break;
-        window->closed = closes;
+        window->closed |= closes; /* it may have, before it was saved */
         window->dirty = window->wrong = false;
     }
     key->dirty_from = INT64_MAX;
@@ -186,15 +186,8 @@ static bool is_over(const wi_now *now, const wi_window *window)
            (how->kind == WEIR_GLOBAL && how->output == WEIR_DISCARDING && !window->changed);
 }
 
-/* Frees what is over, and asks for the time at which the key has something to do again. */
-static void free_expired(wi_now *now, wi_window_key *key)
+void wi_now_ask_next(wi_now *now, wi_window_key *key)
 {
-    uint32_t over = 0;
-    while (over < key->count && is_over(now, &key->windows[over]))
-        over++;
-    if (over && key->cell_count)
-        wi_cells_forget(now->call, key, key->windows[over - 1].last);
-    wi_windows_remove(now->call, key, 0, over);
     if (!key->count)
         return;
     uint32_t open = key->windows[0].last > now->time ? 0 : wi_windows_from(key, now->time + 1);
@@ -207,6 +200,16 @@ static void free_expired(wi_now *now, wi_window_key *key)
     wi_now_ask(now, key, next);
 }
 
+static void free_expired(wi_now *now, wi_window_key *key)
+{
+    uint32_t over = 0;
+    while (over < key->count && is_over(now, &key->windows[over]))
+        over++;
+    if (over && key->cell_count)
+        wi_cells_forget(now->call, key, key->windows[over - 1].last);
+    wi_windows_remove(now->call, key, 0, over);
+}
+
 void wi_now_settle(wi_now *now, wi_window_key *key)
 {
     if (key->asked && key->asks <= now->time)
@@ -214,6 +217,7 @@ void wi_now_settle(wi_now *now, wi_window_key *key)
     key->touched = false;
     fire_due(now, key);
     free_expired(now, key);
+    wi_now_ask_next(now, key);
     wi_window_keys_tidy(now->call, now->keys, key);
 }
 

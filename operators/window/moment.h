@@ -67,6 +67,8 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
 void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window);
 /* Takes back what a window has sent. */
 void wi_now_take_back(wi_now *now, wi_window *window);
+/* Asks for the next time at which a key with windows has something to do. */
+void wi_now_ask_next(wi_now *now, wi_window_key *key);
 /* 2. and 3. of a key, which may be gone afterwards. */
 void wi_now_settle(wi_now *now, wi_window_key *key);
 void wi_moment_fini(wi_moment *moment);

@@ -1,5 +1,6 @@
 /* window, the quick way for windows of a fixed width that overlap, or that still take rows after
- * they have closed: a row that is not late is folded once, whatever the number of windows that have it.
+ * they have closed: a row that is not late is folded once, whatever the number of windows that
+ * have it.
  *
  * Each pane is a table of groups. Windows fire one after another, and what they have in common is
  * combined once (the sum of a queue, kept as two stacks):

@@ -2,8 +2,8 @@
  * once for all rows of a stamp. See panes.h.
  *
  * A closed window is a table of its own until its lateness is over, so a late row costs what it
- * does elsewhere: it is folded into each window that has it. A result that is to be taken back is made
- * again from the group before that is given the row, so it is the one that was sent. When
+ * does elsewhere: it is folded into each window that has it. A result that is to be taken back is
+ * made again from the group before that is given the row, so it is the one that was sent. When
  * discarding there is nothing to keep: the late rows of a stamp are a table, which is sent. */
 #include "panes.h"
 

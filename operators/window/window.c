@@ -1,6 +1,6 @@
 /* window: folds the rows of each window and key, and sends the results when windows close. Here it
  * is built: what is asked for is checked, and the quick way taken if it can be. */
-#include "window.h"
+#include "saved.h"
 
 #include "../../base/alloc.h"
 #include "../../base/type.h"
@@ -154,6 +154,8 @@ static void fill_in_panes(wi_windowing *call)
 static const weir_operator *way_for(const wi_windowing *call)
 {
     const weir_windows *how = &call->how;
+    if (call->from || call->to)
+        return &wi_window_kept;
     if (wi_fires_early(&how->trigger))
         return &wi_window_general;
     if (how->kind == WEIR_TUMBLING && !how->lateness && !how->release)
@@ -166,10 +168,19 @@ static const weir_operator *way_for(const wi_windowing *call)
 weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
                         const weir_fold_kernel *fold, void *arg, weir_late *late_out)
 {
+    return wi_window_saved(in, how, key, fold, arg, late_out, NULL, NULL);
+}
+
+weir_stream wi_window_saved(weir_stream in, const weir_windows *how, weir_key key,
+                            const weir_fold_kernel *fold, void *arg, weir_late *late_out,
+                            const wi_saved *from, wi_saved *to)
+{
     const char *name = wi_window_general.name;
     wi_windowing *call =
         wi_calloc(1, sizeof *call + fold->acc->text_count * sizeof *call->text_at);
     call->how = *how;
+    call->from = from;
+    call->to = to;
     call->fold = fold;
     call->arg = arg;
     fill_in_panes(call);
@@ -181,6 +192,9 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
         call->time_at = wi_time_field(in, name, "time", how->time);
     check_how(in.scope, how, fold->name);
     check_kernels(in.scope, how, fold);
+    if ((from || to) && how->release)
+        weir_scope_fail(in.scope, "window `%s`: what it has to release cannot be saved",
+                        fold->name);
     if (wi_takes(in, name, fold->name, fold->in) &&
         wi_takes(in, name, fold->name, key.type) &&
         wi_grouping_init(&call->by, in.scope, name, fold->name, &key, fold->acc)) {

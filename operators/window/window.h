@@ -8,7 +8,7 @@
 enum { WI_WINDOW_RESULTS, WI_WINDOW_LATE, WI_WINDOW_MISSED, WI_WINDOW_OUTPUTS };
 
 /* general.c: for all windows. */
-extern const weir_operator wi_window_general;
+extern const weir_operator wi_window_general, wi_window_kept;
 /* tumbling.c: tumbling windows without lateness whose accs own nothing (`release`). */
 extern const weir_operator wi_window_tumbling;
 /* panes.c: other tumbling windows, and hopping ones, with `combine`. */
