@@ -19,11 +19,18 @@ typedef struct window_step {
     int count;
     int64_t apart, more;
     int64_t diff; /* 0: 1 */
+    bool torn;    /* no step: the dataflow is torn down here, and built again from its state */
 } window_step;
+
+static inline bool window_step_is_watermark(const window_step *step)
+{
+    return !step->key && !step->torn;
+}
 
 #define PUT(its_key, its_value, its_time)                                                      \
     {.key = its_key, .value = its_value, .time = its_time}
 
+#define TEAR {.torn = true}
 #define TAKE(its_key, its_value, its_time)                                                     \
     {.key = its_key, .value = its_value, .time = its_time, .diff = -1}
 
@@ -52,8 +59,8 @@ typedef struct window_case {
 static const window_step tumble_ooo_restore_steps[] = {
     PUT("key2", 1, 3999), PUT("key2", 1, 3000), PUT("key1", 1, 20), PUT("key1", 1, 0),
     PUT("key1", 1, 999), PUT("key2", 1, 1998), PUT("key2", 1, 1999), PUT("key2", 1, 1000),
-    {.time = 999}, {.time = 1999}, {.time = 2999}, {.time = 3999}, {.time = 4999}, {.time = 5999},
-    {.time = 6999}, {.time = 7999},
+    {.time = 999}, {.time = 1999}, TEAR, {.time = 2999}, {.time = 3999}, {.time = 4999},
+    {.time = 5999}, {.time = 6999}, {.time = 7999},
 };
 static const window_result tumble_ooo_restore_results[] = {
     {2999, "key1", {3}, 0, 3000}, {2999, "key2", {3}, 0, 3000}, {5999, "key2", {2}, 3000, 6000},
@@ -63,8 +70,9 @@ static const window_result tumble_ooo_restore_results[] = {
  * touching point 5500, so a new session. */
 static const window_step session_ooo_restore_steps[] = {
     PUT("key2", 1, 0), PUT("key2", 2, 1000), PUT("key2", 3, 2500), PUT("key1", 1, 10),
-    PUT("key1", 2, 1000), PUT("key1", 3, 2500), PUT("key2", 4, 5501), PUT("key2", 5, 6000),
-    PUT("key2", 5, 6000), PUT("key2", 6, 6050), {.time = 12000}, PUT("key2", 10, 15000),
+    PUT("key1", 2, 1000), TEAR, PUT("key1", 3, 2500), PUT("key2", 4, 5501),
+    PUT("key2", 5, 6000), PUT("key2", 5, 6000), PUT("key2", 6, 6050), {.time = 12000},
+    PUT("key2", 10, 15000),
     PUT("key2", 20, 15000), {.time = 17999},
 };
 static const window_result session_ooo_restore_results[] = {
@@ -149,7 +157,7 @@ static const window_result session_bridge_gap_exact_results[] = {
  * Apache-2.0): t0 = 2023-10-09T17:13:20Z; 100 events, 200 ms apart; ts in case = ms since t0 (t0
  * is a multiple of 2 s). */
 static const window_step hop_2s_10s_impulse_steps[] = {
-    {"all", 0, 0, 100, 200, 1, 1}, {.time = 4611686018427387904},
+    {"all", 0, 0, 100, 200, 1, 1, false}, {.time = 4611686018427387904},
 };
 static const window_result hop_2s_10s_impulse_results[] = {
     {4611686018427387904, "all", {10, 0, 9}, -8000, 2000},
@@ -171,7 +179,7 @@ static const window_result hop_2s_10s_impulse_results[] = {
 /* session-20s-global-impulse (ArroyoSystems/arroyo,
  * crates/arroyo-sql-testing/src/test/queries/global_session_window.sql, MIT OR Apache-2.0). */
 static const window_step session_20s_global_impulse_steps[] = {
-    {"all", 1, 0, 100, 200, 0, 1}, {.time = 4611686018427387904},
+    {"all", 1, 0, 100, 200, 0, 1, false}, {.time = 4611686018427387904},
 };
 static const window_result session_20s_global_impulse_results[] = {
     {4611686018427387904, "all", {100}, 0, 39800},
@@ -208,7 +216,7 @@ static const window_result tumble30m_sum_by_uid_results[] = {
  * once. */
 static const window_step session_count_trigger_merge_steps[] = {
     PUT("key2", 1, 0), PUT("key2", 2, 1000), PUT("key2", 3, 2500), PUT("key2", 4, 3500),
-    PUT("key1", 1, 10), PUT("key1", 2, 1000), PUT("key1", 3, 2500), PUT("key1", 1, 6000),
+    PUT("key1", 1, 10), PUT("key1", 2, 1000), TEAR, PUT("key1", 3, 2500), PUT("key1", 1, 6000),
     PUT("key1", 2, 6500), PUT("key1", 3, 7000), PUT("key1", 10, 4500),
 };
 static const window_result session_count_trigger_merge_results[] = {
@@ -219,7 +227,7 @@ static const window_result session_count_trigger_merge_results[] = {
  * Apache-2.0): early at each 2000 behind the session's start; merging keeps what is due. */
 static const window_step session_continuous_trigger_steps[] = {
     PUT("key1", 1, 1500), PUT("key2", 1, 0), PUT("key2", 3, 2500), PUT("key2", 2, 1000),
-    {.time = 2500}, PUT("key2", 5, 4000), {.time = 3000}, PUT("key1", 2, 4000),
+    {.time = 2500}, PUT("key2", 5, 4000), {.time = 3000}, TEAR, PUT("key1", 2, 4000),
     PUT("key2", 4, 3500), {.time = 4000},
 };
 static const window_result session_continuous_trigger_results[] = {
@@ -232,7 +240,7 @@ static const window_result session_continuous_trigger_results[] = {
  * window that has no end. */
 static const window_step global_count_trigger_steps[] = {
     PUT("key2", 1, 3000), PUT("key2", 1, 3999), PUT("key1", 1, 20), PUT("key1", 1, 0),
-    PUT("key1", 1, 999), PUT("key2", 1, 1998), PUT("key2", 1, 1999), PUT("key2", 1, 1000),
+    PUT("key1", 1, 999), PUT("key2", 1, 1998), PUT("key2", 1, 1999), TEAR, PUT("key2", 1, 1000),
     PUT("key1", 1, 10999), PUT("key2", 1, 1000), PUT("key2", 1, 1000), PUT("key2", 1, 1000),
 };
 static const window_result global_count_trigger_results[] = {
