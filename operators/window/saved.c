@@ -1,5 +1,6 @@
-/* Saving windows by key, and reading them again; see saved.h. The bytes of a key are its hash, its row
- * without rows (keys.h: blank), its windows with what they have sent, its cells, and its queue. */
+/* Saving windows by key, and reading them again; see saved.h. The bytes of a key are its hash, its
+ * acc without rows (keys.h: blank), its windows with what they have sent, its cells, and its
+ * queue. */
 #include "saved.h"
 
 #include "../../base/alloc.h"

@@ -1,9 +1,9 @@
 /* The state of a window operator as bytes, key by key: written when the dataflow is torn down, and
  * read when it is built again, with any number of workers. In memory, until there are checkpoints.
  *
- * It is that at a closed frontier: no row stamped before it is on its way, none stamped at or after
- * it has come. Windows whose state is kept in this way are those of general.c, which have it by key.
- * Accs that own memory of their own (`release`) cannot be saved. */
+ * It is that at a closed frontier: no row stamped before it is on its way, none stamped at or
+ * after it has come. Windows with such a state are those of general.c, which have it by key. Accs
+ * that own memory (`release`) cannot be saved. */
 #ifndef WEIR_OPERATORS_WINDOW_SAVED_H
 #define WEIR_OPERATORS_WINDOW_SAVED_H
 

@@ -1,9 +1,9 @@
 /* Random streams through watermarks and windows, compared at every time with a naive computation
  * from all rows. What is random: event times (out of order, below zero, at the ends of the
  * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness,
- * output and trigger; where batches end; the number of workers, threads or a deterministic schedule,
- * and processes; whether all is torn down in between and built again from what was saved. Compared
- * are results, late rows, and rows that missed windows.
+ * output and trigger; where batches end; the number of workers, threads or a deterministic
+ * schedule, and processes; whether all is torn down in between and built again from what was saved.
+ * Compared are results, late rows, and rows that missed windows.
  *
  *     oracle_windows [--seed S] [--cases N]
  *
