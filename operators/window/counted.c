@@ -14,7 +14,7 @@
  *
  * A row that is taken away is one of the newest pane's, which only open windows have: its number is
  * given away again. */
-#include "moment.h"
+#include "saved.h"
 
 #include "../../base/alloc.h"
 
@@ -166,4 +166,35 @@ void wi_now_count(wi_now *now, wi_window_key *key, const weir_batch *batch, uint
         fold(now, queue, row, diff);
         queue->taken += diff;
     }
+}
+
+/* ---- saved ------------------------------------------------------------------------------ */
+
+void wi_queue_write(const wi_windowing *call, const wi_queue *queue, wi_saved_bytes *to)
+{
+    wi_saved_put(to, &(bool){queue != NULL}, sizeof(bool));
+    if (!queue)
+        return;
+    wi_saved_put(to, queue, sizeof *queue);
+    for (uint32_t i = 0; i < queue->count; i++)
+        wi_saved_put_acc(call, to, *acc_at(queue, i));
+    if (queue->prefix)
+        wi_saved_put_acc(call, to, queue->prefix);
+}
+
+wi_queue *wi_queue_read(const wi_windowing *call, const wi_window_key *key, const char **at)
+{
+    bool is_there;
+    wi_saved_get(at, &is_there, sizeof is_there);
+    if (!is_there)
+        return NULL;
+    wi_queue *queue = WI_NEW(wi_queue);
+    wi_saved_get(at, queue, sizeof *queue);
+    queue->first = 0;
+    queue->accs = WI_NEWS(char *, queue->room ? queue->room : 1);
+    for (uint32_t i = 0; i < queue->count; i++)
+        queue->accs[i] = wi_saved_get_acc(call, key, at);
+    if (queue->prefix)
+        queue->prefix = wi_saved_get_acc(call, key, at);
+    return queue;
 }

@@ -1,5 +1,5 @@
 /* window, the general way, for all kinds of windows; what happens when is in moment.h. */
-#include "moment.h"
+#include "saved.h"
 
 #include "../../base/alloc.h"
 #include "../stream/common.h"
@@ -174,7 +174,18 @@ static void on_discard(WEIR_UNUSED weir_op *op, void *state)
 
 static void on_stop(weir_op *op)
 {
-    wi_window_keys_fini(weir_op_arg(op), weir_op_state(op));
+    const wi_windowing *call = weir_op_arg(op);
+    if (call->to)
+        wi_saved_write(call->to, call, weir_op_state(op));
+    wi_window_keys_fini(call, weir_op_state(op));
+}
+
+static void on_start(weir_op *op)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    wi_now now = {.op = op, .call = call, .keys = weir_op_state(op), .time = INT64_MIN};
+    if (call->from)
+        wi_saved_read(&now, call->from);
 }
 
 const weir_operator wi_window_general = {.name = "window",
@@ -183,3 +194,13 @@ const weir_operator wi_window_general = {.name = "window",
                                          .notify = on_complete,
                                          .discard = on_discard,
                                          .stop = on_stop};
+
+/* The same with a state that is read and saved. */
+const weir_operator wi_window_kept = {.name = "window",
+                                      .state_bytes = sizeof(wi_window_keys),
+                                      .source = true,
+                                      .start = on_start,
+                                      .batch = on_batch,
+                                      .notify = on_complete,
+                                      .discard = on_discard,
+                                      .stop = on_stop};

@@ -166,11 +166,17 @@ void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t be
 
 /* ---- keys ------------------------------------------------------------------------------- */
 
-static wi_window_key *new_key(const wi_windowing *call, const char *row, uint64_t hash)
+static wi_window_key *empty_key(const wi_windowing *call, uint64_t hash)
 {
     wi_window_key *key = wi_calloc(1, sizeof *key + call->by.type->size);
     key->hash = hash;
     key->dirty_from = INT64_MAX;
+    return key;
+}
+
+static wi_window_key *new_key(const wi_windowing *call, const char *row, uint64_t hash)
+{
+    wi_window_key *key = empty_key(call, hash);
     for (uint32_t f = 0; f < call->by.in.count; f++) {
         bool text = call->by.in.bytes[f] == WEIR_KEY_TEXT;
         char *to = key->blank + call->by.acc.offsets[f];
@@ -209,6 +215,23 @@ static void grow(wi_window_keys *keys)
     keys->mask = size - 1;
 }
 
+static void link(wi_window_keys *keys, wi_window_key *key)
+{
+    wi_window_key **bucket = &keys->buckets[(uint32_t)key->hash & keys->mask];
+    key->next = *bucket;
+    *bucket = key;
+    keys->count++;
+}
+
+wi_window_key *wi_window_keys_add(const wi_windowing *call, wi_window_keys *keys, uint64_t hash)
+{
+    if (!keys->buckets || keys->count > keys->mask)
+        grow(keys);
+    wi_window_key *key = empty_key(call, hash);
+    link(keys, key);
+    return key;
+}
+
 wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *keys, const void *row,
                                    uint64_t hash)
 {
@@ -219,9 +242,7 @@ wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *key
         if (key->hash == hash && weir_key_equal(&call->by.acc, key->blank, &call->by.in, row))
             return key;
     wi_window_key *key = new_key(call, row, hash);
-    key->next = *bucket;
-    *bucket = key;
-    keys->count++;
+    link(keys, key);
     return key;
 }
 

@@ -17,7 +17,8 @@
 typedef struct wi_windowing {
     weir_windows how;
     bool in_turn; /* all rows wait until their stamps are complete */
-    int64_t pane; /* rows, of windows of a number of rows: see counted.c */
+    int64_t pane;  /* see panes.h; of windows of a number of rows: counted.c */
+    int64_t panes, panes_apart; /* of a window; from one window to the next */
     wi_grouping by;
     wi_grouping by_acc; /* the same groups, found by rows that are accs */
     const weir_fold_kernel *fold;
@@ -27,6 +28,8 @@ typedef struct wi_windowing {
     uint32_t start_at, end_at, rows_at; /* in an acc */
     uint32_t text_count;               /* texts of an acc beside its key's, and where they are */
     uint32_t *text_at;
+    const struct wi_saved *from; /* saved.h; NULL: nowhere */
+    struct wi_saved *to;
 } wi_windowing;
 
 static inline bool wi_fires_early(const weir_trigger *trigger)
@@ -60,12 +63,6 @@ typedef struct wi_cell {
     char *acc;
 } wi_cell;
 
-/* As it is shown: the first instant after it. */
-static inline int64_t wi_window_end(const wi_window *window)
-{
-    return wi_add_saturating(window->last, 1);
-}
-
 /* What is kept for windows of a number of rows: counted.c. */
 typedef struct wi_queue wi_queue;
 
@@ -95,6 +92,8 @@ void wi_window_keys_fini(const wi_windowing *call, wi_window_keys *keys);
 /* The key of a row; a new one has no windows. */
 wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *keys, const void *row,
                                    uint64_t hash);
+/* A key that is not there yet, and whose row (blank) is still to be filled in. */
+wi_window_key *wi_window_keys_add(const wi_windowing *call, wi_window_keys *keys, uint64_t hash);
 /* Asks for what finding a key of this hash will read first; then, for the first key there. */
 static inline void wi_window_keys_prefetch(const wi_window_keys *keys, uint64_t hash)
 {
@@ -133,6 +132,16 @@ void wi_acc_free(const wi_windowing *call, char *acc);
 void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
                  int64_t diff);
 void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other);
+/* The result that is sent for an acc, as a batch of its own. */
+weir_batch *wi_acc_result(const wi_windowing *call, const char *acc);
+/* Fills in the limits of its window. */
+static inline void wi_acc_set_limits(const wi_windowing *call, char *acc, int64_t start,
+                                     int64_t last)
+{
+    int64_t end = wi_add_saturating(last, 1);
+    memcpy(acc + call->start_at, &start, sizeof start);
+    memcpy(acc + call->end_at, &end, sizeof end);
+}
 /* Makes it as new. */
 void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc);
 static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)

@@ -32,11 +32,6 @@ typedef struct local_state {
     uint64_t to_pass;
 } local_state;
 
-static int64_t width_of(const wi_windowing *call)
-{
-    return call->how.kind == WEIR_HOPPING ? call->how.slide : call->how.size;
-}
-
 static void send_table(weir_op *op, wi_table *table, int64_t last)
 {
     for (uint32_t c = 0; (uint64_t)c << table->by->chunk_shift < table->count; c++) {
@@ -88,7 +83,7 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
 {
     const wi_windowing *call = weir_op_arg(op);
     local_state *state = weir_op_state(op);
-    int64_t width = width_of(call);
+    int64_t width = call->pane; /* of a tumbling window, its size */
     for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
         if (state->to_pass) {
             pass_on(op, batch, begin, batch->count);

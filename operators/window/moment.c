@@ -23,8 +23,7 @@ void wi_now_ask(wi_now *now, wi_window_key *key, int64_t time)
             key);
 }
 
-/* The last time before the first multiple of `every` that is behind both; WI_NEVER: there is none. */
-static int64_t before_multiple(int64_t every, int64_t time, int64_t stamp)
+int64_t wi_before_multiple(int64_t every, int64_t time, int64_t stamp)
 {
     int64_t later = time > stamp ? time : stamp;
     return wi_add_saturating(later, every - 1 - wi_floor_rest(later, every));
@@ -35,7 +34,8 @@ static bool fires_at_once(const wi_now *now, wi_window *window, int64_t time, in
 {
     const weir_trigger *trigger = &now->call->how.trigger;
     if (trigger->every) {
-        int64_t due = before_multiple(trigger->every, time, now->time);
+        int64_t from = now->call->how.kind == WEIR_GLOBAL ? time : window->start;
+        int64_t due = wi_before_multiple(trigger->every, from, now->time);
         window->due = due < window->due ? due : window->due;
     }
     if (!trigger->rows)
@@ -59,13 +59,13 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
     bool fires = fires_at_once(now, window, time, diff);
     if (fires)
         wi_now_fire(now, key, window);
-    if (window->last > now->time)
+    bool closes = window->last <= now->time, due = window->due <= now->time;
+    if (!closes && !due)
         wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
-    bool closes = window->last <= now->time;
     window->dirty |= closes && window->changed && !trigger->not_on_close;
     if ((window->dirty || window->wrong) && window->last < key->dirty_from)
         key->dirty_from = window->last;
-    if (closes || fires || window->wrong || trigger->each)
+    if (closes || due || fires || window->wrong || trigger->each)
         touch(now, key);
 }
 
@@ -80,16 +80,15 @@ static void push(wi_now *now, const void *row, int64_t diff)
     weir_out_row(now->results, row);
 }
 
-/* The result as a batch of its own. */
-static weir_batch *result_of(const wi_windowing *call, const wi_window *window)
+weir_batch *wi_acc_result(const wi_windowing *call, const char *acc)
 {
     weir_batch *made = weir_batch_new(call->out, 1);
     made->count = 1;
     if (call->how.finish) {
         memset(made->rows, 0, call->out->size);
-        call->how.finish->run(window->acc, made->rows, 1, made, call->arg);
+        call->how.finish->run(acc, made->rows, 1, made, call->arg);
     } else {
-        memcpy(made->rows, window->acc, call->out->size);
+        memcpy(made->rows, acc, call->out->size);
     }
     wi_batch_own_texts(made, made->rows, 1);
     return made;
@@ -109,7 +108,7 @@ void wi_now_take_back(wi_now *now, wi_window *window)
 static void send_and_remember(wi_now *now, wi_window *window)
 {
     wi_sent *sent = WI_NEW(wi_sent);
-    sent->row = result_of(now->call, window);
+    sent->row = wi_acc_result(now->call, window->acc);
     push(now, sent->row->rows, 1);
     window->sent = sent;
 }
@@ -120,7 +119,7 @@ static void send(wi_now *now, const wi_window *window)
         push(now, window->acc, 1);
         return;
     }
-    weir_batch *made = result_of(now->call, window);
+    weir_batch *made = wi_acc_result(now->call, window->acc);
     push(now, made->rows, 1);
     weir_batch_drop(made);
 }
@@ -128,7 +127,6 @@ static void send(wi_now *now, const wi_window *window)
 void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
 {
     const wi_windowing *call = now->call;
-    int64_t end = wi_window_end(window);
     window->dirty = window->wrong = false;
     window->fresh = 0;
     window->due = WI_NEVER;
@@ -136,8 +134,7 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
         return;
     window->changed = false;
     wi_cells_refresh(call, now->keys, key, window);
-    memcpy(window->acc + call->start_at, &window->start, sizeof window->start);
-    memcpy(window->acc + call->end_at, &end, sizeof end);
+    wi_acc_set_limits(call, window->acc, window->start, window->last);
     wi_now_take_back(now, window);
     if (wi_acc_rows(call, window->acc)) {
         if (call->how.output == WEIR_RETRACTING)
@@ -157,7 +154,8 @@ static bool is_due(const wi_now *now, const wi_window *window)
     const weir_trigger *trigger = &now->call->how.trigger;
     if (window->last <= now->time && !trigger->not_on_close)
         return window->dirty || (window->last == now->time && !window->closed);
-    return (window->due <= now->time && window->due != WI_NEVER) || (trigger->each && window->changed);
+    bool due = window->due <= now->time && window->due != WI_NEVER;
+    return due || (trigger->each && window->changed);
 }
 
 static void fire_due(wi_now *now, wi_window_key *key)
@@ -174,7 +172,7 @@ static void fire_due(wi_now *now, wi_window_key *key)
             wi_now_take_back(now, window);
         else if (!closes && !early && how->kind != WEIR_SESSION)
             break;
-        window->closed = closes;
+        window->closed |= closes; /* it may have, before it was saved */
         window->dirty = window->wrong = false;
     }
     key->dirty_from = INT64_MAX;
@@ -188,15 +186,8 @@ static bool is_over(const wi_now *now, const wi_window *window)
            (how->kind == WEIR_GLOBAL && how->output == WEIR_DISCARDING && !window->changed);
 }
 
-/* Frees what is over, and asks for the time at which the key has something to do again. */
-static void free_expired(wi_now *now, wi_window_key *key)
+void wi_now_ask_next(wi_now *now, wi_window_key *key)
 {
-    uint32_t over = 0;
-    while (over < key->count && is_over(now, &key->windows[over]))
-        over++;
-    if (over && key->cell_count)
-        wi_cells_forget(now->call, key, key->windows[over - 1].last);
-    wi_windows_remove(now->call, key, 0, over);
     if (!key->count)
         return;
     uint32_t open = key->windows[0].last > now->time ? 0 : wi_windows_from(key, now->time + 1);
@@ -209,6 +200,16 @@ static void free_expired(wi_now *now, wi_window_key *key)
     wi_now_ask(now, key, next);
 }
 
+static void free_expired(wi_now *now, wi_window_key *key)
+{
+    uint32_t over = 0;
+    while (over < key->count && is_over(now, &key->windows[over]))
+        over++;
+    if (over && key->cell_count)
+        wi_cells_forget(now->call, key, key->windows[over - 1].last);
+    wi_windows_remove(now->call, key, 0, over);
+}
+
 void wi_now_settle(wi_now *now, wi_window_key *key)
 {
     if (key->asked && key->asks <= now->time)
@@ -216,6 +217,7 @@ void wi_now_settle(wi_now *now, wi_window_key *key)
     key->touched = false;
     fire_due(now, key);
     free_expired(now, key);
+    wi_now_ask_next(now, key);
     wi_window_keys_tidy(now->call, now->keys, key);
 }
 

@@ -81,7 +81,7 @@ static void on_complete(weir_op *op, const weir_time *time, void *table)
     int64_t start = last == INT64_MAX ? last - wi_floor_rest(last, call->how.size)
                                       : wi_subtract_saturating(last, call->how.size - 1);
     state->usual = ((const wi_table *)table)->count;
-    wi_window_send(op, table, start, last);
+    wi_window_send(op, table, start, last, last);
     wi_tables_drop(&state->tables, table);
 }
 

@@ -1,8 +1,9 @@
 /* Random streams through watermarks and windows, compared at every time with a naive computation
  * from all rows. What is random: event times (out of order, below zero, at the ends of the
- * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness and
- * output; where batches end; the number of workers, threads or a deterministic schedule, and
- * processes. Compared are results, late rows, and rows that missed windows.
+ * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness,
+ * output and trigger; where batches end; the number of workers, threads or a deterministic
+ * schedule, and processes; whether all is torn down in between and built again from what was saved.
+ * Compared are results, late rows, and rows that missed windows.
  *
  *     oracle_windows [--seed S] [--cases N]
  *
@@ -14,6 +15,7 @@
 
 #include <weir/weir.h>
 
+#include "operators/window/saved.h"
 #include "tests/oracle/windows/naive.h"
 #include "tests/support/cluster.h"
 
@@ -208,7 +210,9 @@ static void make_problem(problem *of)
         of->policy = (weir_watermark_policy){.time = "at", .bound = (int64_t)draw(40)};
     if (how->kind == WEIR_COUNT)
         make_counting(how);
-    bool ordered = how->kind == WEIR_COUNT || how->kind == WEIR_SESSION || how->trigger.rows; /* the order of all rows counts */
+    /* Where the order of all rows counts there is one partition. */
+    bool ordered =
+        how->kind == WEIR_COUNT || how->kind == WEIR_SESSION || how->trigger.rows != 0;
     if (!ordered && draw(3) == 0) {
         of->policy.partition = &part_of;
         of->policy.partitions = 1 + (uint32_t)draw(6);
@@ -261,12 +265,98 @@ static void work(weir_worker *worker, void *arg)
     weir_run(worker);
 }
 
+/* ---- the same, torn down and built again in between -------------------------------------- */
+
+/* Rows [begin, end) of a problem, at their stamps, from a state and to one. */
+typedef struct part {
+    problem *of;
+    uint32_t begin, end;
+    wi_saved *from, *to;
+} part;
+
+/* All comes from worker 0, which waits at the end until nothing is on its way. */
+static void feed_part(weir_worker *worker, weir_input *input, const part *with,
+                      const weir_probe *probe)
+{
+    const problem *of = with->of;
+    for (uint32_t i = with->begin; i < with->end; i++) {
+        uint64_t stamp = weir_event_epoch(of->rows[i].stamp);
+        if (stamp > weir_input_time(input)->at[0])
+            weir_input_advance(input, stamp);
+        weir_out_diff(weir_input_out(input), of->rows[i].diff);
+        event_push(weir_input_out(input), of->rows[i].row);
+        if (i % of->flush_every == 0)
+            weir_input_flush(input);
+        if (i % of->step_every == 0)
+            weir_step(worker);
+    }
+    if (with->end == of->count)
+        return;
+    uint64_t frontier = weir_event_epoch(of->rows[with->end].stamp);
+    weir_input_advance(input, frontier);
+    weir_probe_wait(worker, probe, frontier);
+}
+
+static void work_part(weir_worker *worker, void *arg)
+{
+    part *with = arg;
+    problem *of = with->of;
+    weir_input *input;
+    weir_late late;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "oracle");
+    weir_stream results =
+        wi_window_saved(weir_input_new(flow, &event_type, &input), &of->how,
+                        WEIR_BY(event, key), &fold_event, NULL, &late, with->from, with->to);
+    weir_probe *probe = weir_probe_new(test_watch(results, &of->results));
+    test_watch(late.rows, &of->late);
+    test_watch(late.missed, &of->missed);
+    weir_err *err = weir_dataflow_end(flow);
+    if (err)
+        fail(weir_err_message(err));
+    if (weir_worker_index(worker) == 0)
+        feed_part(worker, input, with, probe);
+    if (weir_worker_index(worker) == 0 && with->end < of->count)
+        weir_stop(worker, "torn down"); /* and the input stays open: no time is complete by that */
+    else
+        weir_input_close(&input);
+    weir_run(worker);
+}
+
+static void run_torn(problem *of)
+{
+    wi_saved states[2];
+    wi_saved *from = NULL;
+    for (uint32_t begin = 0, end, n = 0; n == 0 || begin < of->count; begin = end, n++) {
+        end = begin < of->count ? begin + 1 : begin;
+        bool last = draw(3) == 0;
+        while (end < of->count && (last || of->rows[end].stamp == of->rows[end - 1].stamp ||
+                                   draw(12)))
+            end++;
+        part with = {.of = of, .begin = begin, .end = end, .from = from};
+        with.to = end < of->count ? &states[n % 2] : NULL;
+        if (with.to)
+            wi_saved_init(with.to);
+        weir_config config = {.workers = 1 + (uint32_t)draw(4),
+                              .deterministic = draw(2),
+                              .seed = draw(1000),
+                              .batch_rows = draw(2) ? 0 : 1 + (uint32_t)draw(8)};
+        weir_err *err = weir_execute(&config, work_part, &with);
+        if (err ? !with.to || !strstr(weir_err_message(err), "torn down") : with.to != NULL)
+            fail(err ? weir_err_message(err) : "it was not torn down");
+        weir_err_free(err);
+        if (from)
+            wi_saved_fini(from);
+        from = with.to;
+    }
+}
+
 static void describe(const problem *of)
 {
     const weir_windows *how = &of->how;
     fprintf(stderr,
-            "kind %d, size %lld, slide %lld, gap %lld, lateness %lld, output %d; trigger %lld rows, "
-            "every %lld%s%s%s; bound %lld%s; %u partitions\nrows (key part at mark value note), diff and stamp:\n",
+            "kind %d, size %lld, slide %lld, gap %lld, lateness %lld, output %d; trigger %lld "
+            "rows, every %lld%s%s%s; bound %lld%s; %u partitions\nrows (key part at mark value "
+            "note), diff and stamp:\n",
             (int)how->kind, (long long)how->size, (long long)how->slide, (long long)how->gap,
             (long long)how->lateness, (int)how->output, (long long)how->trigger.rows,
             (long long)how->trigger.every, how->trigger.each ? ", each" : "",
@@ -301,6 +391,22 @@ static bool triggers(const weir_trigger *trigger)
     return trigger->rows || trigger->every || trigger->each;
 }
 
+static void run_whole(problem *of)
+{
+    uint32_t workers = 1 + (uint32_t)draw(4);
+    weir_config config = {.workers = workers,
+                          .deterministic = draw(2),
+                          .seed = draw(1000),
+                          .batch_rows = draw(2) ? 0 : 1 + (uint32_t)draw(8)};
+    if (workers % 2 == 0 && !config.deterministic && draw(8) == 0) {
+        config.workers = workers / 2;
+        config.cluster.processes = 2;
+    }
+    weir_err *err = test_execute(&config, work, of);
+    if (err)
+        fail(weir_err_message(err));
+}
+
 static void run_case(void)
 {
     static problem of;
@@ -316,25 +422,16 @@ static void run_case(void)
         expect_played(&wants);
     else
         expect_fixed(&wants);
-    uint32_t workers = 1 + (uint32_t)draw(4);
-    weir_config config = {.workers = workers,
-                          .deterministic = draw(2),
-                          .seed = draw(1000),
-                          .batch_rows = draw(2) ? 0 : 1 + (uint32_t)draw(8)};
-    if (workers % 2 == 0 && !config.deterministic && draw(8) == 0) {
-        config.workers = workers / 2;
-        config.cluster.processes = 2;
-    }
-    weir_err *err = test_execute(&config, work, &of);
-    if (err)
-        fail(weir_err_message(err));
+    if (!of.boxed && !of.policy.partition && draw(4) == 0)
+        run_torn(&of);
+    else
+        run_whole(&of);
     compare(&of, &wants.results, &of.results, "other results");
     compare(&of, &wants.late, &of.late, "other late rows");
     compare(&of, &wants.missed, &of.missed, "other rows that missed windows");
     if (boxes)
         fail("boxes are left, or were released twice");
 }
-
 int main(int argc, char **argv)
 {
     uint64_t cases = 3000;

@@ -63,8 +63,8 @@ void expect_result(expected *to, const tally *result, int64_t time, int64_t diff
 void expect_missed(expected *to, const update *u, int64_t windows, bool late);
 /* Whether a window of this last instant takes the row. */
 bool takes(const problem *of, const update *u, int64_t last);
-/* The last instant of the window of a width, or of all time, that begins there, and whether it has a
- * time. */
+/* The last instant of the window of a width, or of all time, that begins there, and whether it
+ * has a time. */
 int64_t last_of(const problem *of, __int128 start);
 bool has(const problem *of, __int128 start, int64_t time);
 /* Calls `expect` for each such window and key that has rows, taken or not, and says which rows have

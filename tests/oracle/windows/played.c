@@ -166,11 +166,11 @@ static bool is_in(const problem *of, const play *in, const update *u)
            (!in->one || (has(of, in->start, u->row.at) && takes(of, u, last_of(of, in->start))));
 }
 
-/* The time before the first multiple that is behind the row; beyond i64 if there is none. */
-static __int128 before_multiple(const problem *of, const update *u)
+/* The last time before the first multiple that is behind a time; beyond i64 if there is none. */
+static __int128 before_multiple(const problem *of, __int128 time)
 {
-    __int128 every = of->how.trigger.every, later = u->row.at > u->stamp ? u->row.at : u->stamp;
-    __int128 multiple = later - (later % every + every) % every + every;
+    __int128 every = of->how.trigger.every;
+    __int128 multiple = time - (time % every + every) % every + every;
     return multiple > INT64_MAX ? multiple : multiple - 1;
 }
 
@@ -187,8 +187,12 @@ static __int128 next_moment(const problem *of, const play *in, const windows *al
         if (!is_in(of, in, &of->rows[i]))
             continue;
         earlier(&next, of->rows[i].stamp, now);
-        if (of->how.trigger.every)
-            earlier(&next, before_multiple(of, &of->rows[i]), now);
+        if (!of->how.trigger.every)
+            continue;
+        earlier(&next, before_multiple(of, of->rows[i].stamp), now);
+        earlier(&next, before_multiple(of, of->rows[i].row.at), now);
+        if (in->one)
+            earlier(&next, before_multiple(of, in->start), now);
     }
     for (uint32_t w = 0; w < all->count; w++)
         if (!all->at[w].gone)
@@ -221,14 +225,15 @@ static void put(expected *to, const play *in, windows *all, uint32_t index)
         fire(to, into, u->stamp);
 }
 
-/* Whether some row that is new is before the multiple that is now reached. */
+/* Whether a multiple is now reached that is behind the start, or, for all of time, behind some row
+ * that is new. */
 static bool reaches_multiple(const problem *of, const window *at, int64_t now)
 {
     int64_t every = of->how.trigger.every;
     if (!every || now == INT64_MAX || (now + 1) % every != 0)
         return false;
     for (uint32_t i = 0; i < at->news.count; i++)
-        if (of->rows[at->news.at[i]].row.at <= now)
+        if ((of->how.kind == WEIR_GLOBAL ? of->rows[at->news.at[i]].row.at : at->start) <= now)
             return true;
     return false;
 }
