@@ -99,8 +99,8 @@ const char *wi_rows_quote(const char *at, const char *end, bool *doubled_out);
 weir_err *wi_columns_init(wi_rows *rows);
 bool wi_columns_read(wi_rows *rows, size_t *end_out, weir_err **err_out);
 
-/* rows_json_quick.c. The row of a line whose members come in that order; returns what follows it, or
- * NULL if somebody else has to look at it. */
+/* rows_json_quick.c. The row of a line whose members come in that order; returns what follows it,
+ * or NULL if somebody else has to look at it. */
 const char *wi_json_quick(wi_rows *rows, const uint32_t *order, const uint32_t *name_bytes,
                           const char *line, char *row);
 
