@@ -118,8 +118,6 @@ void bench_w_tumbling(const struct bench_args *args, struct bench_result *result
 void bench_w_tumbling_policy(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_hopping(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_sessions(const struct bench_args *args, struct bench_result *result_out);
-void bench_w_csv(const struct bench_args *args, struct bench_result *result_out);
-void bench_w_json(const struct bench_args *args, struct bench_result *result_out);
 /* What plain sockets do (bench_n_raw.c). */
 void bench_raw_cross(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_cross_both(const struct bench_args *args, struct bench_result *result_out);
@@ -129,7 +127,6 @@ void bench_raw_round_trip(const struct bench_args *args, struct bench_result *re
 void bench_w_limit_tumbling(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_limit_hopping(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_limit_sessions(const struct bench_args *args, struct bench_result *result_out);
-void bench_w_limit_csv(const struct bench_args *args, struct bench_result *result_out);
 
 /* Sorts the samples; value, p50, p99 and max of the result come from them. */
 void bench_latencies(uint32_t *samples_ns, uint64_t samples, struct bench_result *result_out);

@@ -10,9 +10,6 @@
 #define HOPPING(rows, keys) RATE(rows, keys, hopping), .raw = bench_w_limit_hopping
 #define SESSIONS(rows, keys) RATE(rows, keys, sessions), .raw = bench_w_limit_sessions
 
-#define TEXT(rows, keys, kind)                                                                \
-    .unit = "MB/s", .options = "--rows " rows " --keys " keys, .run = bench_w_##kind
-
 static const struct bench_figure figures[] = {
     {.name = "tumbling_100",
      .summary = "sums in windows of 1 s, by 100 keys",
@@ -38,11 +35,6 @@ static const struct bench_figure figures[] = {
      .summary = "in sessions of 250 ms, by 100,000 keys",
      .shows_memory = true,
      SESSIONS("20000000", "100000")},
-    {.name = "csv",
-     .summary = "typed rows (i64, text, u64) from CSV files, one for each worker",
-     TEXT("8000000", "1000000", csv),
-     .raw = bench_w_limit_csv},
-    {.name = "json_lines", .summary = "and from JSON lines", TEXT("8000000", "1000000", json)},
 };
 
 const struct bench_suite bench_windows = {"windows", "weir's windows beside tight C loops", figures,
