@@ -93,8 +93,12 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
             fprintf(to, rejects ? "%.0sbad\t" : "%soffset\t", "");
         if (!rejects)
             text = weir_row_text(batch->type, row, &length);
-        const weir_text *reason = &((const weir_rejected *)row)->reason;
-        fwrite(rejects ? weir_text_at(reason) : text, 1, rejects ? reason->length : length, to);
+        if (rejects) {
+            const weir_text *reason = &((const weir_rejected *)row)->reason;
+            fwrite(weir_text_at(reason), 1, reason->length, to);
+        } else {
+            fwrite(text, 1, length, to);
+        }
         fclose(to);
         line_push(out, (line){weir_text_of(whole, (uint32_t)bytes)});
         free(whole);
