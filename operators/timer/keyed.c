@@ -77,9 +77,9 @@ static void begin_call(weir_keyed *at, wi_key *key, uint64_t now, bool is_row)
     at->forgets = false;
     wi_key_check(&at->keys, key, WI_BY_EVENT, now);
     wi_key_check(&at->keys, key, WI_BY_CLOCK, clock);
-    if (renews || !key->links[WI_BY_EVENT].listed)
+    if (renews || !key->listed[WI_BY_EVENT])
         wi_key_renew(&at->keys, key, WI_BY_EVENT, now);
-    if (renews || !key->links[WI_BY_CLOCK].listed)
+    if (renews || !key->listed[WI_BY_CLOCK])
         wi_key_renew(&at->keys, key, WI_BY_CLOCK, clock);
 }
 

@@ -32,16 +32,24 @@ enum { WI_BY_EVENT, WI_BY_CLOCK, WI_TIME_KINDS };
 typedef struct wi_key_link {
     struct wi_key *next, *previous;
     uint64_t look_at;
-    uint64_t renewed;
-    bool listed;
 } wi_key_link;
 
+/* What only keys with timers, or a time to live, have. */
+typedef struct wi_key_more {
+    struct wi_key *key;
+    wi_key_times times[WI_TIME_KINDS];
+    wi_key_link links[WI_TIME_KINDS];
+} wi_key_more;
+
+/* What every row reads comes first, and together. */
 typedef struct wi_key {
     struct wi_key *next; /* in its bucket */
     uint64_t hash;
     uint32_t references;
-    wi_key_times times[WI_TIME_KINDS];
-    wi_key_link links[WI_TIME_KINDS];
+    bool timed[WI_TIME_KINDS];  /* a timer is set */
+    bool listed[WI_TIME_KINDS]; /* it may expire */
+    uint64_t renewed[WI_TIME_KINDS];
+    wi_key_more *more;
     char state[]; /* owns its key's texts */
 } wi_key;
 
@@ -69,9 +77,10 @@ bool wi_key_time_remove(wi_keys *keys, wi_key *key, int kind, uint64_t at);
 /* The key whose timer this is. */
 static inline wi_key *wi_key_of(weir_timer *timer, int kind)
 {
-    return (wi_key *)(void *)((char *)timer - offsetof(wi_key, times[0]) -
-                              (size_t)kind * sizeof(wi_key_times) -
-                              offsetof(wi_key_times, timer));
+    size_t within = offsetof(wi_key_more, times) + (size_t)kind * sizeof(wi_key_times) +
+                    offsetof(wi_key_times, timer);
+    char *more = (char *)timer - within;
+    return ((wi_key_more *)(void *)more)->key;
 }
 
 /* The state lasts from now on. Times of both kinds are u64: event times as epochs. */

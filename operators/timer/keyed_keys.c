@@ -26,34 +26,41 @@ static uint64_t ttl_of(const wi_keys *keys, int kind)
     return kind == WI_BY_EVENT ? (uint64_t)logic->event_ttl : logic->clock_ttl_ns;
 }
 
+static wi_key_more *more_of(wi_key *key)
+{
+    if (!key->more) {
+        key->more = WI_NEW(wi_key_more);
+        key->more->key = key;
+    }
+    return key->more;
+}
+
 static void unlist(wi_keys *keys, wi_key *key, int kind)
 {
-    wi_key_link *link = &key->links[kind];
-    if (!link->listed)
+    if (!key->listed[kind])
         return;
+    const wi_key_link *link = &key->more->links[kind];
     if (link->next)
-        link->next->links[kind].previous = link->previous;
+        link->next->more->links[kind].previous = link->previous;
     else
         keys->newest[kind] = link->previous;
     if (link->previous)
-        link->previous->links[kind].next = link->next;
+        link->previous->more->links[kind].next = link->next;
     else
         keys->oldest[kind] = link->next;
-    link->listed = false;
+    key->listed[kind] = false;
 }
 
 static void list(wi_keys *keys, wi_key *key, int kind, uint64_t look_at)
 {
-    wi_key_link *link = &key->links[kind];
-    link->look_at = look_at;
-    link->next = NULL;
-    link->previous = keys->newest[kind];
+    wi_key_link *link = &more_of(key)->links[kind];
+    *link = (wi_key_link){.look_at = look_at, .previous = keys->newest[kind]};
     if (link->previous)
-        link->previous->links[kind].next = key;
+        link->previous->more->links[kind].next = key;
     else
         keys->oldest[kind] = key;
     keys->newest[kind] = key;
-    link->listed = true;
+    key->listed[kind] = true;
 }
 
 /* ---- states ----------------------------------------------------------------------------- */
@@ -102,34 +109,33 @@ void wi_key_renew(wi_keys *keys, wi_key *key, int kind, uint64_t now)
     uint64_t ttl = ttl_of(keys, kind);
     if (!ttl)
         return;
-    wi_key_link *link = &key->links[kind];
-    if (!link->listed)
+    if (!key->listed[kind])
         list(keys, key, kind, end_of(now, ttl));
-    else if (now <= link->renewed)
+    else if (now <= key->renewed[kind])
         return;
-    link->renewed = now;
+    key->renewed[kind] = now;
 }
 
 static bool is_over(const wi_keys *keys, const wi_key *key, int kind, uint64_t now)
 {
-    uint64_t end = end_of(key->links[kind].renewed, ttl_of(keys, kind));
+    uint64_t end = end_of(key->renewed[kind], ttl_of(keys, kind));
     return now >= end && end != UINT64_MAX;
 }
 
 void wi_key_check(wi_keys *keys, wi_key *key, int kind, uint64_t now)
 {
-    if (key->links[kind].listed && is_over(keys, key, kind, now))
+    if (key->listed[kind] && is_over(keys, key, kind, now))
         forget(keys, key);
 }
 
 uint64_t wi_keys_look_at(const wi_keys *keys, int kind)
 {
-    return keys->oldest[kind] ? keys->oldest[kind]->links[kind].look_at : UINT64_MAX;
+    return keys->oldest[kind] ? keys->oldest[kind]->more->links[kind].look_at : UINT64_MAX;
 }
 
 void wi_keys_expire(wi_keys *keys, int kind, uint64_t now)
 {
-    for (wi_key *key; (key = keys->oldest[kind]) && key->links[kind].look_at <= now;) {
+    for (wi_key *key; (key = keys->oldest[kind]) && key->more->links[kind].look_at <= now;) {
         key->references++;
         if (is_over(keys, key, kind, now)) {
             forget(keys, key);
@@ -166,8 +172,9 @@ static bool is_at(const wi_key_times *times, uint32_t place, uint64_t at)
 
 static void follow(wi_keys *keys, wi_key *key, int kind)
 {
-    wi_key_times *times = &key->times[kind];
+    wi_key_times *times = &key->more->times[kind];
     weir_timers *heap = &keys->heaps[kind];
+    key->timed[kind] = times->count != 0;
     if (!times->count)
         wi_timers_remove(heap, &times->timer);
     else if (times->timer.place && times->timer.due_ns == times->at[times->first])
@@ -180,7 +187,7 @@ static void follow(wi_keys *keys, wi_key *key, int kind)
 
 bool wi_key_time_add(wi_keys *keys, wi_key *key, int kind, uint64_t at)
 {
-    wi_key_times *times = &key->times[kind];
+    wi_key_times *times = &more_of(key)->times[kind];
     uint32_t place = place_of(times, at), end = times->first + times->count;
     if (is_at(times, place, at))
         return false;
@@ -200,7 +207,9 @@ bool wi_key_time_add(wi_keys *keys, wi_key *key, int kind, uint64_t at)
 
 bool wi_key_time_remove(wi_keys *keys, wi_key *key, int kind, uint64_t at)
 {
-    wi_key_times *times = &key->times[kind];
+    if (!key->timed[kind])
+        return false;
+    wi_key_times *times = &key->more->times[kind];
     uint32_t place = place_of(times, at), end = times->first + times->count;
     if (!is_at(times, place, at))
         return false;
@@ -249,8 +258,9 @@ static void free_key(wi_keys *keys, wi_key *key)
         if (by->acc.bytes[f] == WEIR_KEY_TEXT && text->length > WEIR_TEXT_INLINE)
             wi_free((void *)(uintptr_t)text->at);
     }
-    for (int kind = 0; kind < WI_TIME_KINDS; kind++)
-        wi_free(key->times[kind].at);
+    for (int kind = 0; key->more && kind < WI_TIME_KINDS; kind++)
+        wi_free(key->more->times[kind].at);
+    wi_free(key->more);
     wi_free(key);
 }
 
@@ -272,7 +282,7 @@ static void grow(wi_keys *keys)
 static wi_key *find(wi_keys *keys, const void *row, uint64_t hash)
 {
     const wi_grouping *by = &keys->call->by;
-    if (keys->count > keys->mask)
+    if (keys->count > keys->mask / 2)
         grow(keys);
     wi_key **bucket = &keys->buckets[(uint32_t)hash & keys->mask];
     for (wi_key *key = *bucket; key; key = key->next)
@@ -310,7 +320,7 @@ void wi_keys_find(wi_keys *keys, const void *const *rows, uint32_t count, wi_key
 
 void wi_keys_drop(wi_keys *keys, wi_key *key)
 {
-    if (--key->references || key->times[WI_BY_EVENT].count || key->times[WI_BY_CLOCK].count ||
+    if (--key->references || key->timed[WI_BY_EVENT] || key->timed[WI_BY_CLOCK] ||
         !is_blank(keys->call, key))
         return;
     wi_key **at = &keys->buckets[(uint32_t)key->hash & keys->mask];

@@ -26,9 +26,14 @@ void wi_idle_arm(wi_idle_clock *clock, weir_op *op)
     weir_activate_after(op, clock->tick_ns);
 }
 
+bool wi_idle_due(wi_idle_clock *clock, const weir_op *op)
+{
+    return clock->due_ns && wi_idle_now(clock, op) >= clock->due_ns;
+}
+
 bool wi_idle_tick(wi_idle_clock *clock, weir_op *op)
 {
-    if (!clock->due_ns || wi_idle_now(clock, op) < clock->due_ns)
+    if (!wi_idle_due(clock, op))
         return false;
     clock->due_ns = 0;
     /* Not twice in a row: where all ticks are late, they are the clock. */

@@ -2,8 +2,8 @@
  *
  * An operator that cannot run, because what it sends has no room or because its worker is busy,
  * does not see rows that wait for it, and must not take their partitions for idle. So the clock
- * goes on only from tick to tick: it stops at the next one until `run` has been called there, and
- * if that was late, the tick passes without judging anybody.
+ * goes on only from tick to tick: it stops at the next one until the operator takes that, and if it
+ * does so late, the tick passes without judging anybody.
  *
  * Worker. */
 #ifndef WEIR_OPERATORS_WINDOW_IDLE_H
@@ -23,7 +23,9 @@ void wi_idle_init(wi_idle_clock *clock, uint64_t idle_ns);
 uint64_t wi_idle_now(wi_idle_clock *clock, const weir_op *op);
 /* Asks for a tick (`run`), unless one is to come. */
 void wi_idle_arm(wi_idle_clock *clock, weir_op *op);
-/* In `run`: whether this is a tick at which to judge. Afterwards none is asked for. */
+/* Whether the time of a tick has come. */
+bool wi_idle_due(wi_idle_clock *clock, const weir_op *op);
+/* Takes it, if it has come: whether to judge. Afterwards none is asked for. */
 bool wi_idle_tick(wi_idle_clock *clock, weir_op *op);
 
 #endif

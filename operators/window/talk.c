@@ -143,15 +143,21 @@ void wi_talk_go(wi_talk *talk, weir_op *op, const wi_word *now)
             talk->joined = false;
             talk->turn++;
         }
-        bool called = talk->called > talk->turn, news = is_new(talk, op, now);
-        if (!called && (!news || too_early(talk, op)))
+        bool called = talk->called > talk->turn;
+        bool begins = !wi_talk_answered(talk) || is_new(talk, op, now);
+        if (!called && (!begins || too_early(talk, op)))
             return;
-        if (news)
+        if (begins)
             say(talk, op, now);
         weir_capability_downgrade(talk->capability, &WEIR_EPOCH(talk->turn + 1));
         talk->joined = true;
         talk->next_ns = weir_now(weir_op_worker(op)) + TURN_NS;
     }
+}
+
+void wi_talk_ask(wi_talk *talk)
+{
+    talk->wanted = talk->turn + 1 + talk->joined;
 }
 
 void wi_talk_end(wi_talk *talk)

@@ -29,6 +29,7 @@ typedef struct wi_talk {
     uint64_t called; /* turns below that somebody has begun */
     uint64_t next_ns; /* before, this worker does not begin one */
     uint64_t armed_ns; /* when it will look again */
+    uint64_t wanted;   /* turns below that this worker begins without anything new */
     bool joined;
 } wi_talk;
 
@@ -45,6 +46,15 @@ void wi_talk_start(wi_talk *talk, weir_op *op, uint32_t input, uint32_t output, 
 void wi_talk_hear(wi_talk *talk, const weir_batch *batch);
 /* worker. To be called at the end of `batch`, `frontier` and `run`, with what would be said now. */
 void wi_talk_go(wi_talk *talk, weir_op *op, const wi_word *now);
+/* worker. Asks for a turn that begins after this, even if nothing is new; wi_talk_go begins it.
+ * When it is over, every worker has been able to take part meanwhile. */
+void wi_talk_ask(wi_talk *talk);
+/* worker. Whether all turns that were asked for are over. */
+static inline bool wi_talk_answered(const wi_talk *talk)
+{
+    return talk->turn >= talk->wanted;
+}
+
 /* The least watermark of the other workers' active partitions. False if none is active. */
 bool wi_talk_least(const wi_talk *talk, const weir_op *op, int64_t *least_out);
 /* The greatest watermark that a partition of another worker has reached. */

@@ -9,7 +9,9 @@
  * at the start. One with an idle partition keeps it at the least watermark of all workers' active
  * partitions, of which it hears (talk.h): a partition that is active again begins there. So the
  * frontier is the least of the capabilities, whoever is idle, and what a worker hears too late
- * holds it back for that long, but is never wrong.
+ * holds it back for that long, but is never wrong. And before a partition is taken for idle, all
+ * workers have to have answered: one that cannot run, since what is behind it has no room, may be
+ * what holds the source back, of other partitions, too.
  *
  * Invariants
  *   W1  The capability is at or before the watermark of every active partition: rows may be sent
@@ -44,6 +46,7 @@ typedef struct watermarks_state {
     bool active, idle;           /* some partition here is */
     int64_t *stamps;             /* of the batch that is here */
     unsigned stamps_capacity;
+    bool asks;                   /* all workers whether they can run: then there is a tick */
     wi_idle_clock clock;
     wi_talk talk;
 } watermarks_state;
@@ -112,6 +115,19 @@ static int64_t may_hold(weir_op *op)
     return state->active ? state->least : others > state->greatest ? others : state->greatest;
 }
 
+/* A tick: who has not been heard of is idle. Called again soon, to settle that. */
+static void judge(weir_op *op)
+{
+    watermarks_state *state = weir_op_state(op);
+    if (wi_idle_tick(&state->clock, op)) {
+        uint64_t now = wi_idle_now(&state->clock, op), idle_ns = state->clock.idle_ns;
+        count_partitions(op, now > idle_ns ? now - idle_ns + 1 : 0);
+        weir_activate(op);
+    }
+    if (state->active)
+        wi_idle_arm(&state->clock, op);
+}
+
 /* After all that may have changed something. */
 static void settle(weir_op *op)
 {
@@ -131,6 +147,10 @@ static void settle(weir_op *op)
                     .active = state->active,
                     .wants = state->idle};
     wi_talk_go(&state->talk, op, &word);
+    if (!state->asks || !wi_talk_answered(&state->talk))
+        return;
+    state->asks = false;
+    judge(op);
 }
 
 /* ---- rows ------------------------------------------------------------------------------- */
@@ -240,12 +260,10 @@ static void on_run(weir_op *op)
     watermarks_state *state = weir_op_state(op);
     if (!state->capability)
         return;
-    if (wi_idle_tick(&state->clock, op)) {
-        uint64_t now = wi_idle_now(&state->clock, op), idle_ns = state->clock.idle_ns;
-        count_partitions(op, now > idle_ns ? now - idle_ns + 1 : 0);
+    if (wi_idle_due(&state->clock, op) && !state->asks) {
+        wi_talk_ask(&state->talk);
+        state->asks = true;
     }
-    if (state->active)
-        wi_idle_arm(&state->clock, op);
     settle(op);
 }
 

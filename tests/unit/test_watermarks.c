@@ -96,7 +96,7 @@ static void run_blocked(weir_worker *worker, void *arg)
 START_TEST(rows_that_cannot_be_taken_do_not_make_their_partition_idle)
 {
     _Atomic(uint32_t) late = 0;
-    weir_config config = {.workers = 1, .deterministic = true, .seed = 1 + (uint64_t)_i};
+    weir_config config = {.workers = 1 + (uint32_t)_i, .deterministic = true, .seed = 1};
     test_run(&config, run_blocked, &late);
     ck_assert_uint_eq(late, 0);
 }
