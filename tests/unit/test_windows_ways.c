@@ -1,8 +1,8 @@
 /* The quick ways in which windows are kept have the results of the general one, at the same times,
  * and the same rows miss windows: tumbling, hopping and sessions without lateness, folded before
- * the exchange or not, by several workers. A trigger that waits for more rows than there are is what
- * makes windows be kept in the general way. Random rows, some far out of order, some taken away,
- * some at the ends of the integers. */
+ * the exchange or not, by several workers. A trigger that waits for more rows than there are makes
+ * windows be kept in the general way. Random rows, some far out of order, some taken away, some at
+ * the ends of the integers. */
 #include <weir/weir.h>
 
 #include <check.h>
