@@ -1,6 +1,8 @@
-/* What the tests of sinks run: reads rows as tab-separated lines and writes them elsewhere.
+/* What the tests of sinks run: rows to lines, in files and elsewhere.
  *
- *   program lines FORMAT HEADER DIFFS FILE     prints them in a format
+ *   program lines FILE        prints rows that lie in a file as tab-separated lines
+ *   program files DIRECTORY   rows (epoch, number), --rows of each epoch, --epochs of them, in
+ *                             segments of --every epochs
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,22 +15,33 @@
     F(i64, a) F(u8, b) F(f64, c) F(f32, d) F(bool, e) F(weir_text, f) F(weir_bytes, g)         \
         F(weir_byte, h, 3) F(i16, i, 2) F(f32, j, 2, 2) F(weir_time_ms, k)
 WEIR_ROW(line, LINE)
+#define TICK(F) F(u64, epoch) F(u64, number)
 WEIR_ROW(mixed, MIXED)
+WEIR_ROW(tick, TICK)
 
 static const char *format = "tsv";
-static bool header, diffs, unsorted;
+static const char *extension = "tsv";
+static uint64_t rows = 100, epochs = UINT64_MAX, every = 1;
+static bool header, diffs, unsorted, per_worker;
 
 static const weir_option own[] = {
     {.name = "format", .value = "NAME", .help = "tsv, csv or json", .text = &format},
     {.name = "header", .help = "names first", .flag = &header},
     {.name = "diffs", .help = "a column of diffs", .flag = &diffs},
     {.name = "unsorted", .help = "as they come", .flag = &unsorted},
+    {.name = "extension", .value = "NAME", .help = "of files", .text = &extension},
+    {.name = "rows", .value = "N", .help = "of an epoch", .number = &rows},
+    {.name = "epochs", .value = "N", .help = "all of them", .number = &epochs},
+    {.name = "every", .value = "N", .help = "epochs of a segment", .number = &every},
+    {.name = "per-worker", .help = "a segment of each worker", .flag = &per_worker},
     {.name = NULL},
 };
 
 static weir_row_format the_format(void)
 {
-    return strcmp(format, "csv") == 0 ? WEIR_CSV : strcmp(format, "json") == 0 ? WEIR_JSON : WEIR_TSV;
+    if (strcmp(format, "csv") == 0)
+        return WEIR_CSV;
+    return strcmp(format, "json") == 0 ? WEIR_JSON : WEIR_TSV;
 }
 
 WEIR_FLAT_MAP(parse, line, mixed)
@@ -45,12 +58,36 @@ WEIR_FLAT_MAP(parse, line, mixed)
 
 static void lines(weir_dataflow *flow)
 {
-    weir_stream rows = weir_flat_map(weir_read_lines(flow, weir_argument(flow, 1)), &parse);
-    weir_print_as(rows, stdout,
+    weir_stream parsed = weir_flat_map(weir_read_lines(flow, weir_argument(flow, 1)), &parse);
+    weir_print_as(parsed, stdout,
                   &(weir_print_how){.format = the_format(),
                                     .header = header,
                                     .diffs = diffs ? WEIR_DIFFS_ALL : WEIR_DIFFS_OTHERS,
                                     .unsorted = unsorted});
+}
+
+/* Each worker makes its part of every epoch. */
+static weir_more make_ticks(weir_source *source, WEIR_UNUSED void *state, WEIR_UNUSED void *arg)
+{
+    weir_worker *worker = weir_source_worker(source);
+    uint64_t epoch = weir_source_epoch(source);
+    if (epoch == epochs)
+        return WEIR_DONE;
+    for (uint64_t i = weir_worker_index(worker); i < rows; i += weir_worker_count(worker))
+        tick_push(weir_source_out(source), (tick){epoch, i});
+    weir_source_advance(source, epoch + 1);
+    return WEIR_MORE;
+}
+
+static void files(weir_dataflow *flow)
+{
+    weir_stream ticks = weir_generate(flow, &tick_type, make_ticks, 0, NULL);
+    weir_write_files(ticks, &(weir_write){.directory = weir_argument(flow, 1),
+                                          .prefix = "ticks",
+                                          .extension = extension,
+                                          .every = every,
+                                          .sorted = !unsorted,
+                                          .per_worker = per_worker});
 }
 
 static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
@@ -58,6 +95,8 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
     const char *what = weir_argument(flow, 0);
     if (what && strcmp(what, "lines") == 0)
         lines(flow);
+    else if (what && strcmp(what, "files") == 0)
+        files(flow);
     else
         weir_scope_fail(flow, "say what to do");
 }
