@@ -145,12 +145,12 @@ static weir_batch *dequeue(wi_input_port *input)
     return entry.batch;
 }
 
-/* Takes what waits at an input, as long as there is room for what that gives. Calls may be long:
- * a stop is looked for before each. */
+/* Takes what waits at an input, as long as there is room for what that gives, and it is not
+ * paused. Calls may be long: a stop is looked for before each. */
 static void take_queue(weir_op *op, uint32_t index, uint32_t *budget)
 {
     wi_input_port *input = op->inputs[index];
-    while (!wi_spool_empty(&input->queue)) {
+    while (!op->paused && !wi_spool_empty(&input->queue)) {
         if (!*budget || wi_stopping(op->flow->worker->process)) {
             wi_flow_activate(op->flow, op->index);
             return;
@@ -433,6 +433,15 @@ void weir_activate(weir_op *op)
     }
     op->want_run = true;
     wi_flow_activate(op->flow, op->index);
+}
+
+void weir_pause(weir_op *op, bool paused)
+{
+    if (op->logic->stateless)
+        weir_op_stop(op, "is paused, but is stateless: it has no queue where batches could wait");
+    else if (op->paused && !paused)
+        wi_flow_activate(op->flow, op->index);
+    op->paused = paused;
 }
 
 void weir_activate_after(weir_op *op, uint64_t delay_ns)

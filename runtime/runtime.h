@@ -112,6 +112,7 @@ struct weir_op {
     uint32_t calling_input; /* UINT32_MAX: none, `allowed` goes for every output */
     weir_time allowed;
     bool want_run, moved;
+    bool paused; /* weir_pause: takes nothing from its queues */
     wi_channel **gates; /* what must have room before it runs; see gate.c */
     uint32_t gate_count, gate_capacity;
     bool follows; /* has `frontier` or `notify`: is told when its inputs' frontiers move */

@@ -165,6 +165,11 @@ WEIR_API void *weir_notify_state(weir_op *op, const weir_time *time, size_t byte
 /* Calls run again: after the operators already due (cooperative yield), or after a delay. */
 WEIR_API void weir_activate(weir_op *op);
 WEIR_API void weir_activate_after(weir_op *op, uint64_t delay_ns);
+/* While it is paused, an operator is given no batches: they wait in its queues, and, once these
+ * are full, so do those who send them, up to the sources. Frontiers do not pass what waits.
+ * For who hands rows on to somebody slower, and does not want to keep more of them; `run`, which
+ * an activator may call, can end it. Not for stateless operators, which have no queue. */
+WEIR_API void weir_pause(weir_op *op, bool paused);
 /* Calls run from any other thread: a handle that may outlive the operator. */
 typedef struct weir_activator weir_activator;
 WEIR_API weir_activator *weir_activator_new(weir_op *op);

@@ -1,4 +1,4 @@
-/* Where streams end: rows written to files. docs/sinks.md tells more.
+/* Where streams end: rows as lines to files, to sockets, to print. docs/sinks.md tells more.
  *
  * All are called by the worker that builds. Rows become lines:
  *
@@ -12,7 +12,8 @@
  *   bytes                 hexadecimal        hexadecimal            a string of hexadecimals
  *   arrays                [1,2,3]            "[1,2,3]"              [1,2,3]
  *
- * Lines end with a newline alone, in CSV too. TSV is what weir_row_print gives and weir_row_parse takes. */
+ * Lines end with a newline alone, in CSV too. TSV is what weir_row_print gives and
+ * weir_row_parse takes. */
 #ifndef WEIR_SINK_H
 #define WEIR_SINK_H
 
@@ -83,5 +84,28 @@ WEIR_API extern const weir_type weir_segment_type;
  * Gives a row for each segment once it is there, at its last epoch; a probe of this stream says
  * which epochs are there. */
 WEIR_API weir_stream weir_write_files(weir_stream in, const weir_write *how);
+
+/* ---- sockets ---------------------------------------------------------------------------- */
+
+typedef struct weir_send {
+    const char *url; /* tcp://HOST:PORT, ipc://PATH or abstract://NAME */
+    bool listen;     /* there, and send to whoever dials; otherwise dial */
+    bool beyond;     /* the address may be one that others than this machine can reach: rows go in
+                      * the clear, and to whoever dials */
+    bool reconnect;  /* when the connection breaks: find another, and go on with the first line
+                      * that did not go out whole. What the system had taken may be lost.
+                      * Otherwise it stops the run */
+    uint64_t connect_ns; /* how long nobody may answer who is dialled; 0: 30 s */
+    weir_row_format format;
+    bool header; /* on each connection */
+    weir_diffs diffs;
+    bool sorted; /* whole times in order, as weir_print does; otherwise rows go as they come */
+} weir_send;
+
+/* Sends rows as lines, to one reader at a time, from worker 0 (in process 0). A reader that is
+ * slow, or not there, holds the stream back, up to its sources: about 2 MB of lines wait (and,
+ * with `sorted`, all rows of times that are not sent yet). The dataflow is complete when the
+ * system has taken the last line; then the connection is closed. */
+WEIR_API void weir_send_lines(weir_stream in, const weir_send *how);
 
 #endif

@@ -269,7 +269,10 @@ static void on_start(weir_op *op)
     state *to = weir_op_state(op);
     uint32_t index = weir_worker_index(weir_op_worker(op));
     bool apart = call->how.per_worker;
-    to->all = (wi_segments){&call->how, apart ? index : UINT32_MAX, call->compression, .directory = -1};
+    to->all = (wi_segments){.how = &call->how,
+                            .worker = apart ? index : UINT32_MAX,
+                            .compression = call->compression,
+                            .directory = -1};
     if (!apart && index != 0)
         return;
     to->writer = wi_row_writer_new(call->type, &call->lines);

@@ -3,6 +3,7 @@
  *   program lines FILE        prints rows that lie in a file as tab-separated lines
  *   program files DIRECTORY   rows (epoch, number), --rows of each epoch, --epochs of them, in
  *                             segments of --every epochs
+ *   program send URL          the same rows to a socket
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ WEIR_ROW(tick, TICK)
 static const char *format = "tsv";
 static const char *extension = "tsv";
 static uint64_t rows = 100, epochs = UINT64_MAX, every = 1;
-static bool header, diffs, unsorted, per_worker;
+static uint64_t patience_ms;
+static bool header, diffs, unsorted, per_worker, listens, reconnect, beyond;
 
 static const weir_option own[] = {
     {.name = "format", .value = "NAME", .help = "tsv, csv or json", .text = &format},
@@ -34,6 +36,10 @@ static const weir_option own[] = {
     {.name = "epochs", .value = "N", .help = "all of them", .number = &epochs},
     {.name = "every", .value = "N", .help = "epochs of a segment", .number = &every},
     {.name = "per-worker", .help = "a segment of each worker", .flag = &per_worker},
+    {.name = "patience", .value = "MS", .help = "with who does not answer", .number = &patience_ms},
+    {.name = "listens", .help = "rather than dials", .flag = &listens},
+    {.name = "reconnect", .help = "if the connection breaks", .flag = &reconnect},
+    {.name = "beyond", .help = "this machine", .flag = &beyond},
     {.name = NULL},
 };
 
@@ -90,6 +96,19 @@ static void files(weir_dataflow *flow)
                                           .per_worker = per_worker});
 }
 
+static void send_rows(weir_dataflow *flow)
+{
+    weir_stream ticks = weir_generate(flow, &tick_type, make_ticks, 0, NULL);
+    weir_send_lines(ticks, &(weir_send){.url = weir_argument(flow, 1),
+                                        .listen = listens,
+                                        .beyond = beyond,
+                                        .reconnect = reconnect,
+                                        .connect_ns = patience_ms * 1000000,
+                                        .format = the_format(),
+                                        .header = header,
+                                        .sorted = !unsorted});
+}
+
 static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
 {
     const char *what = weir_argument(flow, 0);
@@ -97,6 +116,8 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
         lines(flow);
     else if (what && strcmp(what, "files") == 0)
         files(flow);
+    else if (what && strcmp(what, "send") == 0)
+        send_rows(flow);
     else
         weir_scope_fail(flow, "say what to do");
 }

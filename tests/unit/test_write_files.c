@@ -365,7 +365,9 @@ START_TEST(segments_have_the_rows_of_their_epochs)
     uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)(test_seconds() * 1e9);
     printf("SEED=%llu\n", (unsigned long long)seed);
     for (int round = 0; round < 6; round++) {
-        job of = {.how = random_write(&seed), .seed = next(&seed), .start = starts[next(&seed) % 4]};
+        job of = {.how = random_write(&seed)};
+        of.seed = next(&seed);
+        of.start = starts[next(&seed) % 4];
         char *first = NULL;
         pthread_mutex_init(&of.lock, NULL);
         for (int way = 0; way < TEST_WAYS; way += 1 + (int)(next(&seed) % 3)) {
