@@ -104,7 +104,7 @@ typedef struct weir_send {
 
 /* Sends rows as lines, to one reader at a time, from worker 0 (in process 0). A reader that is
  * slow, or not there, holds the stream back, up to its sources: about 2 MB of lines wait (and,
- * with `sorted`, all rows of times that are not sent yet). The dataflow is complete when the
+ * with `sorted`, all rows of times that are not complete yet). The dataflow is complete when the
  * system has taken the last line; then the connection is closed. */
 WEIR_API void weir_send_lines(weir_stream in, const weir_send *how);
 

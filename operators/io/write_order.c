@@ -30,7 +30,11 @@ void wi_updates_settle(wi_updates *updates)
         return;
     const weir_type *type = updates->batches[0]->type;
     wi_update *all = updates->updates;
-    qsort_r(all, updates->count, sizeof *all, compare, (void *)type);
+    uint32_t sorted = 1; /* often they all are */
+    while (sorted < updates->count && compare(&all[sorted - 1], &all[sorted], (void *)type) <= 0)
+        sorted++;
+    if (sorted < updates->count)
+        qsort_r(all, updates->count, sizeof *all, compare, (void *)type);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < updates->count;) {
         wi_update sum = all[i++];
