@@ -206,6 +206,9 @@ WEIR_API void weir_on_reject(weir_stream stream, weir_reject_policy policy);
 /* worker, building. The rows that the operator giving `stream` rejects, at the time at
  * which it was rejecting; sets WEIR_REJECT_KEEP. */
 WEIR_API weir_stream weir_rejects(weir_stream stream);
+/* worker. Which output that is; UINT32_MAX: nobody has asked for it. For sources that reject rows:
+ * they take its first capability, too, and open it at the time at which they reject. */
+WEIR_API uint32_t weir_op_reject_output(const weir_op *op);
 /* worker. How many rows the operator has rejected so far on this worker. */
 WEIR_API uint64_t weir_op_rejected(const weir_op *op);
 

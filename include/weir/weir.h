@@ -2,6 +2,7 @@
 #ifndef WEIR_H
 #define WEIR_H
 
+#include <weir/aggregates.h>
 #include <weir/base.h>
 #include <weir/batch.h>
 #include <weir/kernel.h>
@@ -9,6 +10,7 @@
 #include <weir/row.h>
 #include <weir/sink.h>
 #include <weir/collection.h>
+#include <weir/source.h>
 #include <weir/text.h>
 #include <weir/time.h>
 #include <weir/window.h>

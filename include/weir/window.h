@@ -50,24 +50,43 @@ typedef enum weir_window_kind {
     WEIR_TUMBLING, /* [n size, (n + 1) size) for every n */
     WEIR_HOPPING,  /* [n slide, n slide + size) for every n */
     WEIR_SESSION,  /* [first, last + gap) of rows that are at most `gap` apart */
-    WEIR_GLOBAL    /* all of time: closes when no more rows can come */
+    WEIR_GLOBAL,   /* all of time: closes when no more rows can come */
+    WEIR_COUNT     /* rows [n slide, n slide + size) of the key, for every n >= 0 */
 } weir_window_kind;
 
-/* What a window sends when it fires again: when rows came late, but not too late. */
+/* What a window sends when it fires again: when rows came late, but not too late, or because of
+ * a trigger. */
 typedef enum weir_window_output {
     WEIR_ACCUMULATING, /* its result, again, with all rows */
     WEIR_RETRACTING,   /* the result that is no longer right with diff -1, and the new one */
     WEIR_DISCARDING    /* the result of the rows since it last fired */
 } weir_window_output;
 
+/* When windows fire; all zeros: when they close. Any of these may be asked for together. Not for
+ * windows that count rows. */
+typedef struct weir_trigger {
+    /* > 0: at the row with which a window has so many since it last fired (diffs added up), at the
+     * row's stamp. */
+    int64_t rows;
+    /* > 0: at time m - 1 for multiples m of it, in the field's unit, if the window has changed: by a
+     * row stamped before m, of an event time before m. */
+    int64_t every;
+    bool each;         /* at each stamp at which it changed, once */
+    bool not_on_close; /* for these reasons only: not when it closes, nor for late rows */
+} weir_trigger;
+
 typedef struct weir_windows {
     weir_window_kind kind;
     const char *time; /* the field of event time: i64, or a time in ms or us */
-    int64_t size;     /* > 0, of tumbling and hopping windows, in the field's unit */
-    int64_t slide;    /* 0 < slide <= size, of hopping windows */
+    int64_t size;     /* > 0, of tumbling and hopping windows, in the field's unit; or rows */
+    int64_t slide;    /* 0 < slide <= size, of hopping windows; also of rows, where 0 is the size */
     int64_t gap;      /* > 0, of sessions */
     int64_t lateness; /* >= 0: how long after its end a window still takes rows */
     weir_window_output output;
+    weir_trigger trigger;
+    /* Sessions become shorter, or fall apart, when rows are taken away: what is kept is an acc for
+     * each event time. Not with WEIR_DISCARDING. */
+    bool exact;
     /* Adds a row of acc to another (its diff is 1): WEIR_FOLD(name, acc, acc). Sessions need it,
      * where they merge. Hopping windows of a whole number of slides, without lateness, then fold
      * a row once, into its pane, and add up panes. */

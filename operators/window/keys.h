@@ -16,6 +16,8 @@
 /* A window operator while it runs; its argument. */
 typedef struct wi_windowing {
     weir_windows how;
+    bool in_turn; /* all rows wait until their stamps are complete */
+    int64_t pane; /* rows, of windows of a number of rows: see counted.c */
     wi_grouping by;
     wi_grouping by_acc; /* the same groups, found by rows that are accs */
     const weir_fold_kernel *fold;
@@ -27,6 +29,11 @@ typedef struct wi_windowing {
     uint32_t *text_at;
 } wi_windowing;
 
+static inline bool wi_fires_early(const weir_trigger *trigger)
+{
+    return trigger->rows || trigger->every || trigger->each;
+}
+
 /* A result that was sent and may have to be taken back: a batch of one row. */
 typedef struct wi_sent {
     struct wi_sent *next;
@@ -37,9 +44,21 @@ typedef struct wi_window {
     int64_t start, last;
     char *acc; /* owns the texts that are not its key's */
     wi_sent *sent;
-    bool fired; /* never, of an open session */
-    bool dirty; /* has something to say before its key's next time */
+    int64_t fresh; /* rows since it last fired, if the trigger counts them */
+    int64_t due;   /* the trigger makes it fire at this time; WI_NEVER */
+    bool closed;   /* it has had its turn to fire because it closed */
+    bool changed;  /* since it last fired */
+    bool dirty;    /* it had closed, or closes now, and was given rows: it is to fire */
+    bool wrong;    /* what it has sent is to be taken back, unless it fires */
+    bool stale;    /* of an exact session: see exact.c */
 } wi_window;
+#define WI_NEVER INT64_MAX
+
+/* The rows of one event time, of exact sessions. */
+typedef struct wi_cell {
+    int64_t time;
+    char *acc;
+} wi_cell;
 
 /* As it is shown: the first instant after it. */
 static inline int64_t wi_window_end(const wi_window *window)
@@ -47,11 +66,17 @@ static inline int64_t wi_window_end(const wi_window *window)
     return wi_add_saturating(window->last, 1);
 }
 
+/* What is kept for windows of a number of rows: counted.c. */
+typedef struct wi_queue wi_queue;
+
 typedef struct wi_window_key {
     struct wi_window_key *next; /* in its bucket */
     uint64_t hash;
     wi_window *windows;
     uint32_t count, capacity;
+    uint32_t cell_count, cell_capacity;
+    wi_cell *cells;  /* in order */
+    wi_queue *queue; /* its numbers outlive its windows: a key that has it stays */
     uint32_t references; /* of moments, and of rows that are being put into windows */
     bool asked;          /* a notification is to come at `asks`, or before */
     bool touched;        /* it is in the list of the moment that is now */
@@ -93,6 +118,17 @@ wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint3
 /* Frees windows [begin, end). */
 void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin, uint32_t end);
 
+/* exact.c: frees the cells at and before a time; adds a session up again, if it is stale. */
+void wi_cells_forget(const wi_windowing *call, wi_window_key *key, int64_t last);
+void wi_cells_refresh(const wi_windowing *call, wi_window_keys *keys, const wi_window_key *key,
+                      wi_window *session);
+
+/* counted.c. */
+void wi_queue_free(const wi_windowing *call, wi_queue *queue);
+
+/* An acc without rows, with a key's fields. */
+char *wi_acc_new(const wi_windowing *call, const wi_window_key *key);
+void wi_acc_free(const wi_windowing *call, char *acc);
 /* Folds a row into an acc, or (wi_acc_combine) another acc. */
 void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
                  int64_t diff);

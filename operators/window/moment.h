@@ -58,15 +58,24 @@ static inline bool wi_expired(const wi_now *now, int64_t last)
 
 /* Asks for a notification at `time`, unless there will be an earlier one, to settle the key. */
 void wi_now_ask(wi_now *now, wi_window_key *key, int64_t time);
-/* A window was given a row, or lost its results: sees to it that it fires. */
-void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window);
+/* A window was given a row of that event time and diff: sees to it that it fires. */
+void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t time,
+                    int64_t diff);
 /* Sends a window's result. */
 void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window);
+/* Takes back what a window has sent. */
+void wi_now_take_back(wi_now *now, wi_window *window);
 /* 2. and 3. of a key, which may be gone afterwards. */
 void wi_now_settle(wi_now *now, wi_window_key *key);
 void wi_moment_fini(wi_moment *moment);
 
+/* counted.c: puts a row into windows of a number of rows. */
+void wi_now_count(wi_now *now, wi_window_key *key, const weir_batch *batch, uint32_t index);
+
 /* session.c: puts a row into a session, merging those that it joins. False: it is late. */
 bool wi_now_session(wi_now *now, wi_window_key *key, int64_t time, const void *row, int64_t diff);
+/* exact.c: puts a row into session `at`, which has its time; the session may fall apart. */
+void wi_now_exact(wi_now *now, wi_window_key *key, uint32_t at, int64_t time, const void *row,
+                  int64_t diff);
 
 #endif

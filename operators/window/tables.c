@@ -63,8 +63,7 @@ bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
     return goes_on;
 }
 
-/* The results that are made of accs, as a batch of their own. */
-static weir_batch *finished(const wi_windowing *call, weir_batch *accs)
+weir_batch *wi_window_finished(const wi_windowing *call, weir_batch *accs)
 {
     if (!call->how.finish)
         return accs;
@@ -88,7 +87,7 @@ void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last)
             memcpy(acc + call->start_at, &start, sizeof start);
             memcpy(acc + call->end_at, &end, sizeof end);
         }
-        batch = finished(call, batch);
+        batch = wi_window_finished(call, batch);
         batch->time = WEIR_EPOCH(weir_event_epoch(last));
         weir_send_batch(op, WI_WINDOW_RESULTS, batch);
     }

@@ -42,12 +42,31 @@ void wi_window_missed(weir_op *op, const weir_batch *batch, uint32_t row, int64_
 
 /* ---- building --------------------------------------------------------------------------- */
 
+static void check_trigger(weir_scope *scope, const weir_windows *how, const char *name)
+{
+    const weir_trigger *trigger = &how->trigger;
+    if (trigger->rows < 0 || trigger->every < 0)
+        weir_scope_fail(scope, "window `%s`: its trigger has a negative number", name);
+    if (trigger->not_on_close && !wi_fires_early(trigger))
+        weir_scope_fail(scope,
+                        "window `%s`: its trigger does not fire when windows close, nor before",
+                        name);
+    if (how->exact && how->output == WEIR_DISCARDING)
+        weir_scope_fail(scope, "window `%s`: sessions that are exact cannot discard", name);
+    if (how->kind == WEIR_COUNT &&
+        (wi_fires_early(trigger) || trigger->not_on_close || how->lateness))
+        weir_scope_fail(scope,
+                        "window `%s`: windows of a number of rows fire when they are full, and have "
+                        "no trigger and no lateness",
+                        name);
+}
+
 static void check_how(weir_scope *scope, const weir_windows *how, const char *name)
 {
-    bool wide = how->kind == WEIR_TUMBLING || how->kind == WEIR_HOPPING;
-    if (wide && how->size <= 0)
+    if (how->kind != WEIR_SESSION && how->kind != WEIR_GLOBAL && how->size <= 0)
         weir_scope_fail(scope, "window `%s`: the size of its windows is not above 0", name);
-    if (how->kind == WEIR_HOPPING && (how->slide <= 0 || how->slide > how->size))
+    bool hops = how->kind == WEIR_HOPPING || (how->kind == WEIR_COUNT && how->slide);
+    if (hops && (how->slide <= 0 || how->slide > how->size))
         weir_scope_fail(scope,
                         "window `%s`: its windows hop by less than 1, or by more than their size",
                         name);
@@ -60,6 +79,7 @@ static void check_how(weir_scope *scope, const weir_windows *how, const char *na
                         name);
     if (how->lateness < 0)
         weir_scope_fail(scope, "window `%s`: its lateness is negative", name);
+    check_trigger(scope, how, name);
     if (weir_scope_dims(scope) != 1)
         weir_scope_fail(scope,
                         "window `%s`: windows are for dataflows of one dimension, and not in loops",
@@ -109,11 +129,30 @@ static void find_texts(wi_windowing *call)
             call->text_at[call->text_count++] = fields[f].offset;
 }
 
-/* The quickest way that there is. */
-static const weir_operator *way_for(const weir_windows *how)
+/* Windows of a number of rows fire once; without a slide they do not overlap. */
+static void fill_in_count(wi_windowing *call)
 {
-    if (how->lateness || how->release)
+    weir_windows *how = &call->how;
+    if (how->kind != WEIR_COUNT || how->size <= 0)
+        return;
+    how->output = WEIR_ACCUMULATING;
+    how->slide = how->slide ? how->slide : how->size;
+    call->pane = how->size;
+    for (int64_t rest = how->slide; rest > 0;) {
+        int64_t next = call->pane % rest;
+        call->pane = rest;
+        rest = next;
+    }
+}
+
+/* The quickest way that there is. */
+static const weir_operator *way_for(const wi_windowing *call)
+{
+    const weir_windows *how = &call->how;
+    if (how->lateness || how->release || wi_fires_early(&how->trigger))
         return &wi_window_general;
+    if (how->kind == WEIR_SESSION && !how->exact && !call->text_count)
+        return &wi_window_sessions;
     if (how->kind == WEIR_TUMBLING)
         return &wi_window_tumbling;
     bool whole = how->kind == WEIR_HOPPING && how->slide > 0 && how->size % how->slide == 0;
@@ -130,8 +169,13 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
     call->how = *how;
     call->fold = fold;
     call->arg = arg;
+    fill_in_count(call);
+    call->how.exact &= how->kind == WEIR_SESSION;
+    call->in_turn = how->kind == WEIR_SESSION || how->kind == WEIR_COUNT ||
+                    wi_fires_early(&how->trigger);
     call->out = how->finish ? how->finish->out : fold->acc;
-    call->time_at = wi_time_field(in, name, "time", how->time);
+    if (how->kind != WEIR_COUNT)
+        call->time_at = wi_time_field(in, name, "time", how->time);
     check_how(in.scope, how, fold->name);
     check_kernels(in.scope, how, fold);
     if (wi_takes(in, name, fold->name, fold->in) &&
@@ -145,7 +189,7 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
         find_texts(call);
         wi_grouping_init(&call->by_acc, in.scope, name, fold->name, &call->by.acc, fold->acc);
     }
-    const weir_operator *logic = way_for(how);
+    const weir_operator *logic = way_for(call);
     weir_builder *builder =
         wi_begin(in, WEIR_EXCHANGE(key), logic, call, name, fold->name);
     weir_stream results = weir_builder_output(builder, call->out);

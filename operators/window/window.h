@@ -13,6 +13,8 @@ extern const weir_operator wi_window_general;
 extern const weir_operator wi_window_tumbling;
 /* panes.c: hopping windows of the same sort, of a whole number of slides, with `combine`. */
 extern const weir_operator wi_window_panes;
+/* session_quick.c: sessions of the same sort, whose accs have no texts beside the key's. */
+extern const weir_operator wi_window_sessions;
 #define WI_PANES_MAX 4096 /* slides of a window */
 
 /* A row's stamp, as an event time. */
@@ -33,6 +35,9 @@ bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from);
 /* Sends the groups as results of a window, at its last instant, or at the end of time. The table
  * then is only to be freed. */
 void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last);
+
+/* The results that are made of accs, as a batch of their own. Takes the reference. */
+weir_batch *wi_window_finished(const wi_windowing *call, weir_batch *accs);
 
 /* worker. Tells that a row missed windows, and whether all of its: at its stamp. */
 void wi_window_missed(weir_op *op, const weir_batch *batch, uint32_t row, int64_t windows,
