@@ -1,4 +1,5 @@
-/* Where streams end: rows as lines to files, to sockets, to print. docs/sinks.md tells more.
+/* Where streams end: rows as lines, printed or in files; socket.h sends them. docs/sinks.md tells
+ * more.
  *
  * All are called by the worker that builds. Rows become lines:
  *
@@ -84,28 +85,5 @@ WEIR_API extern const weir_type weir_segment_type;
  * Gives a row for each segment once it is there, at its last epoch; a probe of this stream says
  * which epochs are there. */
 WEIR_API weir_stream weir_write_files(weir_stream in, const weir_write *how);
-
-/* ---- sockets ---------------------------------------------------------------------------- */
-
-typedef struct weir_send {
-    const char *url; /* tcp://HOST:PORT, ipc://PATH or abstract://NAME */
-    bool listen;     /* there, and send to whoever dials; otherwise dial */
-    bool beyond;     /* the address may be one that others than this machine can reach: rows go in
-                      * the clear, and to whoever dials */
-    bool reconnect;  /* when the connection breaks: find another, and go on with the first line
-                      * that did not go out whole. What the system had taken may be lost.
-                      * Otherwise it stops the run */
-    uint64_t connect_ns; /* how long nobody may answer who is dialled; 0: 30 s */
-    weir_row_format format;
-    bool header; /* on each connection */
-    weir_diffs diffs;
-    bool sorted; /* whole times in order, as weir_print does; otherwise rows go as they come */
-} weir_send;
-
-/* Sends rows as lines, to one reader at a time, from worker 0 (in process 0). A reader that is
- * slow, or not there, holds the stream back, up to its sources: about 2 MB of lines wait (and,
- * with `sorted`, all rows of times that are not complete yet). The dataflow is complete when the
- * system has taken the last line; then the connection is closed. */
-WEIR_API void weir_send_lines(weir_stream in, const weir_send *how);
 
 #endif

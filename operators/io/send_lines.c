@@ -13,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/socket.h>
+
 #include "../../base/alloc.h"
 #include "../stream/common.h"
+#include "alarm.h"
 #include "meeting.h"
 #include "write_order.h"
 #include "write_rows.h"
@@ -44,7 +47,7 @@ typedef struct state {
     wi_bytes header, lines, going;
     size_t header_sent, sent; /* of `header` on this link, and of `going` */
     bool writing;
-    bool asks; /* `run` will be called to ask for a link */
+    wi_alarm asks; /* for a link */
     wi_pages pages; /* if whole times are sent */
     wi_updates page; /* the one that is being sent, from row `next` on */
     uint32_t next;
@@ -135,18 +138,14 @@ static void broken(weir_op *op, state *to)
 /* False: there is no link yet, and `run` will be called. */
 static bool connected(weir_op *op, state *to)
 {
-    uint64_t again_ns;
-    if (to->link)
-        return true;
-    if (to->asks)
-        return false;
-    weir_err *err =
-        wi_meeting_ask(&to->meeting, weir_now(weir_op_worker(op)), &to->link, &again_ns);
+    uint64_t again_ns, now_ns = weir_now(weir_op_worker(op));
+    if (to->link || wi_alarm_waits(&to->asks, now_ns))
+        return to->link != NULL;
+    weir_err *err = wi_meeting_ask(&to->meeting, now_ns, &to->link, &again_ns);
     if (err)
         fail(op, err);
     else if (!to->link)
-        weir_activate_after(op, again_ns);
-    to->asks = !to->link;
+        wi_alarm_set(op, &to->asks, now_ns, now_ns + again_ns);
     return to->link != NULL;
 }
 
@@ -232,13 +231,6 @@ static void pump(weir_op *op)
     wi_meeting_end(&to->meeting);
 }
 
-static void on_run(weir_op *op)
-{
-    state *to = weir_op_state(op);
-    to->asks = false;
-    pump(op);
-}
-
 /* ---- the operator ----------------------------------------------------------------------- */
 
 static void on_start(weir_op *op)
@@ -290,7 +282,7 @@ static const weir_operator send_lines = {.name = "send_lines",
                                          .start = on_start,
                                          .batch = on_batch,
                                          .frontier = pump,
-                                         .run = on_run,
+                                         .run = pump,
                                          .stop = on_stop};
 
 void weir_send_lines(weir_stream in, const weir_send *how)

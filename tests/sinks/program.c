@@ -4,6 +4,8 @@
  *   program files DIRECTORY   rows (epoch, number), --rows of each epoch, --epochs of them, in
  *                             segments of --every epochs
  *   program send URL          the same rows to a socket
+ *   program receive URL...    prints rows that come through sockets, and what is none
+ *   program relay URL URL     sends to the second what comes from the first
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,8 @@ static const char *format = "tsv";
 static const char *extension = "tsv";
 static uint64_t rows = 100, epochs = UINT64_MAX, every = 1;
 static uint64_t patience_ms;
+static uint64_t in_all, at_once, row_bytes, epoch_ms;
+static const char *folder;
 static bool header, diffs, unsorted, per_worker, listens, reconnect, beyond;
 
 static const weir_option own[] = {
@@ -40,6 +44,11 @@ static const weir_option own[] = {
     {.name = "listens", .help = "rather than dials", .flag = &listens},
     {.name = "reconnect", .help = "if the connection breaks", .flag = &reconnect},
     {.name = "beyond", .help = "this machine", .flag = &beyond},
+    {.name = "in-all", .value = "N", .help = "connections", .number = &in_all},
+    {.name = "at-once", .value = "N", .help = "connections", .number = &at_once},
+    {.name = "row-bytes", .value = "N", .help = "at most", .number = &row_bytes},
+    {.name = "epoch-ms", .value = "N", .help = "of rows that come", .number = &epoch_ms},
+    {.name = "to", .value = "FOLDER", .help = "what is received", .text = &folder},
     {.name = NULL},
 };
 
@@ -109,6 +118,46 @@ static void send_rows(weir_dataflow *flow)
                                         .sorted = !unsorted});
 }
 
+#define GOT(F) F(u64, from) F(i64, number) F(weir_text, word)
+WEIR_ROW(got, GOT)
+
+static weir_receive how_to_receive(void)
+{
+    return (weir_receive){.listen = listens,
+                          .beyond = beyond,
+                          .connect_ns = patience_ms * 1000000,
+                          .format = the_format(),
+                          .header = header,
+                          .at_once = (uint32_t)at_once,
+                          .in_all = in_all,
+                          .epoch_ms = (uint32_t)epoch_ms,
+                          .row_bytes_max = (uint32_t)row_bytes};
+}
+
+static void receive(weir_dataflow *flow)
+{
+    const char *urls[9] = {NULL};
+    for (uint32_t i = 0; i < 8 && weir_argument(flow, 1 + i); i++)
+        urls[i] = weir_argument(flow, 1 + i);
+    weir_receive how = how_to_receive();
+    how.urls = urls;
+    how.partition = "from";
+    weir_stream from_them = weir_receive_rows(flow, &got_type, &how);
+    weir_print(weir_rejects(from_them), stderr);
+    if (folder)
+        weir_write_files(from_them, &(weir_write){.directory = folder, .prefix = "got"});
+    else
+        weir_print(from_them, stdout);
+}
+
+static void relay(weir_dataflow *flow)
+{
+    weir_receive how = how_to_receive();
+    how.url = weir_argument(flow, 1);
+    weir_stream ticks = weir_receive_rows(flow, &tick_type, &how);
+    weir_send_lines(ticks, &(weir_send){.url = weir_argument(flow, 2)});
+}
+
 static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
 {
     const char *what = weir_argument(flow, 0);
@@ -118,6 +167,10 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
         files(flow);
     else if (what && strcmp(what, "send") == 0)
         send_rows(flow);
+    else if (what && strcmp(what, "receive") == 0)
+        receive(flow);
+    else if (what && strcmp(what, "relay") == 0)
+        relay(flow);
     else
         weir_scope_fail(flow, "say what to do");
 }
