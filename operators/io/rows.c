@@ -141,34 +141,46 @@ static void complain(wi_rows *rows, size_t end, const char *why)
         rows->how.bad(rows->how.arg, &what);
 }
 
-/* False if the row at `begin` has not come yet to its end, and may. */
-static bool leave_out(wi_rows *rows, bool last)
+static void say(wi_rows *rows, size_t end, weir_err *err)
 {
-    size_t end;
-    weir_err *err = rows->json ? wi_json_why(rows, &end) : wi_rows_why(rows, last, &end);
-    if (!err)
-        return false;
     complain(rows, end, weir_err_message(err));
     weir_err_free(err);
-    pass(rows, end, 1);
-    return true;
 }
 
-/* The same for one that should have had an end by now. */
-static void leave_out_endless(wi_rows *rows)
+/* The row at `begin` is longer than may be. Of one with newlines, which are in quoted fields, the
+ * first line is left out: a quote that nobody closes may be the reason. What is done does not depend
+ * on how much of the row has come. */
+static void leave_out_long(wi_rows *rows)
 {
-    const char *at = rows->buffer->at;
-    size_t bytes = rows->end - rows->begin;
-    if (memchr(at + rows->begin, '\n', bytes)) { /* in a quoted field */
-        leave_out(rows, true);
+    uint32_t most = rows->how.row_bytes_max;
+    const char *at = rows->buffer->at + rows->begin, *newline = memchr(at, '\n', most);
+    if (newline) {
+        size_t end = rows->begin + (size_t)(newline - at) + 1;
+        say(rows, end, weir_err_new("the line begins a row of more than %u bytes", most));
+        pass(rows, end, 1);
         return;
     }
-    weir_err *err = weir_err_new("the line has more than %u bytes", rows->how.row_bytes_max);
-    complain(rows, rows->begin + (bytes < EXCERPT_BYTES ? bytes : EXCERPT_BYTES),
-             weir_err_message(err));
-    weir_err_free(err);
-    pass(rows, rows->end, 1);
+    say(rows, rows->begin + (most < EXCERPT_BYTES ? most : EXCERPT_BYTES),
+        weir_err_new("the line has more than %u bytes", most));
+    pass(rows, rows->begin + most, 1);
     rows->dropping = true;
+}
+
+/* The row at `begin` is none. False if it has not come yet to its end, and may. */
+static bool leave_out(wi_rows *rows)
+{
+    size_t end, left = rows->end - rows->begin;
+    weir_err *err = rows->json ? wi_json_why(rows, &end) : wi_rows_why(rows, rows->ended, &end);
+    bool is_long = err ? end - rows->begin > rows->how.row_bytes_max
+                       : left > rows->how.row_bytes_max;
+    if (is_long) {
+        weir_err_free(err);
+        leave_out_long(rows);
+    } else if (err) {
+        say(rows, end, err);
+        pass(rows, end, 1);
+    }
+    return is_long || err;
 }
 
 /* ---- taking rows ------------------------------------------------------------------------ */
@@ -228,13 +240,12 @@ static bool may_have_row(const wi_rows *rows)
 static bool take_some(wi_rows *rows, uint64_t most)
 {
     wi_rows_found found = rows->json ? wi_rows_json(rows, most) : wi_rows_fields(rows, most);
-    if (found == WI_FOUND_ALL || (found == WI_FOUND_BAD && leave_out(rows, rows->ended)))
+    if (found == WI_FOUND_ALL)
         return true;
     size_t left = rows->end - rows->begin;
-    if (left && (rows->ended || left > rows->how.row_bytes_max)) {
-        leave_out_endless(rows);
+    bool ends = left && (rows->ended || left > rows->how.row_bytes_max);
+    if ((found == WI_FOUND_BAD || ends) && leave_out(rows))
         return pass_over(rows);
-    }
     rows->looked = left;
     return false;
 }
@@ -244,6 +255,7 @@ weir_batch *wi_rows_take(wi_rows *rows, uint64_t most, weir_err **err_out)
     if (rows->failed || rows->begin == rows->end || !pass_mark(rows) ||
         !take_header(rows, err_out) || !pass_over(rows) || !may_have_row(rows))
         return NULL;
+    rows->looked = 0;
     uint64_t stop = rows->place.records + most;
     if (stop < most)
         stop = UINT64_MAX;

@@ -113,9 +113,11 @@ static weir_err *wrong_count(const wi_rows *rows, uint32_t has)
     if (has > rows->column_count)
         return weir_err_new("the line goes on after the last of the %u fields of `%s`",
                             rows->column_count, type);
-    const weir_field *field = rows->columns[has].field;
-    return weir_err_new("field %u `%s` is missing: the line has %u, `%s` has %u", has + 1,
-                        field ? field->name : "?", has, type, rows->column_count);
+    const wi_column *lacks = &rows->columns[has];
+    if (!lacks->field)
+        return weir_err_new("the line has %u columns, the first one %u", has, rows->column_count);
+    return weir_err_new("field %u `%s` is missing: the line has %u, `%s` has %u", lacks->number,
+                        lacks->field->name, has, type, rows->column_count);
 }
 
 weir_err *wi_rows_why(wi_rows *rows, bool last, size_t *end_out)
@@ -124,13 +126,14 @@ weir_err *wi_rows_why(wi_rows *rows, bool last, size_t *end_out)
     const char *at = begin;
     char *row = wi_calloc(1, rows->how.type->size);
     weir_err *err = NULL;
+    bool known = last;
     for (uint32_t c = 0;; c++, at++) {
         field_at is = field_from(rows, at, end);
         if (is.wrong) {
             weir_err_free(err);
             err = wrong_quotes(rows, c, is.wrong);
             at = memchr(begin, '\n', (size_t)(end - begin));
-            last |= at && is.value_end;
+            known |= at && is.value_end; /* otherwise the quote may be closed by what comes */
             break;
         }
         at = is.ends;
@@ -140,13 +143,13 @@ weir_err *wi_rows_why(wi_rows *rows, bool last, size_t *end_out)
         bool ends = at >= end || *at == '\n';
         if (ends && !err && c + 1 != rows->column_count)
             err = wrong_count(rows, c + 1);
+        known |= at < end && ends;
         if (ends)
             break;
     }
     wi_free(row);
-    bool whole = at && at < end;
-    *end_out = whole ? (size_t)(at - first) + 1 : rows->end;
-    if (whole ? (last || err) : last)
+    *end_out = at && at < end ? (size_t)(at - first) + 1 : rows->end;
+    if (known)
         return err;
     weir_err_free(err);
     return NULL;

@@ -208,6 +208,7 @@ INLINED wi_rows_found read_rows(wi_rows *rows, uint64_t most, bool csv)
     char *row = (char *)batch->rows + batch->count * size;
     uint32_t count = 0, room = rows->capacity - batch->count, lines = 0;
     bool clear = rows->padded || rows->how.given;
+    size_t longest = rows->how.row_bytes_max;
     scan in = {.end = rows->buffer->at + rows->end};
     field_is is = FIELD_FINE;
     if (most < room)
@@ -219,6 +220,8 @@ INLINED wi_rows_found read_rows(wi_rows *rows, uint64_t most, bool csv)
         if (clear)
             memset(row, 0, size);
         is = read_row(rows, &next, &in, csv, row, &more);
+        if ((size_t)(next - at) > longest)
+            is = FIELD_BAD;
         if (is != FIELD_FINE)
             break;
         if (rows->how.given)

@@ -349,8 +349,9 @@ wi_rows_found wi_rows_json(wi_rows *rows, uint64_t most)
         if (clear)
             memset(json->row, 0, batch->type->size);
         size_t length = (size_t)(newline - line) + 1;
-        bool has_row = read_line(json, line, length);
-        if (json->err)
+        bool fits = length <= rows->how.row_bytes_max;
+        bool has_row = fits && read_line(json, line, length);
+        if (json->err || !fits)
             return WI_FOUND_BAD;
         if (has_row && rows->how.given)
             wi_store(json->row + rows->given_offset, rows->how.value, (uint32_t)rows->given_bytes);

@@ -73,40 +73,30 @@ static weir_err *read_schema(void)
     return err;
 }
 
-static void put(weir_out *out, const weir_time *time, const char *text, size_t length)
-{
-    char *line_text = NULL;
-    int bytes = marked ? asprintf(&line_text, "%llu\t%.*s", (unsigned long long)time->at[0],
-                                  (int)length, text)
-                       : asprintf(&line_text, "%.*s", (int)length, text);
-    if (bytes >= 0)
-        line_push(out, (line){weir_text_of(line_text, (uint32_t)bytes)});
-    free(line_text);
-}
-
 /* What comes as lines, which are printed at the end, sorted. */
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
     bool rejects = weir_type_fits(batch->type, &weir_rejected_type);
-    bool places = batch->type->field_count == 5 && strcmp(batch->type->name, "weir_offset") == 0;
+    bool places = strcmp(batch->type->name, "weir_offset") == 0;
     weir_out *out = weir_send_at(op, 0, &batch->time);
     for (uint32_t i = 0; i < batch->count; i++) {
-        const weir_time *time = weir_batch_time(batch, i);
-        const weir_rejected *bad = weir_batch_row(batch, i);
-        size_t length;
-        char *row, *text = rejects ? NULL : weir_row_text(batch->type, bad, &length);
-        if (rejects)
-            length = (size_t)asprintf(&row, "bad\t%.*s", (int)bad->reason.length,
-                                      weir_text_at(&bad->reason));
-        else if (places)
-            length = (size_t)asprintf(&row, "offset\t%llu\t%s", (unsigned long long)time->at[0],
-                                      text);
-        else
-            row = text;
-        put(out, time, row, length);
-        free(row);
-        if (row != text)
-            free(text);
+        unsigned long long epoch = weir_batch_time(batch, i)->at[0];
+        const void *row = weir_batch_row(batch, i);
+        char *text = NULL, *whole;
+        size_t length = 0, bytes = 0;
+        FILE *to = open_memstream(&whole, &bytes);
+        if (marked)
+            fprintf(to, "%llu\t", epoch);
+        if (rejects || places)
+            fprintf(to, rejects ? "%.0sbad\t" : "%soffset\t", "");
+        if (!rejects)
+            text = weir_row_text(batch->type, row, &length);
+        const weir_text *reason = &((const weir_rejected *)row)->reason;
+        fwrite(rejects ? weir_text_at(reason) : text, 1, rejects ? reason->length : length, to);
+        fclose(to);
+        line_push(out, (line){weir_text_of(whole, (uint32_t)bytes)});
+        free(whole);
+        free(text);
     }
 }
 
