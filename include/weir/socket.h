@@ -54,7 +54,7 @@ typedef struct weir_receive {
     const char *partition; /* a field, of integers, that is no column but gets that number */
     uint32_t at_once;  /* who may be connected: others wait until one has gone. 0: 64 */
     uint64_t in_all;   /* ends when so many have come and gone; 0: one, UINT64_MAX: never */
-    uint32_t epoch_ms; /* rows get an epoch for each such interval since the start; 0: all the first */
+    uint32_t epoch_ms; /* rows get an epoch for each such interval of the clock; 0: all the first */
     uint32_t row_bytes_max; /* of a row's text; what is longer is none. 0: 1 MiB */
 } weir_receive;
 
