@@ -113,7 +113,7 @@ END_TEST
 
 START_TEST(integers_have_their_digits)
 {
-    char expected[64], text[WI_NUMBER_BYTES + 1];
+    char expected[64], text[2 * WI_NUMBER_BYTES];
     new_seed();
     for (int i = 0; i < 300000; i++) {
         uint64_t value = i < 2 ? UINT64_MAX - (uint64_t)i : next() >> (next() % 64);
