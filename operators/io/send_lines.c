@@ -1,15 +1,13 @@
 /* send_lines: rows as lines to whoever is at the other end of a socket.
  *
- * Lines are put into one buffer while another is being sent. When the first is full, the operator
- * is paused: rows wait in its queue, and then with those who send them (weir_pause). The worker
+ * Lines are put into one buffer (outgoing.h) while another is being sent. When the first is full,
+ * the operator is paused: rows wait in its queue, and then with those who send them. The worker
  * writes what the socket takes, and is woken when it takes more; nothing waits for it.
  *
  * Invariants
  *   N1  both buffers begin where a line begins, so a line that a broken link has cut is found
  *       again, and sent again, whole
- *   N2  while there is anything to be sent, the operator holds a capability (on an output that
- *       nobody reads): the dataflow is not complete before
- *   N3  what a write was begun with is not touched until the write has ended */
+ *   N2  what a write was begun with is not touched until the write has ended */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +17,8 @@
 #include "../stream/common.h"
 #include "alarm.h"
 #include "meeting.h"
-#include "write_order.h"
-#include "write_rows.h"
+#include "outgoing.h"
 
-/* Lines that wait while others are sent: with more, no rows are taken. */
-#define WAITING_BYTES (1 << 20)
 /* What is written in a call, so that others run, too. */
 #define TURN_BYTES (4 << 20)
 /* What a reader has said to us is read before a link is closed: otherwise the system would throw
@@ -39,54 +34,17 @@ typedef struct send_call {
 } send_call;
 
 typedef struct state {
-    wi_row_writer *writer; /* NULL: this worker sends nothing */
+    wi_outgoing out;
     wi_meeting meeting;
     wi_link *link;
     weir_activator *wake;
-    weir_capability *held;
-    wi_bytes header, lines, going;
+    wi_bytes header, going;
     size_t header_sent, sent; /* of `header` on this link, and of `going` */
     bool writing;
     wi_alarm asks; /* for a link */
-    wi_pages pages; /* if whole times are sent */
-    wi_updates page; /* the one that is being sent, from row `next` on */
-    uint32_t next;
-    bool failed;
 } state;
 
-static void fail(weir_op *op, weir_err *err)
-{
-    state *to = weir_op_state(op);
-    if (!to->failed)
-        weir_op_stop(op, "%s", weir_err_message(err));
-    to->failed = true;
-    weir_err_free(err);
-}
-
-/* ---- lines ------------------------------------------------------------------------------ */
-
-static void put_row(weir_op *op, state *to, const void *row, int64_t diff)
-{
-    if (to->failed || wi_write_row(to->writer, &to->lines, row, diff))
-        return;
-    wi_write_refused(op, diff);
-    to->failed = true;
-}
-
-/* Lines from the times that are due, as long as there is room. */
-static void put_pages(weir_op *op, state *to)
-{
-    while (to->lines.length < WAITING_BYTES && !to->failed) {
-        if (to->next == to->page.count) {
-            wi_updates_fini(&to->page);
-            to->next = 0;
-            if (!wi_pages_take(&to->pages, weir_op_frontier(op, 0), &to->page))
-                return;
-        }
-        for (; to->next < to->page.count && to->lines.length < WAITING_BYTES; to->next++)
-            put_row(op, to, to->page.updates[to->next].row, to->page.updates[to->next].diff);
-    }
-}
+/* ---- the link --------------------------------------------------------------------------- */
 
 /* Where the line begins that has byte `at`. In CSV a line break between quotes ends none. */
 static size_t line_begin(const wi_bytes *lines, size_t at, bool csv)
@@ -100,8 +58,6 @@ static size_t line_begin(const wi_bytes *lines, size_t at, bool csv)
     }
     return begin;
 }
-
-/* ---- the link --------------------------------------------------------------------------- */
 
 static void wake(void *arg)
 {
@@ -126,9 +82,9 @@ static void broken(weir_op *op, state *to)
 {
     const send_call *call = weir_op_arg(op);
     if (!call->reconnect) {
-        fail(op, weir_err_new("the connection with %s broke (%s); some of the lines that it was "
-                              "given last may be lost",
-                              wi_link_peer(to->link), wi_link_why(to->link)));
+        wi_outgoing_fail(&to->out, weir_err_new("the connection with %s broke (%s); some of the "
+                                                "lines that it was given last may be lost",
+                                                wi_link_peer(to->link), wi_link_why(to->link)));
         return;
     }
     close_link(to);
@@ -143,7 +99,7 @@ static bool connected(weir_op *op, state *to)
         return to->link != NULL;
     weir_err *err = wi_meeting_ask(&to->meeting, now_ns, &to->link, &again_ns);
     if (err)
-        fail(op, err);
+        wi_outgoing_fail(&to->out, err);
     else if (!to->link)
         wi_alarm_set(op, &to->asks, now_ns, now_ns + again_ns);
     return to->link != NULL;
@@ -154,9 +110,9 @@ static bool begin_write(state *to)
 {
     if (to->sent == to->going.length) {
         wi_bytes empty = to->going;
-        to->going = to->lines;
-        to->lines = empty;
-        to->lines.length = 0;
+        to->going = to->out.lines;
+        to->out.lines = empty;
+        to->out.lines.length = 0;
         to->sent = 0;
     }
     wi_part parts[2] = {{to->header.at + to->header_sent, to->header.length - to->header_sent},
@@ -181,7 +137,7 @@ static void count_sent(state *to, size_t bytes)
 static void write_lines(weir_op *op, state *to)
 {
     size_t turn = 0;
-    while (turn < TURN_BYTES && !to->failed && connected(op, to)) {
+    while (turn < TURN_BYTES && !to->out.failed && connected(op, to)) {
         if (!to->writing && !begin_write(to))
             return;
         int64_t sent = wi_link_write_end(to->link);
@@ -196,39 +152,25 @@ static void write_lines(weir_op *op, state *to)
             broken(op, to);
         }
     }
-    if (!to->failed && to->link)
+    if (!to->out.failed && to->link)
         weir_activate(op);
-}
-
-static bool has_lines(const state *to)
-{
-    return to->lines.length > 0 || to->sent < to->going.length;
 }
 
 /* Does what can be done, and sees to it that the rest will be. */
 static void pump(weir_op *op)
 {
     state *to = weir_op_state(op);
-    if (!to->writer || to->failed)
+    if (!to->out.writer || to->out.failed)
         return;
-    put_pages(op, to);
-    if (has_lines(to))
+    wi_outgoing_fill(&to->out);
+    if (to->out.lines.length || to->sent < to->going.length)
         write_lines(op, to);
-    if (to->failed)
-        return;
-    bool full = to->lines.length >= WAITING_BYTES;
-    bool due = to->next < to->page.count || wi_pages_due(&to->pages, weir_op_frontier(op, 0));
-    weir_pause(op, full || due);
-    if (due && !full)
-        weir_activate(op);
-    if (has_lines(to) || due || to->pages.count)
-        return;
-    weir_capability_drop(to->held);
-    to->held = NULL;
-    if (weir_op_frontier(op, 0)->count)
+    if (!wi_outgoing_settle(&to->out, to->sent < to->going.length))
         return;
     close_link(to);
     wi_meeting_end(&to->meeting);
+    weir_capability_drop(to->out.held);
+    to->out.held = NULL;
 }
 
 /* ---- the operator ----------------------------------------------------------------------- */
@@ -239,27 +181,18 @@ static void on_start(weir_op *op)
     state *to = weir_op_state(op);
     if (weir_worker_index(weir_op_worker(op)) != 0)
         return;
-    to->writer = wi_row_writer_new(call->type, &call->lines);
+    wi_outgoing_start(&to->out, op, call->type, &call->lines, call->sorted, false);
     to->wake = weir_activator_new(op);
-    wi_write_header(to->writer, &to->header);
+    wi_write_header(to->out.writer, &to->header);
     weir_err *err = wi_meeting_begin(&to->meeting, call->url, call->listen, call->connect_ns);
     if (err)
-        fail(op, err);
+        wi_outgoing_fail(&to->out, err);
 }
 
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
-    const send_call *call = weir_op_arg(op);
     state *to = weir_op_state(op);
-    if (!to->held)
-        to->held = weir_retain(op, 0, &batch->time);
-    if (call->sorted && !wi_pages_add(&to->pages, batch))
-        fail(op, weir_err_new("has more than 2^32 rows of one time to sort; send fewer"));
-    for (uint32_t i = 0; i < batch->count && !call->sorted; i++)
-        put_row(op, to, weir_batch_row(batch, i), weir_batch_diff(batch, i));
-    if (to->lines.length >= WAITING_BYTES)
-        weir_pause(op, true);
-    weir_activate(op);
+    wi_outgoing_batch(&to->out, batch);
 }
 
 static void on_stop(weir_op *op)
@@ -269,12 +202,9 @@ static void on_stop(weir_op *op)
     wi_meeting_end(&to->meeting);
     if (to->wake)
         weir_activator_free(to->wake);
-    wi_pages_fini(&to->pages);
-    wi_updates_fini(&to->page);
     wi_bytes_fini(&to->header);
-    wi_bytes_fini(&to->lines);
     wi_bytes_fini(&to->going);
-    wi_row_writer_free(to->writer);
+    wi_outgoing_fini(&to->out);
 }
 
 static const weir_operator send_lines = {.name = "send_lines",
