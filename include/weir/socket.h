@@ -26,6 +26,10 @@ typedef struct weir_send {
     bool header; /* on each connection */
     weir_diffs diffs;
     bool sorted; /* whole times in order, as weir_print does; otherwise rows go as they come */
+    /* of weir_send_messages alone */
+    bool publish;       /* to all who have subscribed; otherwise each message to one who pulls */
+    uint32_t rows_each; /* rows of a message, at most; 0: one */
+    bool end_mark;      /* an empty message at the end */
 } weir_send;
 
 /* Sends rows as lines, to one reader at a time, from worker 0 (in process 0). A reader that is
@@ -56,6 +60,7 @@ typedef struct weir_receive {
     uint64_t in_all;   /* ends when so many have come and gone; 0: one, UINT64_MAX: never */
     uint32_t epoch_ms; /* rows get an epoch for each such interval of the clock; 0: all the first */
     uint32_t row_bytes_max; /* of a row's text; what is longer is none. 0: 1 MiB */
+    bool subscribe; /* of weir_receive_messages alone: to who publishes; otherwise pull */
 } weir_receive;
 
 /* Rows that others send as lines. When there is no room for rows further down, nothing is read, so
@@ -65,5 +70,21 @@ typedef struct weir_receive {
  * stops. `how` is copied. */
 WEIR_API weir_stream weir_receive_rows(weir_dataflow *flow, const weir_type *type,
                                        const weir_receive *how);
+
+/* ---- messages of nng -------------------------------------------------------------------- */
+
+/* Sends rows as messages of nng: lines, without the newline of the last, from worker 0. A PUSH
+ * socket, which waits until somebody pulls, and so holds the stream back; or a PUB socket, which
+ * does not: who is slow, or has not subscribed yet, misses messages. nng finds its peers again when
+ * a connection breaks, and does not promise that messages arrive. Of weir_send it takes neither
+ * header, reconnect nor connect_ns. */
+WEIR_API void weir_send_messages(weir_stream in, const weir_send *how);
+
+/* Rows from the lines of messages, by a PULL or SUB socket of worker 0 that listens, or dials one or
+ * several addresses. It ends after `in_all` empty messages (0: one; UINT64_MAX: never). A message
+ * of more than `row_bytes_max` bytes is thrown away by nng, with its connection. Of weir_receive it
+ * takes neither header, partition, at_once nor connect_ns. */
+WEIR_API weir_stream weir_receive_messages(weir_dataflow *flow, const weir_type *type,
+                                           const weir_receive *how);
 
 #endif

@@ -27,7 +27,9 @@ static const char *extension = "tsv";
 static uint64_t rows = 100, epochs = UINT64_MAX, every = 1;
 static uint64_t patience_ms;
 static uint64_t in_all, at_once, row_bytes, epoch_ms;
+static uint64_t rows_each;
 static const char *folder;
+static bool messages, publish, end_mark;
 static bool header, diffs, unsorted, per_worker, listens, reconnect, beyond;
 
 static const weir_option own[] = {
@@ -48,6 +50,10 @@ static const weir_option own[] = {
     {.name = "at-once", .value = "N", .help = "connections", .number = &at_once},
     {.name = "row-bytes", .value = "N", .help = "at most", .number = &row_bytes},
     {.name = "epoch-ms", .value = "N", .help = "of rows that come", .number = &epoch_ms},
+    {.name = "messages", .help = "of nng", .flag = &messages},
+    {.name = "publish", .help = "or subscribe", .flag = &publish},
+    {.name = "end-mark", .help = "an empty message at the end", .flag = &end_mark},
+    {.name = "rows-each", .value = "N", .help = "of a message", .number = &rows_each},
     {.name = "to", .value = "FOLDER", .help = "what is received", .text = &folder},
     {.name = NULL},
 };
@@ -108,14 +114,21 @@ static void files(weir_dataflow *flow)
 static void send_rows(weir_dataflow *flow)
 {
     weir_stream ticks = weir_generate(flow, &tick_type, make_ticks, 0, NULL);
-    weir_send_lines(ticks, &(weir_send){.url = weir_argument(flow, 1),
-                                        .listen = listens,
-                                        .beyond = beyond,
-                                        .reconnect = reconnect,
-                                        .connect_ns = patience_ms * 1000000,
-                                        .format = the_format(),
-                                        .header = header,
-                                        .sorted = !unsorted});
+    weir_send how = {.url = weir_argument(flow, 1),
+                     .listen = listens,
+                     .beyond = beyond,
+                     .reconnect = reconnect,
+                     .connect_ns = patience_ms * 1000000,
+                     .format = the_format(),
+                     .header = header,
+                     .sorted = !unsorted,
+                     .publish = publish,
+                     .rows_each = (uint32_t)rows_each,
+                     .end_mark = end_mark};
+    if (messages)
+        weir_send_messages(ticks, &how);
+    else
+        weir_send_lines(ticks, &how);
 }
 
 #define GOT(F) F(u64, from) F(i64, number) F(weir_text, word)
@@ -141,6 +154,13 @@ static void receive(weir_dataflow *flow)
         urls[i] = weir_argument(flow, 1 + i);
     weir_receive how = how_to_receive();
     how.urls = urls;
+    how.subscribe = publish;
+    if (messages) {
+        weir_stream ticks = weir_receive_messages(flow, &tick_type, &how);
+        weir_print(weir_rejects(ticks), stderr);
+        weir_print(ticks, stdout);
+        return;
+    }
     how.partition = "from";
     weir_stream from_them = weir_receive_rows(flow, &got_type, &how);
     weir_print(weir_rejects(from_them), stderr);
