@@ -65,8 +65,8 @@ static void send_lines(weir_op *op, state *to)
     const send_call *call = weir_op_arg(op);
     wi_outgoing *out = &to->out;
     for (unsigned turn = 0; to->sent < out->end_count; turn++) {
-        uint32_t last = out->end_count - to->sent < call->rows_each ? out->end_count - 1
-                                                                    : to->sent + call->rows_each - 1;
+        uint32_t left = out->end_count - to->sent;
+        uint32_t last = to->sent + (left < call->rows_each ? left : call->rows_each) - 1;
         size_t length = out->ends[last] - 1 - to->begin;
         if (turn == TURN) {
             weir_activate(op);
