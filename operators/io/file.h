@@ -24,7 +24,7 @@ typedef enum wi_file_gives {
 /* Some bytes, up to `room`. */
 wi_file_gives wi_file_read(wi_file *file, char *to, size_t room, bool wait, size_t *got_out,
                            weir_err **err_out);
-/* How many bytes it has, if it can be read from any place: a plain file, not packed. Otherwise 0. */
+/* How many bytes it has, if it can be read from any place: a plain file, not packed; or 0. */
 uint64_t wi_file_bytes(const wi_file *file);
 /* Only of those: what is read next. */
 void wi_file_go_to(wi_file *file, uint64_t at);

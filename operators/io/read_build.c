@@ -96,7 +96,8 @@ static weir_err *check_from(const wi_read_call *call)
 static weir_err *check(const weir_dataflow *flow, wi_read_call *call)
 {
     const weir_read *what = &call->what;
-    if (what->split && (what->epoch_records || what->offsets_out || what->from_count || what->grows))
+    bool ordered = what->epoch_records || what->offsets_out || what->from_count || what->grows;
+    if (what->split && ordered)
         return weir_err_new("rows of files that are split have no order, so there are no epochs, "
                             "offsets or new files");
     weir_err *err = what->grows ? find_folder(call) : find_files(call);

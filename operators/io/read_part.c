@@ -1,7 +1,7 @@
 /* A partition: files one after another, whose bytes become rows, whose records become epochs.
  *
- * A part of a file has the lines that begin in it. The one before its begin is passed over up to its
- * newline, and the last one is read to its end, beyond the part's. */
+ * A part of a file has the lines that begin in it. What is left there of the line before is passed
+ * over, and the last line is read to its end, beyond the part's. */
 #include "read_rows.h"
 
 #include <string.h>

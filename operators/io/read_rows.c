@@ -1,9 +1,9 @@
 /* read_rows: typed rows from files; see weir/source.h.
  *
  * A worker reads its partitions in turns, a chunk of bytes each, so that none is far ahead of the
- * others; with epochs it is the turn of one with the least. It holds capabilities at the least epoch
- * of its partitions, for rows, offsets and rejects alike. A call reads one chunk; when there is no
- * room for rows further down, there are no calls. */
+ * others; with epochs it is the turn of one with the least. It holds capabilities at the least
+ * epoch of its partitions, for rows, offsets and rejects alike. A call reads one chunk; when there
+ * is no room for rows further down, there are no calls. */
 #include "read_rows.h"
 
 #include <stdio.h>

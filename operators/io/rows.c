@@ -148,8 +148,8 @@ static void say(wi_rows *rows, size_t end, weir_err *err)
 }
 
 /* The row at `begin` is longer than may be. Of one with newlines, which are in quoted fields, the
- * first line is left out: a quote that nobody closes may be the reason. What is done does not depend
- * on how much of the row has come. */
+ * first line is left out: a quote that nobody closes may be the reason. What is done does not
+ * depend on how much of the row has come. */
 static void leave_out_long(wi_rows *rows)
 {
     uint32_t most = rows->how.row_bytes_max;

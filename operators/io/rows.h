@@ -12,7 +12,8 @@
  *     }
  *
  * Bytes are not copied to become rows: the buffer they were put in is lent to the batches whose
- * long texts lie in it, and another is used then. One thread at a time; batches may go to others. */
+ * long texts lie in it, and then there is another. One thread at a time; batches may go to others.
+ */
 #ifndef WEIR_OPERATORS_IO_ROWS_H
 #define WEIR_OPERATORS_IO_ROWS_H
 

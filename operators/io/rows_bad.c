@@ -92,7 +92,7 @@ static field_at field_from(const wi_rows *rows, const char *from, const char *en
             return is;
         }
         is.ends = is.value_end + 1;
-        if (is.ends + 1 < end && *is.ends == '\r' && is.ends[1] == '\n')
+        if (is.ends < end && *is.ends == '\r' && (is.ends + 1 == end || is.ends[1] == '\n'))
             is.ends++;
         if (is.ends < end && *is.ends != ',' && *is.ends != '\n')
             is.wrong = "it goes on after its closing quote";

@@ -2,7 +2,8 @@
  *
  * yajl parses; it tells of each value as it comes, without a tree, and gives numbers as they are
  * written: so all integers are exact, and floats are read as elsewhere. Texts without escapes stay
- * where they are. One parser takes all lines, until one is wrong; then there is another.
+ * where they are. One parser takes all lines, until one is wrong; then there is another. It need
+ * not look at most lines: see rows_json_quick.c.
  *
  *   integers, times   a number without point or exponent    text         a string
  *   f32, f64          a number, or "nan", "inf", "-inf"     bytes        a string of hexadecimals
@@ -27,6 +28,9 @@ struct wi_json {
     uint64_t line;             /* number of them */
     uint64_t *seen;            /* of each column: the last line that had it */
     uint32_t found;            /* columns in this line */
+    uint32_t *coming;          /* which they were */
+    uint32_t *order;           /* of all columns, as the last whole line had them */
+    uint32_t *name_bytes;      /* of each column */
     uint32_t next;             /* the column that is likely to come */
     const wi_column *column;   /* of the value to come; NULL: left out */
     uint32_t depth;            /* of maps and arrays that are open */
@@ -202,17 +206,17 @@ static int on_key(void *arg, const unsigned char *name, size_t length)
         for (c = 0; c < rows->column_count && !is_called(&rows->columns[c], name, length);)
             c++;
     json->column = c < rows->column_count ? &rows->columns[c] : NULL;
+    if (!json->column && rows->how.extra)
+        return 1;
     if (!json->column)
-        return rows->how.extra
-                   ? 1
-                   : wrong(json, weir_err_new("there is a member `%.*s`, but `%s` has no such field",
-                                              (int)(length < 100 ? length : 100),
-                                              (const char *)name, rows->how.type->name));
+        return wrong(json, weir_err_new("there is a member `%.*s`, but `%s` has no such field",
+                                        (int)(length < 100 ? length : 100), (const char *)name,
+                                        rows->how.type->name));
     json->next = c + 1;
     if (json->seen[c] == json->line)
         return wrong(json, weir_err_new("there are two members `%s`", json->column->field->name));
     json->seen[c] = json->line;
-    json->found++;
+    json->coming[json->found++] = c;
     return 1;
 }
 
@@ -321,8 +325,10 @@ static bool read_line(wi_json *json, const char *line, size_t length)
     json->ended = false;
     json->column = NULL;
     bool fine = yajl_parse(json->parser, (const unsigned char *)line, length) == yajl_status_ok;
-    if (fine && json->ended && json->found == json->rows->column_count)
+    if (fine && json->ended && json->found == json->rows->column_count) {
+        memcpy(json->order, json->coming, json->found * sizeof *json->order);
         return true;
+    }
     if (fine && json->ended)
         json->err = missing_member(json);
     else if (fine && json->depth)
@@ -334,6 +340,24 @@ static bool read_line(wi_json *json, const char *line, size_t length)
     return false;
 }
 
+/* The line at `begin`, which the library reads. NULL if it is none, or not complete: *found_out. */
+static const char *take_line(wi_rows *rows, const char *line, bool *row_out,
+                             wi_rows_found *found_out)
+{
+    wi_json *json = rows->json;
+    size_t bytes = rows->end - rows->begin;
+    const char *newline = bytes ? memchr(line, '\n', bytes) : NULL;
+    *found_out = WI_FOUND_PART;
+    if (!newline)
+        return NULL;
+    *found_out = WI_FOUND_BAD;
+    size_t length = (size_t)(newline - line) + 1;
+    if (length > rows->how.row_bytes_max)
+        return NULL;
+    *row_out = read_line(json, line, length);
+    return json->err ? NULL : newline + 1;
+}
+
 wi_rows_found wi_rows_json(wi_rows *rows, uint64_t most)
 {
     wi_json *json = rows->json;
@@ -341,26 +365,26 @@ wi_rows_found wi_rows_json(wi_rows *rows, uint64_t most)
     bool clear = rows->padded || rows->how.given;
     while (batch->count < rows->capacity && most) {
         const char *line = rows->buffer->at + rows->begin;
-        size_t bytes = rows->end - rows->begin;
-        const char *newline = bytes ? memchr(line, '\n', bytes) : NULL;
-        if (!newline)
+        bool has_row = true;
+        wi_rows_found found = WI_FOUND_ALL;
+        if (rows->begin == rows->end)
             return WI_FOUND_PART;
         json->row = (char *)batch->rows + (size_t)batch->count * batch->type->size;
         if (clear)
             memset(json->row, 0, batch->type->size);
-        size_t length = (size_t)(newline - line) + 1;
-        bool fits = length <= rows->how.row_bytes_max;
-        bool has_row = fits && read_line(json, line, length);
-        if (json->err || !fits)
-            return WI_FOUND_BAD;
+        const char *next = wi_json_quick(rows, json->order, json->name_bytes, line, json->row);
+        if (!next || (size_t)(next - line) > rows->how.row_bytes_max)
+            next = take_line(rows, line, &has_row, &found);
+        if (!next)
+            return found;
         if (has_row && rows->how.given)
             wi_store(json->row + rows->given_offset, rows->how.value, (uint32_t)rows->given_bytes);
         batch->count += has_row;
         most -= has_row;
         rows->place.records += has_row;
         rows->place.lines++;
-        rows->place.bytes += length;
-        rows->begin += length;
+        rows->place.bytes += (size_t)(next - line);
+        rows->begin += (size_t)(next - line);
     }
     return WI_FOUND_ALL;
 }
@@ -380,6 +404,13 @@ wi_json *wi_json_new(wi_rows *rows)
     wi_json *json = WI_NEW(wi_json);
     json->rows = rows;
     json->seen = WI_NEWS(uint64_t, rows->column_count);
+    json->coming = WI_NEWS(uint32_t, rows->column_count);
+    json->order = WI_NEWS(uint32_t, rows->column_count);
+    json->name_bytes = WI_NEWS(uint32_t, rows->column_count);
+    for (uint32_t c = 0; c < rows->column_count; c++) {
+        json->order[c] = c;
+        json->name_bytes[c] = (uint32_t)strlen(rows->columns[c].field->name);
+    }
     start_parser(json);
     return json;
 }
@@ -391,6 +422,9 @@ void wi_json_free(wi_json *json)
     yajl_free(json->parser);
     weir_err_free(json->err);
     wi_free(json->seen);
+    wi_free(json->coming);
+    wi_free(json->order);
+    wi_free(json->name_bytes);
     wi_free(json->array);
     wi_free(json);
 }

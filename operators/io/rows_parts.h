@@ -4,7 +4,7 @@
  *   rows_columns.c which field a column is; the header
  *   rows_fields.c  the fast way through TSV and CSV. Gives up at the first thing that is wrong
  *   rows_bad.c     the slow way, for one row: what is wrong with it, and where it ends
- *   rows_json.c    JSON lines
+ *   rows_json.c    JSON lines; rows_json_quick.c the usual ones
  *
  * What is right is said in one place: a value is what wi_field_parse says (base/row_parse.c). The
  * fast way only knows the usual forms of numbers itself and leaves all others to that.
@@ -98,6 +98,11 @@ const char *wi_rows_quote(const char *at, const char *end, bool *doubled_out);
  * *end_out; false if it has not come yet, or is wrong. */
 weir_err *wi_columns_init(wi_rows *rows);
 bool wi_columns_read(wi_rows *rows, size_t *end_out, weir_err **err_out);
+
+/* rows_json_quick.c. The row of a line whose members come in that order; returns what follows it, or
+ * NULL if somebody else has to look at it. */
+const char *wi_json_quick(wi_rows *rows, const uint32_t *order, const uint32_t *name_bytes,
+                          const char *line, char *row);
 
 /* rows_json.c */
 wi_json *wi_json_new(wi_rows *rows);

@@ -205,7 +205,8 @@ bool wi_write_row(const wi_row_writer *writer, wi_bytes *bytes, const void *row,
     for (const step *of = writer->steps, *end = of + writer->count; of < end; of++) {
         const char *at = (const char *)row + of->field.offset;
         char *to = wi_bytes_room(bytes, of->before_bytes + WI_NUMBER_BYTES + 2);
-        memcpy(to, of->before, of->before_bytes);
+        if (of->before_bytes)
+            memcpy(to, of->before, of->before_bytes);
         bytes->length += of->before_bytes;
         if (of->field.kind == WEIR_KIND_weir_text) {
             put_text(writer, bytes, (const weir_text *)(const void *)at);

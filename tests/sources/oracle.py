@@ -264,14 +264,19 @@ def json_field(kind, value):
     return value
 
 
+json_order = []  # of members, which some lines have, and those behind them
+
+
 def random_line(form, kinds):
     values = [random_value(kind) for kind in kinds]
     if form == "json":
-        names = list(range(len(kinds)))
+        names = json_order[:len(kinds)] if len(json_order) == len(kinds) else list(range(len(kinds)))
         if random.random() < 0.2:
             random.shuffle(names)
+            json_order[:] = names
         if random.random() < 0.03:
-            names = random.choice([names[1:], names + names[:1], names + [99]])
+            names = random.choice([names[1:], names + names[:1], names + [99], names[1:] + names[-1:],
+                                   names[:1] + names[:-1]])
         pairs = [b'"c%d"%s:%s' % (i, random.choice([b"", b" "]),
                                   json_field(kinds[i], values[i]) if i < len(kinds) else b"1")
                  for i in names]

@@ -18,6 +18,8 @@ static const char *schema, *format, *partition, *until, *from;
 static uint64_t read_bytes, row_bytes, epoch_records, partitions;
 static bool header, extra, strict, split, line_by_line, grows, offsets, unheard, marked;
 static char **paths;
+static char from_file[4096];
+static weir_offset from_place;
 static weir_type *type;
 
 static const weir_option own[] = {
@@ -102,6 +104,19 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
 
 static const weir_operator as_lines = {.name = "as_lines", .batch = on_batch};
 
+/* What --from says. */
+static void read_place(void)
+{
+    unsigned long long bytes, records, lines;
+    if (!from || sscanf(from, "%u,%llu,%llu,%llu,%4095s", &from_place.partition, &bytes, &records,
+                        &lines, from_file) != 5)
+        return;
+    from_place.bytes = bytes;
+    from_place.records = records;
+    from_place.lines = lines;
+    from_place.file = weir_text_c(from_file);
+}
+
 static weir_time at_the_end(WEIR_UNUSED const weir_time *time, WEIR_UNUSED void *arg)
 {
     return WEIR_EPOCH(UINT64_MAX);
@@ -109,16 +124,6 @@ static weir_time at_the_end(WEIR_UNUSED const weir_time *time, WEIR_UNUSED void 
 
 static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
 {
-    weir_offset place = {0};
-    static char file[4096];
-    unsigned long long bytes, records, lines;
-    if (from && sscanf(from, "%u,%llu,%llu,%llu,%4095s", &place.partition, &bytes, &records, &lines,
-                       file) == 5) {
-        place.bytes = bytes;
-        place.records = records;
-        place.lines = lines;
-        place.file = weir_text_c(file);
-    }
     weir_stream at;
     weir_read what = {.paths = grows ? NULL : (const char *const *)paths,
                       .path = grows ? paths[0] : NULL,
@@ -136,7 +141,7 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
                       .until = until,
                       .look_ms = 2,
                       .epoch_records = epoch_records,
-                      .from = from ? &place : NULL,
+                      .from = &from_place,
                       .from_count = from != NULL,
                       .offsets_out = offsets ? &at : NULL,
                       .read_bytes = (uint32_t)read_bytes,
@@ -172,6 +177,7 @@ int main(int argc, char **argv)
     if (err)
         return weir_report(err, 2);
     paths = argv + 1;
+    read_place();
     int code = weir_report(weir_execute(&config, work, NULL), 1);
     weir_type_free(type);
     return code;

@@ -30,6 +30,7 @@ class Windows(unittest.TestCase):
 
     def path(self, name, contents=None):
         path = os.path.join(self.folder.name, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         if contents is not None:
             with open(path, "wb") as file:
                 file.write(contents)
@@ -195,6 +196,61 @@ class Windows(unittest.TestCase):
         self.assertEqual(self.windows("-", *options, stdin=body)[0], expected)
         self.assertEqual(self.windows(self.path("a.tsv", CLICKS.encode()), *options)[0], expected)
         self.assertEqual(self.windows(self.path("empty.tsv", b""), *options)[0], "")
+
+    def test_several_files_have_watermarks_of_their_own(self):
+        lines = CLICKS.split("\n", 1)[1].splitlines(True)
+        first = self.path("in/1.tsv", (CLICKS + "40\tann\t0\n").encode())
+        self.path("in/2.tsv", "at\tuser\tms\n{3}{0}{4}".format(*lines).encode())
+        options = ["--time", "at", "--tumble", "10"]
+        expected = "0\t10\t1\n10\t20\t3\n20\t30\t2\n40\t50\t1\n"
+        for files in ([first, self.path("in/2.tsv")], [self.path("in/*.tsv")], [self.path("in")]):
+            printed, counts = self.windows(*files, *options)
+            self.assertEqual(printed, expected)
+            self.assertEqual((counts["rows"], counts["late"]), (9, 2))
+        late = self.path("late.tsv")
+        self.windows(first, self.path("in/2.tsv"), *options, "--late", late)
+        with open(late, encoding="utf-8") as file:
+            self.assertEqual(sorted(file), ["1\tann\t30\t0\n", "3\tann\t10\t1\n"])
+        alone = self.windows(first, *options)[1]["late"]
+        self.assertEqual(alone, 1)
+
+    def test_many_files(self):
+        expected, files = {}, []
+        for number in range(80):
+            times = sorted(random.randrange(1000) for _ in range(random.randrange(20)))
+            for at in times:
+                expected[at // 100] = expected.get(at // 100, 0) + 1
+            body = "at\n" + "".join(f"{at}\n" for at in times)
+            files.append(self.path(f"many/{number}.csv.gz", gzip.compress(body.encode())))
+        printed, counts = self.windows(self.path("many"), "--time", "at", "--tumble", "100",
+                                       "--schema", "at:i64")
+        self.assertEqual(printed, "".join(f"{100 * w}\t{100 * w + 100}\t{n}\n"
+                                          for w, n in sorted(expected.items())))
+        self.assertEqual((counts["rows"], counts["late"], counts["malformed"]),
+                         (sum(expected.values()), 0, 0))
+
+    def test_json_lines(self):
+        rows = ["at", "user", "ms"]
+        lines = [dict(zip(rows, line.split("\t"))) for line in CLICKS.splitlines()[1:]]
+        body = "".join(json.dumps({"more": [1, {}], "user": line["user"], "at": int(line["at"]),
+                                   "ms": float(line["ms"])}) + "\n" for line in lines) + "{\n"
+        options = ["--schema", "at:i64 user:text ms:f64", "--time", "at", "--tumble", "10",
+                   "--key", "user", "--agg", "sum:ms"]
+        expected = "0\t10\tann\t10\n10\t20\tann\t40\n10\t20\tbob\t20\n20\t30\tbob\t0\n"
+        path = self.path("a.jsonl.xz", lzma.compress(body.encode()))
+        printed, counts = self.windows(path, *options)
+        self.assertEqual((printed, counts["malformed"]), (expected, 1))
+        self.assertEqual(self.windows("-", "--json-lines", *options, stdin=body.encode())[0],
+                         expected)
+        self.refused(2, "say by --schema what the members of the objects are", path, *options[2:])
+
+    def test_a_schema_of_some_columns(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        printed = self.windows(clicks, "--schema", "ms:u8 at:i64", "--time", "at", "--tumble", "10",
+                               "--agg", "sum:ms")[0]
+        self.assertEqual(printed, "0\t10\t10\n10\t20\t60\n20\t30\t0\n")
+        quoted = self.path("q.csv", b'\xef\xbb\xbf"at","a ""name"", with\tall"\r\n1,"x\ny"\r\n2,"x\ny"\r\n')
+        self.assertEqual(self.windows(quoted, "--time", "at", "--tumble", "10")[0], "0\t10\t2\n")
 
     def test_units(self):
         rows = self.path("ms.tsv", b"at\n0\n3599999\n3600000\n")
