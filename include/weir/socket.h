@@ -81,8 +81,8 @@ WEIR_API weir_stream weir_receive_rows(weir_dataflow *flow, const weir_type *typ
 WEIR_API void weir_send_messages(weir_stream in, const weir_send *how);
 
 /* Rows from the lines of messages, by a PULL or SUB socket of worker 0, which listens, or dials one
- * or several addresses. It ends after `in_all` empty messages (0: one; UINT64_MAX: never). A message
- * of more than `row_bytes_max` bytes is thrown away by nng, with its connection. Of weir_receive it
+ * or several addresses. It ends after `in_all` empty messages (0: one; UINT64_MAX: never). nng
+ * throws away a message of more than `row_bytes_max` bytes, and its connection. Of weir_receive it
  * takes neither header, partition, at_once nor connect_ns. */
 WEIR_API weir_stream weir_receive_messages(weir_dataflow *flow, const weir_type *type,
                                            const weir_receive *how);
