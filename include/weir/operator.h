@@ -133,8 +133,9 @@ WEIR_API const weir_antichain *weir_op_frontier(const weir_op *op, uint32_t inpu
 
 /* While an input is paused, its batches stay in its queue, where they count as not taken: once that
  * is full, who sends them is held back (up to the sources). All else goes on. Whoever pauses an
- * input has to let it go by itself: by a timer, or when another input or a frontier moves. What
- * that waits for must not be behind the same input. */
+ * input has to let it go by itself: by a timer, an activator, or when another input or a frontier
+ * moves. What that waits for must not be behind the same input. Not for stateless operators, which
+ * have no queue. */
 WEIR_API void weir_op_pause(weir_op *op, uint32_t input, bool paused);
 
 /* Opens an output at a time. Rows pushed go out when the batch is full, when the output is

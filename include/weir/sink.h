@@ -1,4 +1,5 @@
-/* Where streams end: rows written to files. docs/sinks.md tells more.
+/* Where streams end: rows as lines, printed or in files; socket.h sends them. docs/sinks.md tells
+ * more.
  *
  * All are called by the worker that builds. Rows become lines:
  *
@@ -12,17 +13,13 @@
  *   bytes                 hexadecimal        hexadecimal            a string of hexadecimals
  *   arrays                [1,2,3]            "[1,2,3]"              [1,2,3]
  *
- * Lines end with a newline alone. TSV is what weir_row_print gives and weir_row_parse takes. */
+ * Lines end with a newline alone, in CSV too. TSV is what weir_row_print gives and
+ * weir_row_parse takes. */
 #ifndef WEIR_SINK_H
 #define WEIR_SINK_H
 
+#include <weir/format.h>
 #include <weir/stream.h>
-
-typedef enum weir_row_format {
-    WEIR_TSV,
-    WEIR_CSV, /* RFC 4180, but for the line ends */
-    WEIR_JSON /* an object on each line */
-} weir_row_format;
 
 /* What is written of diffs. */
 typedef enum weir_diffs {
@@ -44,5 +41,49 @@ typedef struct weir_print_how {
 
 /* weir_print in another form. `file` is a FILE*, of worker 0 (in process 0). */
 WEIR_API void weir_print_as(weir_stream in, void *file, const weir_print_how *how);
+
+/* ---- files ------------------------------------------------------------------------------ */
+
+/* What to do with a segment whose name is there already, of an earlier run say. */
+typedef enum weir_existing {
+    WEIR_EXISTING_REPLACE, /* at once: whoever opens the name sees the old one or the new one */
+    WEIR_EXISTING_KEEP,    /* the old one stays, and the new one is thrown away */
+    WEIR_EXISTING_REFUSE   /* stops the run */
+} weir_existing;
+
+typedef struct weir_write {
+    const char *directory; /* made, if only it itself is missing */
+    const char *prefix;    /* of all names: [a-z0-9._-]{1,64}, and no dot first. It belongs to this
+                            * stream alone: what another left there half written is removed */
+    const char *extension; /* "tsv", "csv" or "jsonl", and ".gz" or ".zst" behind it; NULL: tsv */
+    bool header;           /* in each segment */
+    weir_diffs diffs;
+    uint64_t every;   /* how many epochs a segment has, from a multiple of it on; 0: one */
+    bool event_time;  /* epochs are those of event times (weir_event_epoch): multiples and names
+                       * are of event time */
+    bool sorted;      /* rows are kept until their segment is complete, sorted, equal ones added
+                       * up; otherwise they are written as they come, and need no memory */
+    bool per_worker;  /* each worker writes a segment of its own, where its process runs;
+                       * otherwise worker 0 writes all of them */
+    bool unsynced;    /* not waited for until it is on the disk */
+    weir_existing existing;
+} weir_write;
+
+/* A segment that is there for good. */
+typedef struct weir_segment {
+    weir_text name; /* of the file, in the directory */
+    uint64_t first, last; /* of its epochs */
+    uint64_t rows, bytes;
+} weir_segment;
+WEIR_API extern const weir_type weir_segment_type;
+
+/* Writes rows to segments, files that have the rows of some epochs (of the first coordinate):
+ * "<prefix>-<first epoch, 20 characters>.<extension>". A segment gets its name, by renaming a file
+ * that begins with a dot, once all of its epochs are complete; nothing is to be seen of it before.
+ * Names sort as epochs do. No rows, no file. What cannot be written stops the run.
+ *
+ * Gives a row for each segment once it is there, at its last epoch; a probe of this stream says
+ * which epochs are there. */
+WEIR_API weir_stream weir_write_files(weir_stream in, const weir_write *how);
 
 #endif

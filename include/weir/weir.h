@@ -9,6 +9,7 @@
 #include <weir/operator.h>
 #include <weir/row.h>
 #include <weir/sink.h>
+#include <weir/socket.h>
 #include <weir/collection.h>
 #include <weir/event_join.h>
 #include <weir/source.h>

@@ -43,6 +43,7 @@ static void make_step(wi_row_writer *writer, uint32_t f)
     const weir_field *field = &weir_type_fields(writer->type)[f];
     step *made = &writer->steps[f];
     wi_bytes before = {0};
+    wi_bytes_room(&before, 1); /* so that there is an address, if it stays empty */
     bool first = f == 0 && !writer->diffs;
     if (writer->format == WEIR_JSON) {
         if (!first)
