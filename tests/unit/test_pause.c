@@ -1,4 +1,5 @@
-/* weir_op_pause: a paused operator is given nothing, loses nothing, and holds back those who send. */
+/* weir_op_pause: an input that is paused gives nothing, loses nothing, and holds back those who
+ * send. */
 #include <weir/weir.h>
 
 #include "runtime/runtime.h"
