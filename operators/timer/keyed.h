@@ -39,6 +39,7 @@ typedef struct wi_key_more {
     struct wi_key *key;
     wi_key_times times[WI_TIME_KINDS];
     wi_key_link links[WI_TIME_KINDS];
+    uint32_t chained; /* timers that `event` has asked for when there were no more rows */
 } wi_key_more;
 
 /* What every row reads comes first, and together. */

@@ -109,7 +109,7 @@ typedef struct key_model {
     state has;
     int64_t timers[4 * ROWS_MAX];
     uint32_t timer_count;
-    int64_t renewed;
+    int64_t renewed, reached;
     bool lives;
 } key_model;
 
@@ -172,16 +172,18 @@ static void fire(plan *to, key_model *now, int64_t before, bool all)
         int64_t least = INT64_MAX;
         for (uint32_t i = 0; i < now->timer_count; i++)
             least = now->timers[i] < least ? now->timers[i] : least;
-        if (!now->timer_count || (!all && least >= before))
+        int64_t time = least > now->reached ? least : now->reached;
+        if (!now->timer_count || (!all && time >= before))
             return;
         clear_timer(now, least);
-        look(to, now, least, false);
+        now->reached = time;
+        look(to, now, time, false);
         if (now->has.again) {
             now->has.again--;
             int64_t next = least - 5 + now->has.again * 4;
-            set_timer(now, next > least ? next : least + 1);
+            set_timer(now, next > time ? next : time + 1);
         }
-        note(to, now, least, true);
+        note(to, now, time, true);
         tidy(now);
     }
 }
@@ -191,18 +193,20 @@ static void expect_of_key(plan *to, uint32_t key)
     static key_model now;
     memset(&now, 0, sizeof now);
     now.has.key = weir_text_c(keys[key]);
+    now.reached = INT64_MIN;
     for (uint32_t i = 0; i < to->count; i++) {
         const deed *row = &to->rows[i];
         int64_t stamp = to->stamps[i];
         if (to->key_of[i] != key)
             continue;
         fire(to, &now, stamp, false);
+        now.reached = stamp;
         look(to, &now, stamp, to->logic.renewal == WEIR_RENEW_BY_ROW);
         now.has.box = to->boxed;
         now.has.sum += to->diffs[i] * row->value;
         now.has.rows++;
         if (row->what == ASK || row->what == ASK_AGAIN)
-            set_timer(&now, stamp + row->value > stamp ? stamp + row->value : stamp);
+            set_timer(&now, stamp + row->value);
         else if (row->what == TAKE_BACK)
             clear_timer(&now, stamp + row->value);
         else if (row->what == RENEW)
