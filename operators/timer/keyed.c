@@ -320,6 +320,7 @@ static void drain(weir_keyed *at)
             break;
         at->over = over;
         at->upto = over ? UINT64_MAX : frontier->times[0].at[0];
+        at->keys.complete = at->upto;
     }
     if (at->call->logic->event_ttl)
         wi_keys_expire(&at->keys, WI_BY_EVENT, at->upto);

@@ -60,6 +60,7 @@ typedef struct wi_keys {
     uint32_t mask, count;
     weir_timers heaps[WI_TIME_KINDS];
     wi_key *oldest[WI_TIME_KINDS], *newest[WI_TIME_KINDS];
+    uint64_t complete; /* event times before are */
 } wi_keys;
 
 void wi_keys_init(wi_keys *keys, const wi_keyed_call *call, weir_op *op);

@@ -233,6 +233,7 @@ static void on_leaving(weir_keyed *at, void *state, WEIR_UNUSED int64_t time)
 typedef struct crowd {
     weir_keyed_logic logic;
     void *with_timers;
+    bool with_far; /* a row of the far future */
     uint64_t users, a_step;
     int64_t most; /* bytes, at the end of a step */
     int64_t before;
@@ -242,14 +243,19 @@ typedef struct crowd {
 static void run_crowd(weir_worker *worker, void *arg)
 {
     crowd *self = arg;
-    weir_input *input;
+    weir_input *input, *far;
     weir_dataflow *flow = weir_dataflow_begin(worker, "crowd");
-    weir_stream in = weir_input_new(flow, &visit_type, &input);
+    weir_stream in = weir_concat(weir_input_new(flow, &visit_type, &input),
+                                 weir_input_new(flow, &visit_type, &far));
     weir_probe *probe = weir_probe_new(
         weir_keyed_by(in, WEIR_BY(visit, user), &self->logic, self->with_timers));
     if (!test_end(flow))
         return;
     self->before = test_bytes_in_use();
+    weir_input_advance(far, weir_event_epoch(INT64_MAX));
+    if (self->with_far)
+        visit_push(weir_input_out(far), (visit){UINT64_MAX, INT64_MAX});
+    weir_input_close(&far);
     for (uint64_t s = 0; s * self->a_step < self->users; s++) {
         for (uint64_t i = 0; i < 2 * self->a_step; i++)
             visit_push(weir_input_out(input), (visit){s * self->a_step + i / 2, (int64_t)s});
@@ -288,6 +294,12 @@ static void expect_bounded(crowd *self)
 START_TEST(a_million_keys_expire_in_event_time)
 {
     expect_bounded(&(crowd){.logic.event_ttl = 50});
+}
+END_TEST
+
+START_TEST(a_row_of_the_far_future_does_not_keep_all_keys_after_it)
+{
+    expect_bounded(&(crowd){.logic = {.event_ttl = 50, .at_once = true}, .with_far = true});
 }
 END_TEST
 
@@ -514,6 +526,7 @@ int main(void)
     tcase_add_loop_test(cases, rows_that_wait_for_their_stamp_are_seen_when_it_is_complete, 0,
                         TEST_WAYS_ALONE);
     tcase_add_test(cases, a_million_keys_expire_in_event_time);
+    tcase_add_test(cases, a_row_of_the_far_future_does_not_keep_all_keys_after_it);
     tcase_add_test(cases, a_million_keys_expire_by_the_clock);
     tcase_add_test(cases, a_million_keys_leave_when_their_timers_say);
     tcase_add_loop_test(cases, a_timer_for_the_past_keeps_its_time_and_can_be_taken_back, 0,
