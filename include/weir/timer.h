@@ -87,13 +87,17 @@ WEIR_API void *weir_keyed_arg(const weir_keyed *at);
 /* For weir_op_worker, weir_op_stop, weir_reject. (weir_rejects gives only rows that are handed over
  * at once.) */
 WEIR_API weir_op *weir_keyed_op(const weir_keyed *at);
-/* The time at which this is sent: the row's stamp, the timer's time, or the watermark. */
+/* The time at which this is sent: the row's stamp (of the first rows, the least time), the timer's
+ * time, or the watermark (the last time, when no more rows can come). */
 WEIR_API int64_t weir_keyed_now(const weir_keyed *at);
 /* Where to push. Of diff 1. Valid until the callback returns. */
 WEIR_API weir_out *weir_keyed_out(weir_keyed *at);
-/* Asks for `event` when no row stamped at or before `time` can come; once, however often it is
- * asked for. What is before now counts as now; in `event` itself, as the next time. When no more
- * rows can come, all times have: who asks again and again then never comes to an end. */
+/* Asks for `event` when no row stamped at or before `time` can come; once for each time, however
+ * often it is asked for. For a time that has passed, it comes after the rows stamped now, and what
+ * it sends is at now. (Where rows are handed over at once, what is before now counts as now.) In
+ * `event` itself, now and what is before it count as the next time. When no more rows can come, all
+ * times have passed, and all timers come: a key whose `event` asks for another again and again then
+ * stops the execution, after a million of them. */
 WEIR_API void weir_keyed_event_at(weir_keyed *at, int64_t time);
 WEIR_API void weir_keyed_event_cancel(weir_keyed *at, int64_t time);
 /* Asks for `clock` at that time of weir_now. The dataflow is not complete before. */

@@ -12,10 +12,9 @@
  *   K1  The capability is at or before every kept row and every timer of event time; with timers
  *       of the clock, at or before the input's frontier, or, when that is empty, the last time.
  *   K2  When a row or a timer of time t is handed over, all rows stamped before t, and all timers
- *       for times before t, have been.
+ *       for times before t, have been. A timer for a time that had passed when it was asked for is
+ *       one of then (`reached`), under its own time.
  *   K3  A key is referred to while a callback is about it: it is not freed under it. */
-#include <stdlib.h>
-
 #include "keyed.h"
 
 #include "../../base/alloc.h"
@@ -25,6 +24,8 @@
 
 /* Rows and timers handed over before others have a turn. */
 #define BUDGET 65536
+/* Timers that a key's `event` asks for when there are no more rows. */
+#define CHAIN_MAX (1 << 20)
 
 /* Rows of a batch with one stamp. */
 typedef struct segment {
@@ -36,6 +37,7 @@ typedef struct segment {
 typedef struct segments {
     segment *at;
     uint32_t first, count, capacity;
+    bool heap; /* they are one; otherwise they are sorted */
 } segments;
 
 /* Rows whose keys have been found, to be handed over. */
@@ -53,11 +55,12 @@ struct weir_keyed {
     wi_keys keys;
     weir_capability *capability;
     weir_timer sweep; /* when states expire by the clock */
-    segments kept, ready; /* ready: complete, sorted */
+    segments kept, ready; /* ready: complete, and sorted */
     block next;           /* the first of the ready ones */
     uint64_t numbers;
-    uint64_t upto; /* all before is complete */
-    bool over;     /* everything is */
+    uint64_t upto;    /* all before is complete */
+    bool over;        /* everything is */
+    uint64_t reached; /* what has been handed over, but for rows that are at once */
     /* the callback in progress */
     wi_key *key;
     uint64_t now;
@@ -91,19 +94,31 @@ static void end_call(weir_keyed *at)
 
 static void call_row(weir_keyed *at, wi_key *key, uint64_t stamp, const void *row, int64_t diff)
 {
+    if (!at->call->logic->at_once)
+        at->reached = stamp;
     begin_call(at, key, stamp, true);
     at->call->logic->row(at, key->state, row, diff);
     end_call(at);
     wi_keys_drop(&at->keys, key);
 }
 
+/* The time of a timer, or, if that had passed when it was asked for, what is now. */
+static uint64_t time_of(const weir_keyed *at, const weir_timer *timer)
+{
+    uint64_t holds = weir_capability_time(at->capability)->at[0];
+    uint64_t now = holds > at->reached ? holds : at->reached;
+    return now > timer->due_ns ? now : timer->due_ns;
+}
+
 static void call_event(weir_keyed *at, weir_timer *timer)
 {
     wi_key *key = wi_key_of(timer, WI_BY_EVENT);
-    uint64_t time = timer->due_ns;
+    uint64_t time = timer->due_ns, now = time_of(at, timer);
     key->references++;
     wi_key_time_remove(&at->keys, key, WI_BY_EVENT, time);
-    begin_call(at, key, time, false);
+    if (!at->call->logic->at_once)
+        at->reached = now;
+    begin_call(at, key, now, false);
     at->is_event = true;
     at->call->logic->event(at, key->state, weir_event_time(time));
     at->is_event = false;
@@ -140,10 +155,15 @@ static uint32_t clock_timers(const weir_keyed *at)
     return at->keys.heaps[WI_BY_CLOCK].count - (at->sweep.place != 0);
 }
 
+static bool rows_wait(const weir_keyed *at)
+{
+    return at->kept.count || at->ready.count || at->next.first < at->next.count;
+}
+
 static void settle(weir_keyed *at)
 {
     const weir_timer *event = wi_timers_first(&at->keys.heaps[WI_BY_EVENT]);
-    bool waits = at->kept.count || at->ready.count || at->next.first < at->next.count;
+    bool waits = rows_wait(at);
     uint64_t least = UINT64_MAX;
     if (at->next.first < at->next.count)
         least = at->next.stamps[at->next.first];
@@ -178,32 +198,59 @@ static void add_segment(segments *to, segment one)
     to->at[to->first + to->count++] = one;
 }
 
-static int by_stamp(const void *a, const void *b)
+static bool before(const segment *a, const segment *b)
 {
-    const segment *x = a, *y = b;
-    if (x->stamp != y->stamp)
-        return x->stamp < y->stamp ? -1 : 1;
-    return x->number < y->number ? -1 : x->number > y->number;
+    return a->stamp != b->stamp ? a->stamp < b->stamp : a->number < b->number;
+}
+
+/* Most come in the order of their stamps: then the kept ones are sorted, and it is enough to add at
+ * the end and to take at the beginning. What is sorted is a heap, too, once one comes that is not
+ * in order: partitions may be far apart, and much may wait when little is complete. */
+static void keep(weir_keyed *at, segment one)
+{
+    segments *kept = &at->kept;
+    if (!kept->count)
+        kept->heap = false;
+    else if (!kept->heap)
+        kept->heap = before(&one, &kept->at[kept->first + kept->count - 1]);
+    add_segment(kept, one);
+    segment *heap = kept->at + kept->first;
+    uint32_t place = kept->count - 1;
+    for (; kept->heap && place && before(&one, &heap[(place - 1) / 2]); place = (place - 1) / 2)
+        heap[place] = heap[(place - 1) / 2];
+    heap[place] = one;
+}
+
+/* The first in order. */
+static segment take_kept(weir_keyed *at)
+{
+    segments *kept = &at->kept;
+    segment *heap = kept->at + kept->first, first = heap[0];
+    kept->count--;
+    if (!kept->heap) {
+        kept->first++;
+        return first;
+    }
+    segment last = heap[kept->count];
+    uint32_t place = 0;
+    for (uint32_t child; (child = 2 * place + 1) < kept->count; place = child) {
+        child += child + 1 < kept->count && before(&heap[child + 1], &heap[child]);
+        if (!before(&heap[child], &last))
+            break;
+        heap[place] = heap[child];
+    }
+    heap[place] = last;
+    return first;
 }
 
 /* Moves what is complete from the kept ones to the ready ones, of which there are none. */
 static void make_ready(weir_keyed *at)
 {
-    uint32_t left = 0;
-    bool sorted = true;
-    for (uint32_t i = 0; i < at->kept.count; i++) {
-        segment one = at->kept.at[i];
-        if (!at->over && one.stamp >= at->upto) {
-            at->kept.at[left++] = one;
-            continue;
-        }
-        uint32_t end = at->ready.first + at->ready.count;
-        sorted &= !at->ready.count || at->ready.at[end - 1].stamp <= one.stamp;
-        add_segment(&at->ready, one);
-    }
-    at->kept.count = left;
-    if (!sorted)
-        qsort(at->ready.at + at->ready.first, at->ready.count, sizeof *at->ready.at, by_stamp);
+    segments *kept = &at->kept;
+    while (kept->count && (at->over || kept->at[kept->first].stamp < at->upto))
+        add_segment(&at->ready, take_kept(at));
+    if (!kept->count)
+        kept->first = 0;
 }
 
 /* Finds the keys of the next rows. The batches stay until the last of their rows is done. */
@@ -248,7 +295,7 @@ static bool step(weir_keyed *at)
     weir_timer *event = wi_timers_first(&at->keys.heaps[WI_BY_EVENT]);
     bool row = at->next.first < at->next.count;
     bool due = event && (at->over || event->due_ns < at->upto);
-    if (row && (!due || at->next.stamps[at->next.first] <= event->due_ns))
+    if (row && (!due || at->next.stamps[at->next.first] <= time_of(at, event)))
         hand_over_row(at);
     else if (due)
         call_event(at, event);
@@ -273,6 +320,7 @@ static void drain(weir_keyed *at)
             break;
         at->over = over;
         at->upto = over ? UINT64_MAX : frontier->times[0].at[0];
+        at->keys.complete = at->upto;
     }
     if (at->call->logic->event_ttl)
         wi_keys_expire(&at->keys, WI_BY_EVENT, at->upto);
@@ -314,8 +362,8 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     }
     for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
         end = wi_same_time(batch, begin);
-        add_segment(&at->kept, (segment){weir_batch_time(batch, begin)->at[0], at->numbers++,
-                                         weir_batch_retain(batch), begin, end});
+        keep(at, (segment){weir_batch_time(batch, begin)->at[0], at->numbers++,
+                           weir_batch_retain(batch), begin, end});
     }
 }
 
@@ -448,10 +496,20 @@ static void ask(weir_keyed *at, int kind, bool can, const char *what, uint64_t t
 
 void weir_keyed_event_at(weir_keyed *at, int64_t time)
 {
-    uint64_t epoch = weir_event_epoch(time), first = weir_add_saturating(at->now, at->is_event);
+    uint64_t epoch = weir_event_epoch(time);
     if (at->is_event && at->now == UINT64_MAX)
         return; /* there is no later one */
-    ask(at, WI_BY_EVENT, at->call->logic->event != NULL, "event", epoch < first ? first : epoch);
+    if (at->is_event && epoch <= at->now)
+        epoch = at->now + 1;
+    else if (at->call->logic->at_once && epoch < at->now)
+        epoch = at->now; /* others' rows may be far behind: it must not depend on that */
+    ask(at, WI_BY_EVENT, at->call->logic->event != NULL, "event", epoch);
+    if (at->is_event && at->over && !rows_wait(at) && ++at->key->more->chained == CHAIN_MAX)
+        weir_op_stop(at->op,
+                     "no more rows can come, and `event` has asked for %d more timers of one key, "
+                     "the last for %lld, which may have no end: ask for another only when there is "
+                     "something left to do, or a row has come since",
+                     CHAIN_MAX, (long long)weir_event_time(epoch));
 }
 
 void weir_keyed_event_cancel(weir_keyed *at, int64_t time)

@@ -39,6 +39,7 @@ typedef struct wi_key_more {
     struct wi_key *key;
     wi_key_times times[WI_TIME_KINDS];
     wi_key_link links[WI_TIME_KINDS];
+    uint32_t chained; /* timers that `event` has asked for when there were no more rows */
 } wi_key_more;
 
 /* What every row reads comes first, and together. */
@@ -59,6 +60,7 @@ typedef struct wi_keys {
     uint32_t mask, count;
     weir_timers heaps[WI_TIME_KINDS];
     wi_key *oldest[WI_TIME_KINDS], *newest[WI_TIME_KINDS];
+    uint64_t complete; /* event times before are */
 } wi_keys;
 
 void wi_keys_init(wi_keys *keys, const wi_keyed_call *call, weir_op *op);

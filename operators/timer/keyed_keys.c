@@ -3,7 +3,9 @@
  * What expires is not sorted by when it does: rows that renew a state only note the time. Keys are
  * listed by when they are to be looked at, which is a time to live after they were listed; who was
  * renewed meanwhile is listed again, at the end. So a state is gone at most two times to live
- * after it was renewed, and a row costs no more than a store. */
+ * after it was renewed, and a row costs no more than a store. Rows that are handed over at once may
+ * be far ahead of what is complete, and others behind them are not: in event time, it is from there
+ * that they are looked at, or one from the far future would keep all that come after it. */
 #include "keyed.h"
 
 #include "../../base/alloc.h"
@@ -109,8 +111,9 @@ void wi_key_renew(wi_keys *keys, wi_key *key, int kind, uint64_t now)
     uint64_t ttl = ttl_of(keys, kind);
     if (!ttl)
         return;
+    uint64_t from = kind == WI_BY_EVENT && keys->complete < now ? keys->complete : now;
     if (!key->listed[kind])
-        list(keys, key, kind, end_of(now, ttl));
+        list(keys, key, kind, end_of(from, ttl));
     else if (now <= key->renewed[kind])
         return;
     key->renewed[kind] = now;

@@ -6,7 +6,8 @@
  *
  * Workers begin at the earliest of the event times with which they begin: each tells all others
  * its first one, by a way back in the dataflow, and waits a little for what they say before it
- * lets anything through. */
+ * lets anything through. Who has heard of another's has begun with that one: a worker to which the
+ * first row comes an hour later is not an hour behind. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@
 
 #define GRAIN_NS 1000000   /* rows are not looked at more often */
 #define HEARING_NS 20000000 /* for what other workers say of their first rows */
+#define WAIT_NS_MAX 9e18   /* 285 years: clocks come to that, in deterministic runs */
 
 enum { ROWS, FIRSTS }; /* inputs, outputs */
 
@@ -35,7 +37,7 @@ typedef struct pace_state {
     weir_batch *batch;       /* what waits: rows from `at` on */
     uint32_t at;
     bool begun, heard;
-    int64_t first;      /* the event time at which it begins; if `heard` or begun */
+    int64_t first;      /* if `heard`: the event time at which it begins */
     uint64_t begins_ns; /* the clock's, then */
 } pace_state;
 
@@ -49,27 +51,33 @@ static uint64_t due_ns(const pace_call *call, const pace_state *state, int64_t a
     uint64_t since;
     if (!__builtin_sub_overflow(at, state->first, (int64_t *)&since))
         wait = (double)since * call->ns_per_unit;
-    return wait < 9e18 ? weir_add_saturating(state->begins_ns, (uint64_t)wait) : UINT64_MAX;
+    return weir_add_saturating(state->begins_ns,
+                               (uint64_t)(wait < WAIT_NS_MAX ? wait : WAIT_NS_MAX));
 }
 
-static void hear(pace_state *state, int64_t first)
+/* Of a first row, of its own or another's. */
+static void hear(weir_op *op, int64_t first)
 {
+    pace_state *state = weir_op_state(op);
+    weir_worker *worker = weir_op_worker(op);
+    if (!state->heard)
+        state->begins_ns = weir_now(worker) + (weir_worker_count(worker) > 1 ? HEARING_NS : 0);
     if (!state->heard || first < state->first)
         state->first = first;
     state->heard = true;
 }
 
+/* The first row has come. Others are told of it, but not when they have begun long since. */
 static void begin(weir_op *op, int64_t first)
 {
     pace_state *state = weir_op_state(op);
-    const weir_worker *worker = weir_op_worker(op);
+    weir_worker *worker = weir_op_worker(op);
     state->begun = true;
-    state->begins_ns = weir_now(weir_op_worker(op));
-    hear(state, first);
-    if (weir_worker_count(worker) > 1) {
-        state->begins_ns += HEARING_NS;
-        pace_first_push(weir_send_at(op, FIRSTS, weir_capability_time(state->firsts)),
-                        (pace_first){first});
+    if (!state->heard || weir_now(worker) < state->begins_ns) {
+        hear(op, first);
+        if (weir_worker_count(worker) > 1)
+            pace_first_push(weir_send_at(op, FIRSTS, weir_capability_time(state->firsts)),
+                            (pace_first){first});
     }
     weir_capability_drop(state->firsts);
     state->firsts = NULL;
@@ -141,7 +149,7 @@ static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
     pace_state *state = weir_op_state(op);
     if (input == FIRSTS) {
         for (uint32_t i = 0; i < batch->count; i++)
-            hear(state, pace_first_at(batch, i)->at);
+            hear(op, pace_first_at(batch, i)->at);
         return;
     }
     if (!batch->count)

@@ -13,8 +13,8 @@
  *   - if it is elsewhere, it may still be waiting for the same source. A partition of which nothing
  *     has come for a while is not waited for; until it comes, the next one is the slowest.
  *
- * A worker counts as having a partition at the very beginning until it has seen a row, or for that
- * while: otherwise whose source opens first would run away. */
+ * A worker counts as having a partition at the very beginning until it has seen a row, or for a
+ * moment: otherwise whose source opens first would run away. Many never see one. */
 #include "align.h"
 
 #include "idle.h"
@@ -25,6 +25,7 @@
 #include "../stream/common.h"
 
 #define PATIENCE_NS_MAX 1000000000
+#define FRESH_NS 100000000 /* for the first row of other workers */
 #define WAITING_BYTES_MAX (1 << 20) /* before the input is paused, or rows are let go */
 
 enum { ROWS, WORDS }; /* inputs, outputs */
@@ -38,10 +39,11 @@ typedef struct lot {
 
 /* Rows of a partition that follow each other in a batch. */
 typedef struct part {
-    struct part *next;
+    struct part *next;          /* of its lane */
+    struct part *older, *newer; /* of all */
     lot *of;
+    struct lane *in;
     uint32_t begin, end;
-    uint64_t number; /* the order in which they came */
 } part;
 
 typedef struct lane {
@@ -54,10 +56,13 @@ typedef struct lane {
 typedef struct align_state {
     weir_capability *capability; /* NULL: no more rows can come */
     lane *lanes;
-    int64_t least;  /* of active lanes here, when last counted */
-    bool active;    /* some are, or nothing is known yet */
+    int64_t least;     /* of active lanes here, when last counted */
+    uint32_t at_least; /* lanes that are there: when none is left, it is counted again */
+    bool active;       /* some are, or nothing is known yet */
     bool recount, fresh, paused;
-    uint64_t waiting_bytes, numbers;
+    uint64_t fresh_until_ns;
+    part *oldest, *newest; /* of what waits, in the order in which it came */
+    uint64_t waiting_bytes;
     uint64_t *partitions; /* of the rows of a batch, and whether they wait */
     bool *waits;
     uint32_t partition_capacity, wait_capacity;
@@ -80,8 +85,11 @@ static void count_lanes(weir_op *op, uint64_t since_ns)
         if (!at->heard_ns && !at->first)
             continue;
         state->active = true;
-        if (at->reached < state->least)
+        if (at->reached < state->least) {
             state->least = at->reached;
+            state->at_least = 0;
+        }
+        state->at_least += at->reached == state->least;
     }
     if (state->fresh) {
         state->active = true;
@@ -118,7 +126,8 @@ static void pass_row(const wi_marks *marks, align_state *state, lane *at, const 
     int64_t brings = wi_marks_brought(marks, row);
     if (brings <= at->reached)
         return;
-    state->recount |= at->reached <= state->least;
+    if (at->reached < state->least || (at->reached == state->least && --state->at_least == 0))
+        state->recount = true;
     at->reached = brings;
 }
 
@@ -129,12 +138,17 @@ static void add_part(align_state *state, lane *at, lot *of, uint32_t row)
         return;
     }
     part *one = WI_NEW(part);
-    *one = (part){.of = of, .begin = row, .end = row + 1, .number = state->numbers++};
+    *one = (part){.of = of, .in = at, .begin = row, .end = row + 1, .older = state->newest};
     if (at->last)
         at->last->next = one;
     else
         at->first = one;
     at->last = one;
+    if (one->older)
+        one->older->newer = one;
+    else
+        state->oldest = one;
+    state->newest = one;
     of->parts++;
     of->bytes += sizeof *one;
     state->waiting_bytes += sizeof *one;
@@ -148,6 +162,14 @@ static void drop_part(align_state *state, lane *at)
     if (!at->first)
         at->last = NULL;
     at->waits = at->first != NULL;
+    if (one->newer)
+        one->newer->older = one->older;
+    else
+        state->newest = one->older;
+    if (one->older)
+        one->older->newer = one->newer;
+    else
+        state->oldest = one->newer;
     wi_free(one);
     if (--of->parts)
         return;
@@ -185,21 +207,6 @@ static void send_waiting(weir_op *op, int64_t most)
         while (at->first && send_part(op, at, most)) {
         }
     }
-}
-
-/* Sends the oldest, whatever they are. */
-static void let_go(weir_op *op)
-{
-    const wi_marks *marks = weir_op_arg(op);
-    const align_state *state = weir_op_state(op);
-    lane *oldest = NULL;
-    for (uint32_t p = 0; p < marks->partitions; p++) {
-        lane *at = &state->lanes[p];
-        if (at->first && (!oldest || at->first->number < oldest->first->number))
-            oldest = at;
-    }
-    if (oldest)
-        send_part(op, oldest, INT64_MAX);
 }
 
 /* ---- rows that come --------------------------------------------------------------------- */
@@ -283,6 +290,9 @@ static void on_start(weir_op *op)
     wi_talk_start(&state->talk, op, WORDS, WORDS, weir_worker_count(weir_op_worker(op)));
     wi_idle_init(&state->clock, patience);
     wi_idle_arm(&state->clock, op);
+    uint64_t fresh_ns = patience < FRESH_NS ? patience : FRESH_NS;
+    state->fresh_until_ns = weir_now(weir_op_worker(op)) + fresh_ns;
+    weir_activate_after(op, fresh_ns);
 }
 
 /* After all that may have changed something. */
@@ -296,7 +306,7 @@ static void settle(weir_op *op)
         send_waiting(op, now);
     }
     while (state->waiting_bytes > WAITING_BYTES_MAX && slowest_is_here(op)) {
-        let_go(op);
+        send_part(op, state->oldest->in, INT64_MAX); /* of its lane it is the first */
         if (state->recount)
             send_waiting(op, limit(op));
     }
@@ -331,9 +341,12 @@ static void on_run(weir_op *op)
     align_state *state = weir_op_state(op);
     if (!state->capability)
         return;
+    if (state->fresh && weir_now(weir_op_worker(op)) >= state->fresh_until_ns) {
+        state->fresh = false;
+        state->recount = true;
+    }
     if (wi_idle_tick(&state->clock, op)) {
         uint64_t now = wi_idle_now(&state->clock, op), patience = state->clock.idle_ns;
-        state->fresh &= now < patience;
         count_lanes(op, now > patience ? now - patience + 1 : 0);
     }
     if (state->active)

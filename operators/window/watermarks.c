@@ -300,7 +300,7 @@ weir_stream weir_watermarks(weir_stream in, const weir_watermark_policy *policy)
 {
     wi_marks *marks = WI_NEW(wi_marks);
     wi_marks_init(marks, in, policy, watermarks.name);
-    if (policy->drift > 0)
+    if (policy->drift > 0 && marks->partitions > 1)
         in = wi_align(in, policy);
     weir_route route = policy->partition ? WEIR_ROUTED(&marks->route, marks) : WEIR_GATHER(0);
     weir_stream way = policy->idle_ns ? wi_talk_way(in.scope) : in;

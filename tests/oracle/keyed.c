@@ -1,7 +1,8 @@
 /* Random rows through an operator with a state for each key and timers of event time, compared
  * with a naive computation key by key. What is random: keys, stamps, what rows ask for (timers,
- * taking them back, forgetting), the time to live and what renews it, where batches end, the
- * number of workers, threads or a deterministic schedule, and processes.
+ * taking them back, forgetting), the time to live and what renews it, where batches end, how far
+ * some keys are behind others, the number of workers, threads or a deterministic schedule, and
+ * processes.
  *
  *     oracle_keyed [--seed S] [--cases N] */
 #include <stdatomic.h>
@@ -46,7 +47,7 @@ typedef struct plan {
     int64_t stamps[ROWS_MAX]; /* ascending */
     int64_t diffs[ROWS_MAX];
     uint32_t key_of[ROWS_MAX];
-    uint32_t count;
+    uint32_t count, lag;
     weir_keyed_logic logic;
     bool boxed;
     test_list got, expected;
@@ -109,7 +110,7 @@ typedef struct key_model {
     state has;
     int64_t timers[4 * ROWS_MAX];
     uint32_t timer_count;
-    int64_t renewed;
+    int64_t renewed, reached;
     bool lives;
 } key_model;
 
@@ -172,16 +173,18 @@ static void fire(plan *to, key_model *now, int64_t before, bool all)
         int64_t least = INT64_MAX;
         for (uint32_t i = 0; i < now->timer_count; i++)
             least = now->timers[i] < least ? now->timers[i] : least;
-        if (!now->timer_count || (!all && least >= before))
+        int64_t time = least > now->reached ? least : now->reached;
+        if (!now->timer_count || (!all && time >= before))
             return;
         clear_timer(now, least);
-        look(to, now, least, false);
+        now->reached = time;
+        look(to, now, time, false);
         if (now->has.again) {
             now->has.again--;
             int64_t next = least - 5 + now->has.again * 4;
-            set_timer(now, next > least ? next : least + 1);
+            set_timer(now, next > time ? next : time + 1);
         }
-        note(to, now, least, true);
+        note(to, now, time, true);
         tidy(now);
     }
 }
@@ -191,18 +194,20 @@ static void expect_of_key(plan *to, uint32_t key)
     static key_model now;
     memset(&now, 0, sizeof now);
     now.has.key = weir_text_c(keys[key]);
+    now.reached = INT64_MIN;
     for (uint32_t i = 0; i < to->count; i++) {
         const deed *row = &to->rows[i];
         int64_t stamp = to->stamps[i];
         if (to->key_of[i] != key)
             continue;
         fire(to, &now, stamp, false);
+        now.reached = stamp;
         look(to, &now, stamp, to->logic.renewal == WEIR_RENEW_BY_ROW);
         now.has.box = to->boxed;
         now.has.sum += to->diffs[i] * row->value;
         now.has.rows++;
         if (row->what == ASK || row->what == ASK_AGAIN)
-            set_timer(&now, stamp + row->value > stamp ? stamp + row->value : stamp);
+            set_timer(&now, stamp + row->value);
         else if (row->what == TAKE_BACK)
             clear_timer(&now, stamp + row->value);
         else if (row->what == RENEW)
@@ -223,6 +228,7 @@ static void make(plan *to)
 {
     memset(to, 0, sizeof *to);
     to->count = (uint32_t)draw(ROWS_MAX + 1);
+    to->lag = draw(2) ? 0 : (uint32_t)draw(ROWS_MAX);
     to->boxed = draw(2);
     to->logic = (weir_keyed_logic){.name = "deeds",
                                    .in = &deed_type,
@@ -249,29 +255,42 @@ static void make(plan *to)
     }
 }
 
+/* Row i, if it is of this input and worker; and the time in any case. */
+static void put(weir_worker *worker, weir_input *input, const plan *from, uint32_t i, uint32_t half)
+{
+    uint64_t epoch = weir_event_epoch(from->stamps[i]);
+    uint32_t key = from->key_of[i];
+    if (weir_random(worker) % 4 == 0)
+        weir_input_flush(input);
+    if (weir_random(worker) % 8 == 0)
+        weir_step(worker);
+    if (epoch != weir_input_time(input)->at[0])
+        weir_input_advance(input, epoch);
+    if (key % 2 != half || key % weir_worker_count(worker) != weir_worker_index(worker))
+        return;
+    weir_out_diff(weir_input_out(input), from->diffs[i]);
+    deed_push(weir_input_out(input), from->rows[i]);
+}
+
+/* Every other key has an input of its own, which lags behind. */
 static void work(weir_worker *worker, void *arg)
 {
     plan *from = arg;
-    weir_input *input;
+    weir_input *inputs[2];
     weir_dataflow *flow = weir_dataflow_begin(worker, "keyed");
-    weir_stream in = weir_input_new(flow, &deed_type, &input);
+    weir_stream ahead = weir_input_new(flow, &deed_type, &inputs[0]);
+    weir_stream in = weir_concat(ahead, weir_input_new(flow, &deed_type, &inputs[1]));
     test_watch(weir_keyed_by(in, WEIR_BY(deed, key), &from->logic, from), &from->got);
     if (!weir_dataflow_end_or_stop(flow))
         return;
-    for (uint32_t i = 0; i < from->count; i++) {
-        uint64_t epoch = weir_event_epoch(from->stamps[i]);
-        if (weir_random(worker) % 4 == 0)
-            weir_input_flush(input);
-        if (weir_random(worker) % 8 == 0)
-            weir_step(worker);
-        if (epoch != weir_input_time(input)->at[0])
-            weir_input_advance(input, epoch);
-        if (from->key_of[i] % weir_worker_count(worker) != weir_worker_index(worker))
-            continue;
-        weir_out_diff(weir_input_out(input), from->diffs[i]);
-        deed_push(weir_input_out(input), from->rows[i]);
+    for (uint32_t i = 0; i < from->count + from->lag; i++) {
+        if (i < from->count)
+            put(worker, inputs[0], from, i, 0);
+        if (i >= from->lag)
+            put(worker, inputs[1], from, i - from->lag, 1);
     }
-    weir_input_close(&input);
+    weir_input_close(&inputs[0]);
+    weir_input_close(&inputs[1]);
     weir_run(worker);
 }
 

@@ -97,6 +97,54 @@ START_TEST(rows_pass_when_their_event_times_say)
 }
 END_TEST
 
+/* Rows go to the worker of their number's parity: one of them has none for a minute, and then some
+ * that are earlier, too. */
+WEIR_ROUTE(parity, click)
+{
+    return in->number;
+}
+
+static void run_late(weir_worker *worker, void *arg)
+{
+    replay *self = arg;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "replay");
+    weir_stream rows = weir_from_rows(flow, &click_type, self->rows, self->count);
+    rows = weir_exchange_by(weir_pace(rows, &self->pacing), &parity, NULL);
+    test_watch(weir_inspect_batch(weir_pace(rows, &self->pacing), look, self), &self->out);
+    if (test_end(flow))
+        weir_run(worker);
+}
+
+START_TEST(a_worker_whose_first_row_comes_late_is_not_behind_the_others)
+{
+    static const click late[] = {{1000, 1, 0},  {61000, 61, 1}, {500, 0, 3}, {63000, 63, 2},
+                                 {91000, 91, 5}, {92000, 92, 4}};
+    static const uint64_t due_s[] = {0, 60, 62, 60, 91, 90};
+    replay self = {.pacing = {.time = "at", .speed = 1}, .rows = late, .count = 6};
+    weir_config config = {.workers = 2 + (uint32_t)_i, .deterministic = true, .seed = 7};
+    test_list_init(&self.out, 1);
+    test_run(&config, run_late, &self);
+    for (uint32_t i = 0; i < self.count; i++) {
+        ck_assert_uint_ge(self.passed_ms[i], due_s[i] * 1000);
+        ck_assert_uint_le(self.passed_ms[i], due_s[i] * 1000 + 45);
+    }
+    ck_assert_uint_eq(self.out.count, self.count);
+    test_list_fini(&self.out);
+}
+END_TEST
+
+START_TEST(a_row_of_the_far_future_passes_in_a_deterministic_run)
+{
+    static const click far[] = {{0, 0, 0}, {0, INT64_MAX, 1}, {0, 1, 2}};
+    replay self = {
+        .pacing = {.time = "seconds", .speed = 1, .unit_ns = 1000 * MS}, .rows = far, .count = 3};
+    weir_config config = {.workers = 1, .deterministic = true};
+    replay_rows(&self, &config);
+    ck_assert_uint_eq(self.passed_ms[0], 0);
+    ck_assert_uint_ge(self.passed_ms[2], UINT64_C(9000000000000));
+}
+END_TEST
+
 START_TEST(times_at_the_ends_of_the_integers_pass)
 {
     static const click ends[] = {{0, INT64_MIN, 0}, {0, 0, 1}, {0, INT64_MAX, 2}};
@@ -218,6 +266,8 @@ int main(void)
     TCase *cases = tcase_create("pace");
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, rows_pass_when_their_event_times_say, 0, TEST_WAYS);
+    tcase_add_loop_test(cases, a_worker_whose_first_row_comes_late_is_not_behind_the_others, 0, 3);
+    tcase_add_test(cases, a_row_of_the_far_future_passes_in_a_deterministic_run);
     tcase_add_test(cases, times_at_the_ends_of_the_integers_pass);
     tcase_add_loop_test(cases, the_source_of_rows_that_wait_is_held_back, 0, 3);
     tcase_add_test(cases, what_makes_no_sense_is_refused);

@@ -233,6 +233,7 @@ static void on_leaving(weir_keyed *at, void *state, WEIR_UNUSED int64_t time)
 typedef struct crowd {
     weir_keyed_logic logic;
     void *with_timers;
+    bool with_far; /* a row of the far future */
     uint64_t users, a_step;
     int64_t most; /* bytes, at the end of a step */
     int64_t before;
@@ -242,14 +243,19 @@ typedef struct crowd {
 static void run_crowd(weir_worker *worker, void *arg)
 {
     crowd *self = arg;
-    weir_input *input;
+    weir_input *input, *far;
     weir_dataflow *flow = weir_dataflow_begin(worker, "crowd");
-    weir_stream in = weir_input_new(flow, &visit_type, &input);
+    weir_stream in = weir_concat(weir_input_new(flow, &visit_type, &input),
+                                 weir_input_new(flow, &visit_type, &far));
     weir_probe *probe = weir_probe_new(
         weir_keyed_by(in, WEIR_BY(visit, user), &self->logic, self->with_timers));
     if (!test_end(flow))
         return;
     self->before = test_bytes_in_use();
+    weir_input_advance(far, weir_event_epoch(INT64_MAX));
+    if (self->with_far)
+        visit_push(weir_input_out(far), (visit){UINT64_MAX, INT64_MAX});
+    weir_input_close(&far);
     for (uint64_t s = 0; s * self->a_step < self->users; s++) {
         for (uint64_t i = 0; i < 2 * self->a_step; i++)
             visit_push(weir_input_out(input), (visit){s * self->a_step + i / 2, (int64_t)s});
@@ -291,6 +297,12 @@ START_TEST(a_million_keys_expire_in_event_time)
 }
 END_TEST
 
+START_TEST(a_row_of_the_far_future_does_not_keep_all_keys_after_it)
+{
+    expect_bounded(&(crowd){.logic = {.event_ttl = 50, .at_once = true}, .with_far = true});
+}
+END_TEST
+
 START_TEST(a_million_keys_expire_by_the_clock)
 {
     expect_bounded(&(crowd){.logic = {.clock_ttl_ns = 50 * MS, .at_once = true}});
@@ -301,6 +313,143 @@ START_TEST(a_million_keys_leave_when_their_timers_say)
 {
     int yes;
     expect_bounded(&(crowd){.with_timers = &yes});
+}
+END_TEST
+
+/* ---- of keys, in event time ------------------------------------------------------------- */
+
+#define WISH(F) F(u64, user) F(i64, at) F(bool, takes_back)
+#define TOLD(F) F(u64, user) F(i64, at) F(i64, now)
+WEIR_ROW(wish, WISH)
+WEIR_ROW(told, TOLD)
+
+static void on_wish(weir_keyed *at, WEIR_UNUSED void *state, const void *row,
+                    WEIR_UNUSED int64_t diff)
+{
+    const wish *of = row;
+    if (of->takes_back)
+        weir_keyed_event_cancel(at, of->at);
+    else
+        weir_keyed_event_at(at, of->at);
+}
+
+static void on_wished(weir_keyed *at, void *state, int64_t time)
+{
+    told_push(weir_keyed_out(at), (told){((const seen *)state)->user, time, weir_keyed_now(at)});
+}
+
+/* Again and again. */
+static void on_every(weir_keyed *at, WEIR_UNUSED void *state, int64_t time)
+{
+    weir_keyed_event_at(at, time + 60);
+}
+
+typedef struct wishing {
+    weir_keyed_logic logic;
+    wish rows[8];
+    int64_t stamps[8];
+    uint32_t count;
+    test_list out;
+} wishing;
+
+static void run_wishes(weir_worker *worker, void *arg)
+{
+    wishing *self = arg;
+    weir_input *input;
+    self->logic.name = "wishes";
+    self->logic.in = &wish_type;
+    self->logic.state = &seen_type;
+    self->logic.out = &told_type;
+    self->logic.row = on_wish;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "wishes");
+    weir_stream in = weir_input_new(flow, &wish_type, &input);
+    test_watch(weir_keyed_by(in, WEIR_BY(wish, user), &self->logic, NULL), &self->out);
+    if (!test_end(flow))
+        return;
+    for (uint32_t i = 0; i < self->count; i++) {
+        weir_input_advance(input, weir_event_epoch(self->stamps[i]));
+        if (weir_worker_index(worker) == 0)
+            wish_push(weir_input_out(input), self->rows[i]);
+    }
+    weir_input_close(&input);
+    weir_run(worker);
+}
+
+START_TEST(a_timer_for_the_past_keeps_its_time_and_can_be_taken_back)
+{
+    wishing self = {.logic.event = on_wished,
+                    .rows = {{1, 5, false}, {1, 7, false}, {1, 5, true}, {2, 6, false},
+                             {2, 100, false}, {2, 6, true}, {1, 100, false}, {1, 110, false}},
+                    .stamps = {100, 100, 100, 100, 100, 101, 105, 105},
+                    .count = 8};
+    test_list_init(&self.out, 1);
+    test_run(&test_ways[_i], run_wishes, &self);
+    uint32_t found = 0;
+    static const char *const says[] = {"1\t7\t100", "2\t6\t100", "2\t100\t100", "1\t100\t105",
+                                       "1\t110\t110"};
+    for (uint32_t i = 0; i < self.out.count; i++)
+        for (uint32_t t = 0; t < 5; t++)
+            found += !strcmp(self.out.updates[i].row, says[t]) &&
+                     weir_event_time(self.out.updates[i].time.at[0]) ==
+                         strtoll(strrchr(says[t], '\t'), NULL, 10);
+    ck_assert_uint_eq(found, 5);
+    ck_assert_uint_eq(self.out.count, 5);
+    test_list_fini(&self.out);
+}
+END_TEST
+
+START_TEST(a_key_that_always_asks_for_another_timer_is_stopped_when_there_are_no_more_rows)
+{
+    wishing self = {.logic.event = on_every,
+                    .rows = {{1, 5, false}, {2, 70000000, true}},
+                    .stamps = {0, 69000000},
+                    .count = 2};
+    test_list_init(&self.out, 1);
+    test_stops(&test_ways[_i], run_wishes, &self,
+               "no more rows can come, and `event` has asked for 1048576 more timers of one key",
+               NULL);
+    test_list_fini(&self.out);
+}
+END_TEST
+
+/* 120000 timers are due at once while 80000 rows of another partition wait for it. */
+static void run_backlog(weir_worker *worker, void *arg)
+{
+    crowd *self = arg;
+    weir_input *fast, *slow;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "backlog");
+    weir_stream in = weir_concat(weir_input_new(flow, &wish_type, &fast),
+                                 weir_input_new(flow, &wish_type, &slow));
+    weir_stream out = weir_keyed_by(in, WEIR_BY(wish, user), &self->logic, NULL);
+    weir_probe *probe = weir_probe_new(out);
+    if (!test_end(flow))
+        return;
+    for (uint64_t user = 0; user < 120000; user++)
+        wish_push(weir_input_out(slow), (wish){user, 10, false});
+    weir_input_advance(slow, weir_event_epoch(1));
+    for (int64_t i = 0; i < 80000; i++) {
+        weir_input_advance(fast, weir_event_epoch(100 + i));
+        wish_push(weir_input_out(fast), (wish){0, 0, true});
+        if (i % 1000 == 0)
+            weir_step(worker);
+    }
+    weir_input_advance(slow, weir_event_epoch(20));
+    weir_step_while_below(worker, probe, weir_event_epoch(20));
+    weir_input_close(&fast);
+    weir_input_close(&slow);
+    weir_run(worker);
+}
+
+START_TEST(rows_that_wait_are_not_looked_through_for_every_timer)
+{
+    weir_config config = {.workers = 1};
+    crowd self = {.logic = {.name = "wishes",
+                            .in = &wish_type,
+                            .state = &seen_type,
+                            .out = &told_type,
+                            .row = on_wish,
+                            .event = on_wished}};
+    test_run(&config, run_backlog, &self);
 }
 END_TEST
 
@@ -377,8 +526,15 @@ int main(void)
     tcase_add_loop_test(cases, rows_that_wait_for_their_stamp_are_seen_when_it_is_complete, 0,
                         TEST_WAYS_ALONE);
     tcase_add_test(cases, a_million_keys_expire_in_event_time);
+    tcase_add_test(cases, a_row_of_the_far_future_does_not_keep_all_keys_after_it);
     tcase_add_test(cases, a_million_keys_expire_by_the_clock);
     tcase_add_test(cases, a_million_keys_leave_when_their_timers_say);
+    tcase_add_loop_test(cases, a_timer_for_the_past_keeps_its_time_and_can_be_taken_back, 0,
+                        TEST_WAYS_ALONE);
+    tcase_add_loop_test(
+        cases, a_key_that_always_asks_for_another_timer_is_stopped_when_there_are_no_more_rows, 0,
+        TEST_WAYS_THREADS);
+    tcase_add_test(cases, rows_that_wait_are_not_looked_through_for_every_timer);
     tcase_add_test(cases, what_makes_no_sense_is_refused);
     tcase_add_test(cases, a_timer_without_a_callback_stops_the_execution);
     return test_main("timers", cases);

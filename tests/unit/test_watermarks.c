@@ -279,6 +279,67 @@ START_TEST(a_source_that_is_shared_does_not_stop_for_ever)
 }
 END_TEST
 
+/* Only worker 0 has rows; the others are waited for at the beginning, for a tenth of a second. */
+static void run_alone(weir_worker *worker, void *arg)
+{
+    run_race(worker, arg);
+    weir_run(worker);
+    if (weir_now(worker) > UINT64_C(200000000))
+        weir_stop(worker, "it took %llu ns", (unsigned long long)weir_now(worker));
+}
+
+START_TEST(workers_without_rows_are_waited_for_only_for_a_moment)
+{
+    race self = {
+        .mixed = true,
+        .rows = EACH,
+        .policy = {.time = "at", .partition = &part, .partitions = PARTS, .drift = 2000}};
+    weir_config config = {.workers = 2 + (uint32_t)_i, .deterministic = true, .seed = 4};
+    test_run(&config, run_alone, &self);
+    ck_assert_uint_eq(self.passed, PARTS * EACH);
+}
+END_TEST
+
+#define MANY_PARTS 20000
+
+/* Partitions take turns, some ahead of others. */
+static weir_more make_many(weir_source *source, void *state, WEIR_UNUSED void *arg)
+{
+    uint32_t *next = state;
+    if (weir_worker_index(weir_source_worker(source)))
+        return WEIR_DONE;
+    for (uint32_t i = 0; i < 1000; i++, ++*next) {
+        uint32_t p = *next * UINT64_C(7919) % MANY_PARTS;
+        event_push(weir_source_out(source), (event){p, *next, *next / MANY_PARTS + p % 17});
+    }
+    return *next < 80 * MANY_PARTS ? WEIR_MORE : WEIR_DONE;
+}
+
+static void count(WEIR_UNUSED weir_worker *worker, const weir_batch *batch, void *passed)
+{
+    *(uint64_t *)passed += batch->count;
+}
+
+static void run_many(weir_worker *worker, void *passed)
+{
+    weir_watermark_policy policy = {
+        .time = "at", .partition = &part, .partitions = MANY_PARTS, .drift = 3};
+    weir_dataflow *flow = weir_dataflow_begin(worker, "many");
+    weir_stream made = weir_generate(flow, &event_type, make_many, sizeof(uint32_t), NULL);
+    weir_inspect_batch(weir_watermarks(made, &policy), count, passed);
+    if (test_end(flow))
+        weir_run(worker);
+}
+
+/* That took minutes. */
+START_TEST(partitions_are_not_counted_for_each_row_that_is_ahead)
+{
+    uint64_t passed = 0;
+    test_run(&test_ways[0], run_many, &passed);
+    ck_assert_uint_eq(passed, 80 * MANY_PARTS);
+}
+END_TEST
+
 /* ---- what is refused -------------------------------------------------------------------- */
 
 static void build_wrong(weir_worker *worker, void *policy)
@@ -307,6 +368,8 @@ int main(void)
     tcase_add_loop_test(cases, partitions_of_one_source_do_not_wait_for_ever, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_partition_that_stalls_is_not_waited_for, 0, 3);
     tcase_add_loop_test(cases, a_source_that_is_shared_does_not_stop_for_ever, 0, 3);
+    tcase_add_loop_test(cases, workers_without_rows_are_waited_for_only_for_a_moment, 0, 3);
+    tcase_add_test(cases, partitions_are_not_counted_for_each_row_that_is_ahead);
     tcase_add_test(cases, what_makes_no_sense_is_refused);
     return test_main("watermarks", cases);
 }
