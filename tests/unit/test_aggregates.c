@@ -478,6 +478,7 @@ int main(int argc, char **argv)
     printf("seed %llu\n", (unsigned long long)state);
     Suite *suite = suite_create("aggregates");
     TCase *tests = tcase_create("aggregates");
+    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, a_bag_has_what_was_added_and_not_taken_away, 0, 10);
     tcase_add_test(tests, a_bags_range_follows_what_is_taken_away);
     tcase_add_test(tests, hll_counts_about_as_many_as_there_are);
