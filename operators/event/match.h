@@ -27,6 +27,9 @@ typedef struct wi_match_plan {
     wi_sending sending;
     /* The last instant at which a row of that time belongs; NULL: its time. */
     int64_t (*last)(const struct wi_match_plan *plan, int64_t time);
+    /* Rows that are late by themselves are taken like the others, and settled when something is
+     * due at their stamps. */
+    bool settles;
     /* A row that is not late. */
     void (*take)(wi_matcher *matcher, uint32_t side, wi_match_key *key, const void *row,
                  const wi_entry *as);
@@ -53,6 +56,10 @@ struct wi_matcher {
     int64_t fuel;
     bool is_behind; /* not all has been done that is due before `both` */
     bool ends;      /* no more rows can come from an input, and that was not looked at yet */
+    struct {
+        weir_capability *held; /* of the output for late rows: at or before the first of them */
+        uint64_t count;
+    } unsettled[2]; /* rows of an input */
     wi_rows_left *left;
     unsigned left_begin, left_count, left_capacity;
 };
@@ -66,6 +73,16 @@ static inline bool wi_is_over(const wi_matcher *matcher, wi_reached side, int64_
     return side.all || (!__builtin_add_overflow(time, matcher->plan->lateness, &until) &&
                         until < side.before);
 }
+
+static inline bool wi_match_is_late(const wi_match_plan *plan, int64_t time, int64_t stamp)
+{
+    int64_t last = plan->last ? plan->last(plan, time) : time;
+    return wi_add_saturating(last, plan->lateness) < stamp;
+}
+
+/* What a row of a side that is late by itself turns out to be: one that is taken (NULL), or late:
+ * then it is sent. */
+void wi_match_settle(wi_matcher *matcher, uint32_t side, const wi_entry *late);
 
 /* ---- building --------------------------------------------------------------------------- */
 

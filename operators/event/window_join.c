@@ -214,6 +214,7 @@ static wi_match_plan *plan_of(const weir_windows *how, wi_match_plan plan)
     if (how->kind == WEIR_SESSION) {
         wi_session_join_plan *sessions = WI_NEW(wi_session_join_plan);
         plan.last = wi_session_join_last;
+        plan.settles = true;
         plan.take = wi_session_join_take;
         plan.due = wi_session_join_due;
         plan.expire = wi_session_join_expire;
