@@ -225,8 +225,9 @@ static void settle(wi_matcher *matcher, wi_match_key *key, int64_t time, int64_t
 
 typedef enum how { SEND, SEND_NEW, TAKE_BACK } how;
 
+/* `new`: the times of rows that are. */
 static void send(wi_matcher *matcher, const wi_match_key *key, const session *of, int64_t now,
-                 how as)
+                 how as, const session *new)
 {
     wi_window_rows rows = {.key = key,
                            .bounds = {of->first, wi_add_saturating(last_of(matcher, of), 1)},
@@ -235,6 +236,8 @@ static void send(wi_matcher *matcher, const wi_match_key *key, const session *of
                            .now = now,
                            .until = as == TAKE_BACK ? now - 1 : now,
                            .again = as == SEND_NEW,
+                           .from = new->first,
+                           .to = new->latest,
                            .back = as == TAKE_BACK};
     wi_window_rows_send(matcher, &rows);
 }
@@ -259,13 +262,13 @@ static void send_changes(wi_matcher *matcher, const wi_match_key *key, const ses
             bool closed = last_of(matcher, &old[o]) < now;
             sent |= closed && same(&old[o], of);
             if (closed && !same(&old[o], of))
-                send(matcher, key, &old[o], now, TAKE_BACK);
+                send(matcher, key, &old[o], now, TAKE_BACK, rows);
         }
         bool touched = rows->first <= of->latest && rows->latest >= of->first;
         if (!sent && last_of(matcher, of) <= now)
-            send(matcher, key, of, now, SEND);
+            send(matcher, key, of, now, SEND, rows);
         else if (sent && touched)
-            send(matcher, key, of, now, SEND_NEW);
+            send(matcher, key, of, now, SEND_NEW, rows);
     }
 }
 

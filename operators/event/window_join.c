@@ -57,8 +57,9 @@ static int64_t last_of(const wi_match_plan *plan, int64_t time)
 
 /* ---- sending -------------------------------------------------------------------------- */
 
+/* As it closes; or, `again`, what is new in it of a time, `seen` after others. */
 static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 start, int64_t now,
-                        bool again)
+                        const int64_t *again, bool seen)
 {
     const window_plan *how = (const window_plan *)matcher->plan;
     bool global = how->kind == WEIR_GLOBAL;
@@ -71,7 +72,10 @@ static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 s
                                      .last = global ? INT64_MAX : last_instant(how, start),
                                      .now = now,
                                      .until = now,
-                                     .again = again});
+                                     .again = again != NULL,
+                                     .from = again ? *again : 0,
+                                     .to = again ? *again : 0,
+                                     .seen = seen});
 }
 
 /* ---- what is due ------------------------------------------------------------------------ */
@@ -112,7 +116,8 @@ static void take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const vo
             (wi_due){.time = as->stamp, .key = key, .what = ROW_LATE, .at = as->time});
 }
 
-/* Windows that had closed before `now`, are not over, and have this time, from *from on. */
+/* Windows that had closed before `now`, are not over, and have this time; those before *from have
+ * been seen with others. */
 static void send_again(wi_matcher *matcher, const wi_match_key *key, int64_t now, int64_t time,
                        __int128 *from)
 {
@@ -120,12 +125,11 @@ static void send_again(wi_matcher *matcher, const wi_match_key *key, int64_t now
     __int128 first = first_start(how, time), last = last_start(how, time);
     __int128 alive = open_start(how, clip((__int128)now - how->plan.lateness));
     __int128 closed = open_start(how, now) - how->slide;
-    first = first > *from ? first : *from;
     first = first > alive ? first : alive;
     last = last < closed ? last : closed;
     for (; first <= last; first += how->slide) {
-        send_window(matcher, key, first, now, true);
-        *from = first + how->slide;
+        send_window(matcher, key, first, now, &time, first < *from);
+        *from = first < *from ? *from : first + how->slide;
     }
 }
 
@@ -154,7 +158,7 @@ static void close_windows(wi_matcher *matcher, wi_match_key *key, int64_t now)
     bool global = how->kind == WEIR_GLOBAL;
     if (!key->asked || (!global && last_instant(how, key->asks) != now))
         return;
-    send_window(matcher, key, key->asks, now, false);
+    send_window(matcher, key, key->asks, now, NULL, false);
     key->asked = false;
     if (!global)
         ask_next(matcher, key, key->asks + how->slide);
@@ -163,11 +167,15 @@ static void close_windows(wi_matcher *matcher, wi_match_key *key, int64_t now)
 static void due(wi_matcher *matcher, wi_due next)
 {
     __int128 from = (__int128)INT64_MIN * 4;
+    int64_t at = 0;
+    bool any = false;
     do {
-        if (next.what == ROW_LATE)
-            send_again(matcher, next.key, next.time, next.at, &from);
-        else
+        if (next.what != ROW_LATE)
             close_windows(matcher, next.key, next.time);
+        else if (!any || next.at != at)
+            send_again(matcher, next.key, next.time, next.at, &from);
+        any |= next.what == ROW_LATE;
+        at = next.at;
     } while (wi_queue_pop_same(&matcher->queue, &next));
 }
 

@@ -12,6 +12,8 @@ typedef struct wi_window_rows {
     int64_t now;         /* at which it is sent */
     int64_t until;       /* of rows stamped until then */
     bool again;          /* it was sent with rows stamped before `until`: what is new is sent */
+    int64_t from, to;    /* then: times of new rows */
+    bool seen;           /* and whether this was called before, with other times */
     bool back;           /* what was sent is taken back */
 } wi_window_rows;
 
@@ -24,7 +26,7 @@ typedef struct wi_session_join_plan {
 } wi_session_join_plan;
 int64_t wi_session_join_last(const wi_match_plan *plan, int64_t time);
 void wi_session_join_take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const void *row,
-                     const wi_entry *as);
+                          const wi_entry *as);
 void wi_session_join_due(wi_matcher *matcher, wi_due due);
 void wi_session_join_expire(void *matcher, wi_match_key *key);
 
