@@ -1,10 +1,10 @@
 /* deduplicate: one of the rows of a key that are near each other in event time.
  *
- * Side 0 of the store has rows whose stamps are not complete, sorted by these: the `time` of such an
- * entry is its stamp. Side 1 has the rows that are kept; the diff of an entry there is how often
- * its row came. Whatever came at a stamp is decided on when that is complete: first equal rows are
- * added up, then each is compared with the kept ones. Rows that are dropped are forgotten, so that
- * what is kept for a key is one row for each `within`. */
+ * Side 0 of the store has rows whose stamps are not complete, sorted by these: the `time` of an
+ * entry there is its stamp. Side 1 has the rows that are kept; the diff of an entry there is how
+ * often its row came. Whatever came at a stamp is decided on when that is complete: first equal
+ * rows are added up, then each is compared with the kept ones. Rows that are dropped are
+ * forgotten, so that what is kept for a key is one row for each `within`. */
 #include "match.h"
 
 #include <stdlib.h>
