@@ -246,6 +246,23 @@ weir_batch *weir_batch_view(const weir_batch *of)
     return view;
 }
 
+weir_batch *wi_batch_slice(const weir_batch *of, uint32_t begin, uint32_t count)
+{
+    weir_batch *slice = wi_alloc(sizeof *slice);
+    memset(slice, 0, sizeof *slice);
+    slice->type = of->type;
+    slice->count = slice->capacity = count;
+    slice->rows = (char *)of->rows + (size_t)begin * of->type->size;
+    slice->diff = of->diff;
+    slice->base = weir_batch_retain(of->base ? of->base : of);
+    atomic_init(&slice->references, 1);
+    if (of->diffs) {
+        wi_batch_start_diffs(slice, 0);
+        memcpy(slice->diffs, of->diffs + begin, count * sizeof *of->diffs);
+    }
+    return slice;
+}
+
 weir_batch *wi_batch_part(weir_batch *of, uint32_t first, uint32_t capacity)
 {
     wi_dassert(!of->base && !of->heap, "a part is of a batch that owns its rows, without texts");

@@ -25,6 +25,9 @@ weir_batch *wi_batch_copy(const weir_batch *batch);
  * nobody else holds it, otherwise a view. Takes the reference. */
 weir_batch *wi_batch_own(weir_batch *batch);
 
+/* A view of rows [begin, begin + count), with their diffs; its time is for the caller to set. */
+weir_batch *wi_batch_slice(const weir_batch *of, uint32_t begin, uint32_t count);
+
 /* Room for `capacity` rows in another batch, from row `first` on, as a batch of its own: for many
  * that come and go together and are to lie in large pages. Types without texts only: long ones
  * that were the part's own would be gone before a view of it is. */

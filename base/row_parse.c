@@ -25,6 +25,7 @@ typedef struct span {
 typedef struct parser {
     const weir_field *field;
     uint32_t number; /* of the field, from 1 */
+    bool plain;      /* texts have no escapes */
     weir_batch *arena;
 } parser;
 
@@ -266,7 +267,7 @@ static weir_err *parse_text(const parser *in, span value, weir_text *to)
     bool hex = in->field->kind == WEIR_KIND_weir_bytes;
     if (length > UINT32_MAX)
         return bad(in, value, "is longer than 4 GiB, too long for");
-    if (!hex && !memchr(value.at, '\\', length)) {
+    if (!hex && (in->plain || !memchr(value.at, '\\', length))) {
         *to = weir_text_of(value.at, (uint32_t)length);
         return NULL;
     }
@@ -301,6 +302,13 @@ static weir_err *parse_field(const parser *in, span value, char *row)
     if (field->elements == 1)
         return parse_element(in, value, field->bytes, to);
     return parse_array(in, value, to);
+}
+
+weir_err *wi_field_parse(const weir_field *field, uint32_t number, const char *at, size_t length,
+                         bool plain, void *row, weir_batch *arena)
+{
+    parser in = {.field = field, .number = number, .plain = plain, .arena = arena};
+    return parse_field(&in, (span){at, at + length}, row);
 }
 
 weir_err *weir_row_parse(const weir_type *type, const char *line, size_t length, void *row_out,

@@ -10,12 +10,11 @@
  * the process's locale. */
 #include "type.h"
 
-#include <locale.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "number_text.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -49,65 +48,6 @@ static void put_string(buffer *to, const char *string)
 
 /* ---- printing --------------------------------------------------------------------------- */
 
-/* Always there, never freed: the C library gives the same object each time. */
-static locale_t c_locale(void)
-{
-    return newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
-static void put_u64(buffer *to, uint64_t value)
-{
-    char digits[20];
-    unsigned at = sizeof digits;
-    do
-        digits[--at] = (char)('0' + value % 10);
-    while (value /= 10);
-    put(to, digits + at, sizeof digits - at);
-}
-
-static void put_i64(buffer *to, int64_t value)
-{
-    if (value < 0)
-        put_char(to, '-');
-    put_u64(to, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
-}
-
-static void put_nan(buffer *to, uint64_t bits, uint64_t quiet, uint64_t sign)
-{
-    char text[32];
-    snprintf(text, sizeof text, "nan(0x%llx)", (unsigned long long)bits);
-    if ((bits & ~sign) == quiet)
-        put_string(to, bits & sign ? "-nan" : "nan");
-    else
-        put_string(to, text);
-}
-
-static void put_f64(buffer *to, double value)
-{
-    char text[40];
-    locale_t before = uselocale(c_locale());
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    uselocale(before);
-    put_string(to, text);
-}
-
-static void put_f32(buffer *to, float value)
-{
-    char text[40];
-    locale_t before = uselocale(c_locale());
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
-            break;
-    }
-    uselocale(before);
-    put_string(to, text);
-}
-
 static void put_hex(buffer *to, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -137,35 +77,26 @@ static void put_escaped(buffer *to, const char *bytes, size_t length)
     put(to, bytes + plain, length - plain);
 }
 
-static void put_float(buffer *to, weir_kind kind, const void *at)
+static void put_element(buffer *to, weir_kind kind, const void *at, uint32_t bytes)
 {
+    char text[WI_NUMBER_BYTES], *end;
     float narrow;
     double wide;
     if (kind == WEIR_KIND_f32) {
         memcpy(&narrow, at, sizeof narrow);
-        if (isnan(narrow))
-            put_nan(to, wi_load_unsigned(at, 4), 0x7fc00000u, 1u << 31);
-        else
-            put_f32(to, narrow);
-    } else {
+        end = wi_put_f32(text, narrow);
+    } else if (kind == WEIR_KIND_f64) {
         memcpy(&wide, at, sizeof wide);
-        if (isnan(wide))
-            put_nan(to, wi_load_unsigned(at, 8), 0x7ff8000000000000u, 1ull << 63);
-        else
-            put_f64(to, wide);
-    }
-}
-
-static void put_element(buffer *to, weir_kind kind, const void *at, uint32_t bytes)
-{
-    if (kind == WEIR_KIND_f32 || kind == WEIR_KIND_f64)
-        put_float(to, kind, at);
-    else if (kind == WEIR_KIND_bool)
+        end = wi_put_f64(text, wide);
+    } else if (kind == WEIR_KIND_bool) {
         put_string(to, wi_load_unsigned(at, bytes) ? "true" : "false");
-    else if (wi_kind_is_signed(kind))
-        put_i64(to, wi_load_signed(at, bytes));
-    else
-        put_u64(to, wi_load_unsigned(at, bytes));
+        return;
+    } else if (wi_kind_is_signed(kind)) {
+        end = wi_put_i64(text, wi_load_signed(at, bytes));
+    } else {
+        end = wi_put_u64(text, wi_load_unsigned(at, bytes));
+    }
+    put(to, text, (size_t)(end - text));
 }
 
 static void put_array(buffer *to, const weir_field *field, const char *at)

@@ -31,6 +31,12 @@ static inline int64_t wi_load_signed(const void *at, uint32_t bytes)
     return (int64_t)(wi_load_unsigned(at, bytes) << spare) >> spare;
 }
 
+/* One field as weir_row_parse reads it, from all of these bytes into its place in `row`; `number`,
+ * from 1, is for the message. Texts borrow from the bytes, or are of `arena`; `plain`: they have no
+ * escapes (CSV, JSON). */
+weir_err *wi_field_parse(const weir_field *field, uint32_t number, const char *at, size_t length,
+                         bool plain, void *row, struct weir_batch *arena);
+
 /* A type with the same layout and no names, for who only moves rows; weir_type_free. */
 weir_type *wi_type_copy(const weir_type *type);
 

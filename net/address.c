@@ -35,6 +35,17 @@ const char *wi_address_port(const char *url)
     return colon + 1;
 }
 
+bool wi_address_is_local(const char *url)
+{
+    const char *host = strstr(url, "://");
+    if (!host || !wi_address_is_tcp(url))
+        return true; /* ipc, abstract, memory; or no URL, as the transport will say */
+    host += 3;
+    bool numbers = host[strspn(host, "0123456789.")] == ':';
+    return (numbers && strncmp(host, "127.", 4) == 0) || strncmp(host, "localhost:", 10) == 0 ||
+           strncmp(host, "[::1]:", 6) == 0;
+}
+
 static weir_err *check_tcp(const char *url, const wi_tls *tls, bool listening)
 {
     bool given = tls && (tls->certificate || tls->key || tls->authority);

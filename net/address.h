@@ -12,6 +12,8 @@
 const char *wi_after_scheme(const char *url, const char *scheme);
 bool wi_address_is_tls(const char *url);
 bool wi_address_is_tcp(const char *url); /* also with TLS */
+/* Whether it can be reached only from this machine; also of what is no URL of ours. */
+bool wi_address_is_local(const char *url);
 /* Where the digits of the port begin; NULL: there are none. Of a URL with tcp. */
 const char *wi_address_port(const char *url);
 /* Whether it can be dialled, or listened at, with such certificates. */

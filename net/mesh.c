@@ -12,6 +12,7 @@
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
+#include "address.h"
 
 /* Without a tick for so long this process was stopped, not the others. */
 #define PAUSE_NS (1000 * WI_NS_PER_MS)
@@ -281,18 +282,6 @@ void wi_mesh_count(const wi_mesh *mesh, wi_mesh_totals *totals_out)
 
 /* ---- listening and closing -------------------------------------------------------------- */
 
-/* Whether the address of a URL can be reached only from this machine. */
-static bool is_local(const char *url)
-{
-    const char *host = strstr(url, "://");
-    if (!host || strncmp(url, "tcp", 3) != 0)
-        return true; /* ipc, abstract, memory; or no URL, as the transport will say */
-    host += 3;
-    bool numbers = host[strspn(host, "0123456789.")] == ':';
-    return (numbers && strncmp(host, "127.", 4) == 0) || strncmp(host, "localhost:", 10) == 0 ||
-           strncmp(host, "[::1]:", 6) == 0;
-}
-
 static weir_err *check_config(const wi_mesh_config *config, const char *url,
                               const wi_secret *secret)
 {
@@ -307,7 +296,7 @@ static weir_err *check_config(const wi_mesh_config *config, const char *url,
                             "from 0",
                             config->process, config->processes);
     bool tls = strncmp(url, "tls", 3) == 0;
-    if (!tls && !secret->bytes && !is_local(url))
+    if (!tls && !secret->bytes && !wi_address_is_local(url))
         return weir_err_new("listening at %s without a key, anybody who reaches it could feed it "
                             "rows: give --key-file, or certificates and tls+tcp://, or listen at "
                             "tcp://127.0.0.1:PORT",

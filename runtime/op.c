@@ -145,8 +145,8 @@ static weir_batch *dequeue(wi_input_port *input)
     return entry.batch;
 }
 
-/* Takes what waits at an input, as long as there is room for what that gives. Calls may be long:
- * a stop is looked for before each. */
+/* Takes what waits at an input, as long as there is room for what that gives, and it is not
+ * paused. Calls may be long: a stop is looked for before each. */
 static void take_queue(weir_op *op, uint32_t index, uint32_t *budget)
 {
     wi_input_port *input = op->inputs[index];

@@ -50,3 +50,8 @@ uint64_t weir_op_rejected(const weir_op *op)
 {
     return op->rejected;
 }
+
+uint32_t weir_op_reject_output(const weir_op *op)
+{
+    return op->reject_output;
+}

@@ -133,8 +133,9 @@ WEIR_API const weir_antichain *weir_op_frontier(const weir_op *op, uint32_t inpu
 
 /* While an input is paused, its batches stay in its queue, where they count as not taken: once that
  * is full, who sends them is held back (up to the sources). All else goes on. Whoever pauses an
- * input has to let it go by itself: by a timer, or when another input or a frontier moves. What
- * that waits for must not be behind the same input. */
+ * input has to let it go by itself: by a timer, an activator, or when another input or a frontier
+ * moves. What that waits for must not be behind the same input. Not for stateless operators, which
+ * have no queue. */
 WEIR_API void weir_op_pause(weir_op *op, uint32_t input, bool paused);
 
 /* Opens an output at a time. Rows pushed go out when the batch is full, when the output is
@@ -207,6 +208,9 @@ WEIR_API void weir_on_reject(weir_stream stream, weir_reject_policy policy);
 /* worker, building. The rows that the operator giving `stream` rejects, at the time at
  * which it was rejecting; sets WEIR_REJECT_KEEP. */
 WEIR_API weir_stream weir_rejects(weir_stream stream);
+/* worker. Which output that is; UINT32_MAX: nobody has asked for it. For sources that reject rows:
+ * they take its first capability, too, and open it at the time at which they reject. */
+WEIR_API uint32_t weir_op_reject_output(const weir_op *op);
 /* worker. How many rows the operator has rejected so far on this worker. */
 WEIR_API uint64_t weir_op_rejected(const weir_op *op);
 

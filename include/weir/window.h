@@ -61,32 +61,57 @@ typedef enum weir_window_kind {
     WEIR_TUMBLING, /* [n size, (n + 1) size) for every n */
     WEIR_HOPPING,  /* [n slide, n slide + size) for every n */
     WEIR_SESSION,  /* [first, last + gap) of rows that are at most `gap` apart */
-    WEIR_GLOBAL    /* all of time: closes when no more rows can come */
+    WEIR_GLOBAL,   /* all of time: closes when no more rows can come */
+    WEIR_COUNT     /* rows [n slide, n slide + size) of the key, for every n >= 0 */
 } weir_window_kind;
 
-/* What a window sends when it fires again: when rows came late, but not too late. */
+/* What a window sends when it fires again: when rows came late, but not too late, or because of
+ * a trigger. */
 typedef enum weir_window_output {
     WEIR_ACCUMULATING, /* its result, again, with all rows */
     WEIR_RETRACTING,   /* the result that is no longer right with diff -1, and the new one */
     WEIR_DISCARDING    /* the result of the rows since it last fired */
 } weir_window_output;
 
+/* When windows fire; all zeros: when they close. Any of these may be asked for together. Not for
+ * windows that count rows. */
+typedef struct weir_trigger {
+    /* > 0: at the row with which a window has so many since it last fired (diffs added up), at the
+     * row's stamp. */
+    int64_t rows;
+    /* > 0: at time m - 1 for the multiples m of it, in the field's unit, behind the window's start
+     * (a window of all time: behind the row's time) if it has changed since it last fired. */
+    int64_t every;
+    bool each;         /* at each stamp at which it changed, once */
+    bool not_on_close; /* for these reasons only: not when it closes, nor for late rows */
+} weir_trigger;
+
 typedef struct weir_windows {
     weir_window_kind kind;
     const char *time; /* the field of event time: i64, or a time in ms or us */
-    int64_t size;     /* > 0, of tumbling and hopping windows, in the field's unit */
-    int64_t slide;    /* 0 < slide <= size, of hopping windows */
+    int64_t size;     /* > 0, of tumbling and hopping windows, in the field's unit; or rows */
+    int64_t slide;    /* 0 < slide <= size, of hopping windows; or rows, where 0 is the size */
     int64_t gap;      /* > 0, of sessions */
     int64_t lateness; /* >= 0: how long after its end a window still takes rows */
     weir_window_output output;
+    weir_trigger trigger;
+    /* Sessions become shorter, or fall apart, when rows are taken away: what is kept is an acc for
+     * each event time. Not with WEIR_DISCARDING. */
+    bool exact;
     /* Adds a row of acc to another (its diff is 1): WEIR_FOLD(name, acc, acc). Sessions need it,
-     * where they merge. Hopping windows of a whole number of slides, without lateness, then fold
-     * a row once, into its pane, and add up panes. */
+     * where they merge. Windows that overlap then fold a row once, into its pane, and add up panes,
+     * unless they have a trigger. A pane is as long as what divides size and slide; if a window of
+     * time would have more than 4096, there are none. */
     const weir_fold_kernel *combine;
+    /* Of tumbling and such hopping windows, with `combine`: rows are first folded on the worker
+     * where they are, and what goes to the worker of their key are accs, as long as that is a
+     * quarter of the rows or less. It pays where there are few keys. Results are the same if
+     * `combine` does not depend on an order, as sums of floating-point numbers do. */
+    bool local;
     /* Makes what is sent of an acc; NULL: the acc is sent. */
     const weir_map_kernel *finish;
     /* Frees what the kernels' fields of an acc point to; may be NULL. Such fields must not be
-     * sent: see `finish`. Windows with it are kept in a slower way. */
+     * sent: see `finish`. */
     void (*release)(void *acc, void *arg);
 } weir_windows;
 
@@ -109,14 +134,23 @@ typedef struct weir_late {
  * added up), which are not for the kernel to look at, since they are filled in when it is done;
  * all others are the kernel's and start as zeros. It gets diffs: with -1 it takes a row away again.
  *
- * A window [start, end) fires when the watermark reaches its end, at time end - 1: the last of
- * its own. It takes later rows until end + lateness <= their stamp; those that it takes after it
- * has fired make it fire again, once, at their stamp. If its rows are 0 it sends nothing.
+ * A window [start, end) closes when the watermark reaches its end, and fires at time end - 1: the
+ * last of its own. It takes later rows until end + lateness <= their stamp; those that it takes
+ * after it has closed make it fire again, once, at their stamp. `trigger` lets it fire before, or
+ * for other reasons instead. If its rows are 0 it sends nothing.
  * A session fires again also if it is about to be merged, with rows that it has not fired with,
- * into one that is still open; when retracting, what it had sent is taken back then. A row that
- * is taken away does not make a session shorter.
+ * into one that is still open; when retracting, what it had sent since it closed is taken back
+ * then. A row that is taken away does not make a session shorter, unless it is `exact`: then the
+ * rows of an event time are gone when their diffs add up to 0; of a session that falls apart the
+ * first part goes on as that session, the others are new.
  * Near the ends of the integers start and end saturate; a window whose end would lie beyond them
  * closes when no more rows can come.
+ *
+ * Windows of a number of rows (WEIR_COUNT) have numbers of rows of their key as start and end; the
+ * order is that of stamps, then that in which rows come. One fires at the stamp of the row that
+ * fills it, and never if none does. A row taken away has to be among those that came since a
+ * number that divides size and slide: the next row gets its number. Otherwise it is late. `time`,
+ * `lateness`, `output` and `trigger` are not for them.
  *
  * `how` and `key` are copied; `late_out` may be NULL. The dataflow has one dimension, and no
  * loop is around. */

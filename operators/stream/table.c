@@ -20,6 +20,7 @@
 
 #define SLOTS_MIN 16
 #define CHUNK_ROWS_MIN 8
+#define EXPECTED_MAX (UINT32_C(1) << 20)
 /* Texts that kernels have replaced are kept until they are more than what is in use. */
 #define TEXTS_WASTED_MIN (64 * 1024)
 
@@ -329,6 +330,12 @@ bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more)
     return true;
 }
 
+void wi_table_expect(wi_table *table, uint32_t groups)
+{
+    if (!table->count && table->by->in.count && groups > table->slots_limit)
+        grow_slots(table, groups < EXPECTED_MAX ? groups : EXPECTED_MAX);
+}
+
 /* ---- texts that kernels put into groups ------------------------------------------------- */
 
 /* Drops what is no longer in use by copying what is. */
@@ -378,14 +385,18 @@ void wi_table_own_texts(wi_table *table, uint32_t index)
 wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by, const weir_time *time)
 {
     wi_table *table = weir_notify_state(op, time, sizeof *table);
-    if (!table->by) {
-        table->by = by;
-        table->next = tables->first;
-        if (table->next)
-            table->next->previous = table;
-        tables->first = table;
-    }
+    if (!table->by)
+        wi_tables_add(tables, table, by);
     return table;
+}
+
+void wi_tables_add(wi_tables *tables, wi_table *table, const wi_grouping *by)
+{
+    table->by = by;
+    table->next = tables->first;
+    if (table->next)
+        table->next->previous = table;
+    tables->first = table;
 }
 
 void wi_tables_drop(wi_tables *tables, wi_table *table)

@@ -70,9 +70,13 @@ typedef struct wi_tables {
 /* The table of a time, which is a notification's state (weir_notify_state). */
 wi_table *wi_tables_at(wi_tables *tables, weir_op *op, const wi_grouping *by,
                        const weir_time *time);
+/* Makes a table of zeros, which is such a state or the first thing in it, one of them. */
+void wi_tables_add(wi_tables *tables, wi_table *table, const wi_grouping *by);
 /* Room for the groups of up to `more` rows. If there would be too many stops the execution
  * and gives false. Groups move only here and in wi_table_own_texts. */
 bool wi_table_reserve(wi_table *table, weir_op *op, uint32_t more);
+/* An empty table will probably have so many groups: slots for them, so that it need not grow. */
+void wi_table_expect(wi_table *table, uint32_t groups);
 /* Makes long texts in a group's row the table's own, except those of its key. */
 void wi_table_own_texts(wi_table *table, uint32_t index);
 /* Sends all groups, or those that are not zero, on output 0 at the end of the time. The table is

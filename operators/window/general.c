@@ -1,5 +1,5 @@
 /* window, the general way, for all kinds of windows; what happens when is in moment.h. */
-#include "moment.h"
+#include "saved.h"
 
 #include "../../base/alloc.h"
 #include "../stream/common.h"
@@ -27,23 +27,25 @@ typedef struct outcome {
 } outcome;
 
 /* Puts a row into a window, if this is the time: a window takes rows that are not late for it as
- * they come, others in the notification. */
+ * they come, unless all have to wait, others in the notification. */
 static void put(wi_now *now, wi_window_key *key, int64_t start, int64_t last, const void *row,
                 int64_t diff, uint32_t *at, outcome *what)
 {
-    bool late = last < now->time;
+    bool waits = last < now->time || now->call->in_turn;
     what->windows++;
     if (wi_expired(now, last)) {
         what->missed++;
-    } else if (late == (now->moment != NULL)) {
-        wi_window *window = window_of(now, key, start, last, at);
-        wi_acc_fold(now->call, now->keys, window->acc, row, diff);
-        if (late)
-            wi_now_changed(now, key, window);
-        else
-            wi_now_ask(now, key, last);
+        return;
     }
-    what->waits |= late && !wi_expired(now, last);
+    what->waits |= waits;
+    if (waits != (now->moment != NULL))
+        return;
+    wi_window *window = window_of(now, key, start, last, at);
+    wi_acc_fold(now->call, now->keys, window->acc, row, diff);
+    if (waits)
+        wi_now_changed(now, key, window, wi_event_time_at(row, now->call->time_at), diff);
+    else
+        wi_now_ask(now, key, last);
 }
 
 /* From the latest window to the first. */
@@ -74,7 +76,9 @@ static void put_kept(wi_now *now, wi_window_key *key, const weir_batch *batch, u
 {
     const void *at = weir_batch_row(batch, row);
     int64_t diff = weir_batch_diff(batch, row);
-    if (now->call->how.kind != WEIR_SESSION)
+    if (now->call->how.kind == WEIR_COUNT)
+        wi_now_count(now, key, batch, row);
+    else if (now->call->how.kind != WEIR_SESSION)
         put_into_all(now, key, at, diff);
     else if (!wi_now_session(now, key, wi_event_time_at(at, now->call->time_at), at, diff))
         wi_window_missed(now->op, batch, row, 1, true);
@@ -135,7 +139,7 @@ static void put_rows(wi_now *now, const weir_batch *batch, uint32_t begin, uint3
 static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *batch)
 {
     wi_now now = {.op = op, .call = weir_op_arg(op), .keys = weir_op_state(op)};
-    if (now.call->how.kind != WEIR_SESSION) {
+    if (now.call->how.kind != WEIR_SESSION && now.call->how.kind != WEIR_COUNT) {
         put_rows(&now, batch, 0, batch->count);
         return;
     }
@@ -170,7 +174,18 @@ static void on_discard(WEIR_UNUSED weir_op *op, void *state)
 
 static void on_stop(weir_op *op)
 {
-    wi_window_keys_fini(weir_op_arg(op), weir_op_state(op));
+    const wi_windowing *call = weir_op_arg(op);
+    if (call->to)
+        wi_saved_write(call->to, call, weir_op_state(op));
+    wi_window_keys_fini(call, weir_op_state(op));
+}
+
+static void on_start(weir_op *op)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    wi_now now = {.op = op, .call = call, .keys = weir_op_state(op), .time = INT64_MIN};
+    if (call->from)
+        wi_saved_read(&now, call->from);
 }
 
 const weir_operator wi_window_general = {.name = "window",
@@ -179,3 +194,13 @@ const weir_operator wi_window_general = {.name = "window",
                                          .notify = on_complete,
                                          .discard = on_discard,
                                          .stop = on_stop};
+
+/* The same with a state that is read and saved. */
+const weir_operator wi_window_kept = {.name = "window",
+                                      .state_bytes = sizeof(wi_window_keys),
+                                      .source = true,
+                                      .start = on_start,
+                                      .batch = on_batch,
+                                      .notify = on_complete,
+                                      .discard = on_discard,
+                                      .stop = on_stop};

@@ -82,6 +82,19 @@ static void free_contents(const wi_windowing *call, char *acc)
     free_texts(call, acc);
 }
 
+char *wi_acc_new(const wi_windowing *call, const wi_window_key *key)
+{
+    char *acc = wi_alloc(call->by.type->size);
+    memcpy(acc, key->blank, call->by.type->size);
+    return acc;
+}
+
+void wi_acc_free(const wi_windowing *call, char *acc)
+{
+    free_contents(call, acc);
+    wi_free(acc);
+}
+
 void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc)
 {
     free_contents(call, acc);
@@ -123,15 +136,17 @@ wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint3
     wi_grow(&key->windows, &key->capacity, key->count + 1, sizeof *key->windows);
     wi_window *window = &key->windows[at];
     memmove(window + 1, window, (key->count++ - at) * sizeof *window);
-    *window = (wi_window){.start = start, .last = last, .acc = wi_alloc(call->by.type->size)};
-    memcpy(window->acc, key->blank, call->by.type->size);
+    *window = (wi_window){.start = start,
+                          .last = last,
+                          .acc = wi_acc_new(call, key),
+                          .due = WI_NEVER,
+                          .changed = true};
     return window;
 }
 
 static void free_window(const wi_windowing *call, wi_window *window)
 {
-    free_contents(call, window->acc);
-    wi_free(window->acc);
+    wi_acc_free(call, window->acc);
     for (wi_sent *sent = window->sent, *next; sent; sent = next) {
         next = sent->next;
         weir_batch_drop(sent->row);
@@ -151,11 +166,17 @@ void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t be
 
 /* ---- keys ------------------------------------------------------------------------------- */
 
-static wi_window_key *new_key(const wi_windowing *call, const char *row, uint64_t hash)
+static wi_window_key *empty_key(const wi_windowing *call, uint64_t hash)
 {
     wi_window_key *key = wi_calloc(1, sizeof *key + call->by.type->size);
     key->hash = hash;
     key->dirty_from = INT64_MAX;
+    return key;
+}
+
+static wi_window_key *new_key(const wi_windowing *call, const char *row, uint64_t hash)
+{
+    wi_window_key *key = empty_key(call, hash);
     for (uint32_t f = 0; f < call->by.in.count; f++) {
         bool text = call->by.in.bytes[f] == WEIR_KEY_TEXT;
         char *to = key->blank + call->by.acc.offsets[f];
@@ -169,10 +190,13 @@ static wi_window_key *new_key(const wi_windowing *call, const char *row, uint64_
 static void free_key(const wi_windowing *call, wi_window_key *key)
 {
     wi_windows_remove(call, key, 0, key->count);
+    wi_cells_forget(call, key, INT64_MAX);
+    wi_queue_free(call, key->queue);
     for (uint32_t f = 0; f < call->by.acc.count; f++)
         if (call->by.acc.bytes[f] == WEIR_KEY_TEXT)
             free_text(text_of(key->blank, call->by.acc.offsets[f]));
     wi_free(key->windows);
+    wi_free(key->cells);
     wi_free(key);
 }
 
@@ -191,6 +215,23 @@ static void grow(wi_window_keys *keys)
     keys->mask = size - 1;
 }
 
+static void link(wi_window_keys *keys, wi_window_key *key)
+{
+    wi_window_key **bucket = &keys->buckets[(uint32_t)key->hash & keys->mask];
+    key->next = *bucket;
+    *bucket = key;
+    keys->count++;
+}
+
+wi_window_key *wi_window_keys_add(const wi_windowing *call, wi_window_keys *keys, uint64_t hash)
+{
+    if (!keys->buckets || keys->count > keys->mask)
+        grow(keys);
+    wi_window_key *key = empty_key(call, hash);
+    link(keys, key);
+    return key;
+}
+
 wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *keys, const void *row,
                                    uint64_t hash)
 {
@@ -201,15 +242,13 @@ wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *key
         if (key->hash == hash && weir_key_equal(&call->by.acc, key->blank, &call->by.in, row))
             return key;
     wi_window_key *key = new_key(call, row, hash);
-    key->next = *bucket;
-    *bucket = key;
-    keys->count++;
+    link(keys, key);
     return key;
 }
 
 void wi_window_keys_tidy(const wi_windowing *call, wi_window_keys *keys, wi_window_key *key)
 {
-    if (key->count || key->references)
+    if (key->count || key->references || key->queue)
         return;
     wi_window_key **at = &keys->buckets[(uint32_t)key->hash & keys->mask];
     while (*at != key)

@@ -16,6 +16,9 @@
 /* A window operator while it runs; its argument. */
 typedef struct wi_windowing {
     weir_windows how;
+    bool in_turn; /* all rows wait until their stamps are complete */
+    int64_t pane;  /* see panes.h; of windows of a number of rows: counted.c */
+    int64_t panes, panes_apart; /* of a window; from one window to the next */
     wi_grouping by;
     wi_grouping by_acc; /* the same groups, found by rows that are accs */
     const weir_fold_kernel *fold;
@@ -25,7 +28,14 @@ typedef struct wi_windowing {
     uint32_t start_at, end_at, rows_at; /* in an acc */
     uint32_t text_count;               /* texts of an acc beside its key's, and where they are */
     uint32_t *text_at;
+    const struct wi_saved *from; /* saved.h; NULL: nowhere */
+    struct wi_saved *to;
 } wi_windowing;
+
+static inline bool wi_fires_early(const weir_trigger *trigger)
+{
+    return trigger->rows || trigger->every || trigger->each;
+}
 
 /* A result that was sent and may have to be taken back: a batch of one row. */
 typedef struct wi_sent {
@@ -37,21 +47,33 @@ typedef struct wi_window {
     int64_t start, last;
     char *acc; /* owns the texts that are not its key's */
     wi_sent *sent;
-    bool fired; /* never, of an open session */
-    bool dirty; /* has something to say before its key's next time */
+    int64_t fresh; /* rows since it last fired, if the trigger counts them */
+    int64_t due;   /* the trigger makes it fire at this time; WI_NEVER */
+    bool closed;   /* it has had its turn to fire because it closed */
+    bool changed;  /* since it last fired */
+    bool dirty;    /* it had closed, or closes now, and was given rows: it is to fire */
+    bool wrong;    /* what it has sent is to be taken back, unless it fires */
+    bool stale;    /* of an exact session: see exact.c */
 } wi_window;
+#define WI_NEVER INT64_MAX
 
-/* As it is shown: the first instant after it. */
-static inline int64_t wi_window_end(const wi_window *window)
-{
-    return wi_add_saturating(window->last, 1);
-}
+/* The rows of one event time, of exact sessions. */
+typedef struct wi_cell {
+    int64_t time;
+    char *acc;
+} wi_cell;
+
+/* What is kept for windows of a number of rows: counted.c. */
+typedef struct wi_queue wi_queue;
 
 typedef struct wi_window_key {
     struct wi_window_key *next; /* in its bucket */
     uint64_t hash;
     wi_window *windows;
     uint32_t count, capacity;
+    uint32_t cell_count, cell_capacity;
+    wi_cell *cells;  /* in order */
+    wi_queue *queue; /* its numbers outlive its windows: a key that has it stays */
     uint32_t references; /* of moments, and of rows that are being put into windows */
     bool asked;          /* a notification is to come at `asks`, or before */
     bool touched;        /* it is in the list of the moment that is now */
@@ -70,6 +92,8 @@ void wi_window_keys_fini(const wi_windowing *call, wi_window_keys *keys);
 /* The key of a row; a new one has no windows. */
 wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *keys, const void *row,
                                    uint64_t hash);
+/* A key that is not there yet, and whose row (blank) is still to be filled in. */
+wi_window_key *wi_window_keys_add(const wi_windowing *call, wi_window_keys *keys, uint64_t hash);
 /* Asks for what finding a key of this hash will read first; then, for the first key there. */
 static inline void wi_window_keys_prefetch(const wi_window_keys *keys, uint64_t hash)
 {
@@ -93,10 +117,31 @@ wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint3
 /* Frees windows [begin, end). */
 void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin, uint32_t end);
 
+/* exact.c: frees the cells at and before a time; adds a session up again, if it is stale. */
+void wi_cells_forget(const wi_windowing *call, wi_window_key *key, int64_t last);
+void wi_cells_refresh(const wi_windowing *call, wi_window_keys *keys, const wi_window_key *key,
+                      wi_window *session);
+
+/* counted.c. */
+void wi_queue_free(const wi_windowing *call, wi_queue *queue);
+
+/* An acc without rows, with a key's fields. */
+char *wi_acc_new(const wi_windowing *call, const wi_window_key *key);
+void wi_acc_free(const wi_windowing *call, char *acc);
 /* Folds a row into an acc, or (wi_acc_combine) another acc. */
 void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
                  int64_t diff);
 void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other);
+/* The result that is sent for an acc, as a batch of its own. */
+weir_batch *wi_acc_result(const wi_windowing *call, const char *acc);
+/* Fills in the limits of its window. */
+static inline void wi_acc_set_limits(const wi_windowing *call, char *acc, int64_t start,
+                                     int64_t last)
+{
+    int64_t end = wi_add_saturating(last, 1);
+    memcpy(acc + call->start_at, &start, sizeof start);
+    memcpy(acc + call->end_at, &end, sizeof end);
+}
 /* Makes it as new. */
 void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc);
 static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)

@@ -8,7 +8,8 @@ static void route_run(const void *in, uint64_t *routes_out, uint32_t count, void
     const wi_marks *marks = arg;
     marks->partition->run(in, routes_out, count, marks->arg);
     for (uint32_t i = 0; i < count; i++)
-        routes_out[i] %= marks->partitions;
+        if (WEIR_UNLIKELY(routes_out[i] >= marks->partitions)) /* a division is slow */
+            routes_out[i] %= marks->partitions;
 }
 
 static void check(weir_stream in, const weir_watermark_policy *policy, const char *name)

@@ -23,18 +23,50 @@ void wi_now_ask(wi_now *now, wi_window_key *key, int64_t time)
             key);
 }
 
-void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window)
+int64_t wi_before_multiple(int64_t every, int64_t time, int64_t stamp)
 {
-    if (window->last > now->time && !window->dirty) {
-        wi_now_ask(now, key, window->last);
-        return;
+    int64_t later = time > stamp ? time : stamp;
+    return wi_add_saturating(later, every - 1 - wi_floor_rest(later, every));
+}
+
+/* What the trigger says: whether the row makes the window fire now, and when it is to fire. */
+static bool fires_at_once(const wi_now *now, wi_window *window, int64_t time, int64_t diff)
+{
+    const weir_trigger *trigger = &now->call->how.trigger;
+    if (trigger->every) {
+        int64_t from = now->call->how.kind == WEIR_GLOBAL ? time : window->start;
+        int64_t due = wi_before_multiple(trigger->every, from, now->time);
+        window->due = due < window->due ? due : window->due;
     }
-    window->dirty = true;
-    if (window->last < key->dirty_from)
-        key->dirty_from = window->last;
+    if (!trigger->rows)
+        return false;
+    window->fresh = (int64_t)((uint64_t)window->fresh + (uint64_t)diff);
+    return window->fresh >= trigger->rows;
+}
+
+static void touch(wi_now *now, wi_window_key *key)
+{
     if (!key->touched)
         add_key(now->moment, key);
     key->touched = true;
+}
+
+void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t time,
+                    int64_t diff)
+{
+    const weir_trigger *trigger = &now->call->how.trigger;
+    window->changed = true;
+    bool fires = fires_at_once(now, window, time, diff);
+    if (fires)
+        wi_now_fire(now, key, window);
+    bool closes = window->last <= now->time, due = window->due <= now->time;
+    if (!closes && !due)
+        wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
+    window->dirty |= closes && window->changed && !trigger->not_on_close;
+    if ((window->dirty || window->wrong) && window->last < key->dirty_from)
+        key->dirty_from = window->last;
+    if (closes || due || fires || window->wrong || trigger->each)
+        touch(now, key);
 }
 
 /* ---- firing ----------------------------------------------------------------------------- */
@@ -48,22 +80,21 @@ static void push(wi_now *now, const void *row, int64_t diff)
     weir_out_row(now->results, row);
 }
 
-/* The result as a batch of its own. */
-static weir_batch *result_of(const wi_windowing *call, const wi_window *window)
+weir_batch *wi_acc_result(const wi_windowing *call, const char *acc)
 {
     weir_batch *made = weir_batch_new(call->out, 1);
     made->count = 1;
     if (call->how.finish) {
         memset(made->rows, 0, call->out->size);
-        call->how.finish->run(window->acc, made->rows, 1, made, call->arg);
+        call->how.finish->run(acc, made->rows, 1, made, call->arg);
     } else {
-        memcpy(made->rows, window->acc, call->out->size);
+        memcpy(made->rows, acc, call->out->size);
     }
     wi_batch_own_texts(made, made->rows, 1);
     return made;
 }
 
-static void take_back(wi_now *now, wi_window *window)
+void wi_now_take_back(wi_now *now, wi_window *window)
 {
     for (wi_sent *sent = window->sent, *next; sent; sent = next) {
         next = sent->next;
@@ -77,7 +108,7 @@ static void take_back(wi_now *now, wi_window *window)
 static void send_and_remember(wi_now *now, wi_window *window)
 {
     wi_sent *sent = WI_NEW(wi_sent);
-    sent->row = result_of(now->call, window);
+    sent->row = wi_acc_result(now->call, window->acc);
     push(now, sent->row->rows, 1);
     window->sent = sent;
 }
@@ -88,7 +119,7 @@ static void send(wi_now *now, const wi_window *window)
         push(now, window->acc, 1);
         return;
     }
-    weir_batch *made = result_of(now->call, window);
+    weir_batch *made = wi_acc_result(now->call, window->acc);
     push(now, made->rows, 1);
     weir_batch_drop(made);
 }
@@ -96,10 +127,15 @@ static void send(wi_now *now, const wi_window *window)
 void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
 {
     const wi_windowing *call = now->call;
-    int64_t end = wi_window_end(window);
-    memcpy(window->acc + call->start_at, &window->start, sizeof window->start);
-    memcpy(window->acc + call->end_at, &end, sizeof end);
-    take_back(now, window);
+    window->dirty = window->wrong = false;
+    window->fresh = 0;
+    window->due = WI_NEVER;
+    if (call->how.output == WEIR_RETRACTING && !window->changed)
+        return;
+    window->changed = false;
+    wi_cells_refresh(call, now->keys, key, window);
+    wi_acc_set_limits(call, window->acc, window->start, window->last);
+    wi_now_take_back(now, window);
     if (wi_acc_rows(call, window->acc)) {
         if (call->how.output == WEIR_RETRACTING)
             send_and_remember(now, window);
@@ -108,45 +144,70 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
     }
     if (call->how.output == WEIR_DISCARDING)
         wi_acc_reset(call, key, window->acc);
-    window->fired = true;
-    window->dirty = false;
 }
 
 /* ---- settling --------------------------------------------------------------------------- */
 
+/* Whether a window fires at the end of this moment. */
+static bool is_due(const wi_now *now, const wi_window *window)
+{
+    const weir_trigger *trigger = &now->call->how.trigger;
+    if (window->last <= now->time && !trigger->not_on_close)
+        return window->dirty || (window->last == now->time && !window->closed);
+    bool due = window->due <= now->time && window->due != WI_NEVER;
+    return due || (trigger->each && window->changed);
+}
+
 static void fire_due(wi_now *now, wi_window_key *key)
 {
+    const weir_windows *how = &now->call->how;
+    bool early = how->trigger.every || how->trigger.each;
     int64_t from = key->dirty_from < now->time ? key->dirty_from : now->time;
-    for (uint32_t i = wi_windows_from(key, from); i < key->count; i++) {
+    for (uint32_t i = early ? 0 : wi_windows_from(key, from); i < key->count; i++) {
         wi_window *window = &key->windows[i];
-        bool due = window->last <= now->time;
-        if (due && (window->dirty || !window->fired))
+        bool closes = window->last <= now->time;
+        if (is_due(now, window))
             wi_now_fire(now, key, window);
-        else if (window->dirty)
-            take_back(now, window);
-        else if (!due && now->call->how.kind != WEIR_SESSION)
+        else if (window->wrong)
+            wi_now_take_back(now, window);
+        else if (!closes && !early && how->kind != WEIR_SESSION)
             break;
-        window->dirty = false;
+        window->closed |= closes; /* it may have, before it was saved */
+        window->dirty = window->wrong = false;
     }
     key->dirty_from = INT64_MAX;
 }
 
-/* Frees what is over, and asks for the time at which the key has something to do again. */
-static void free_expired(wi_now *now, wi_window_key *key)
+/* A window of all time that has discarded what it had is as a new one. */
+static bool is_over(const wi_now *now, const wi_window *window)
 {
-    int64_t lateness = now->call->how.lateness;
-    uint32_t over = 0;
-    while (over < key->count &&
-           wi_add_saturating(key->windows[over].last, lateness) <= now->time)
-        over++;
-    wi_windows_remove(now->call, key, 0, over);
+    const weir_windows *how = &now->call->how;
+    return wi_add_saturating(window->last, how->lateness) <= now->time ||
+           (how->kind == WEIR_GLOBAL && how->output == WEIR_DISCARDING && !window->changed);
+}
+
+void wi_now_ask_next(wi_now *now, wi_window_key *key)
+{
     if (!key->count)
         return;
     uint32_t open = key->windows[0].last > now->time ? 0 : wi_windows_from(key, now->time + 1);
-    int64_t next = open ? wi_add_saturating(key->windows[0].last, lateness) : INT64_MAX;
+    int64_t next =
+        open ? wi_add_saturating(key->windows[0].last, now->call->how.lateness) : INT64_MAX;
     if (open < key->count && key->windows[open].last < next)
         next = key->windows[open].last;
+    for (uint32_t i = 0; now->call->how.trigger.every && i < key->count; i++)
+        next = key->windows[i].due < next ? key->windows[i].due : next;
     wi_now_ask(now, key, next);
+}
+
+static void free_expired(wi_now *now, wi_window_key *key)
+{
+    uint32_t over = 0;
+    while (over < key->count && is_over(now, &key->windows[over]))
+        over++;
+    if (over && key->cell_count)
+        wi_cells_forget(now->call, key, key->windows[over - 1].last);
+    wi_windows_remove(now->call, key, 0, over);
 }
 
 void wi_now_settle(wi_now *now, wi_window_key *key)
@@ -156,12 +217,18 @@ void wi_now_settle(wi_now *now, wi_window_key *key)
     key->touched = false;
     fire_due(now, key);
     free_expired(now, key);
+    wi_now_ask_next(now, key);
     wi_window_keys_tidy(now->call, now->keys, key);
 }
 
 void wi_window_keep(weir_op *op, const weir_batch *batch, uint32_t begin, uint32_t end)
 {
     wi_moment *at = weir_notify_state(op, weir_batch_time(batch, begin), sizeof *at);
+    wi_segment *newest = at->segment_count ? &at->segments[at->segment_count - 1] : NULL;
+    if (newest && newest->batch == batch && newest->end == begin) {
+        newest->end = end;
+        return;
+    }
     wi_grow(&at->segments, &at->segment_capacity, at->segment_count + 1, sizeof *at->segments);
     at->segments[at->segment_count++] = (wi_segment){weir_batch_retain(batch), begin, end};
 }

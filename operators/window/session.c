@@ -1,5 +1,6 @@
 /* Sessions: a row is a session of its own, [time, time + gap), which merges with those that it
- * overlaps or touches. What is left is one session, in the place of the first. */
+ * overlaps or touches. What is left is one session, in the place of the first. What rows that are
+ * taken away do to it, if it is to be exact, is in exact.c. */
 #include "moment.h"
 
 #include "../../base/alloc.h"
@@ -30,22 +31,42 @@ static void speak_up(wi_now *now, const wi_window_key *key, wi_window *session)
         wi_now_fire(now, key, session);
 }
 
+/* Results of a session that had closed are no longer right if it becomes a part of another; those
+ * from before it closed stand until that one fires. */
+static bool is_wrong(const wi_now *now, const wi_window *session)
+{
+    bool had_closed = session->last < now->time && !now->call->how.trigger.not_on_close;
+    return session->sent && (session->wrong || had_closed);
+}
+
+static void take_over(wi_now *now, wi_window *to, wi_window *from)
+{
+    to->stale |= from->stale;
+    if (!to->stale)
+        wi_acc_combine(now->call, now->keys, to->acc, from->acc);
+    move_sent(to, from);
+    to->fresh = (int64_t)((uint64_t)to->fresh + (uint64_t)from->fresh);
+    to->due = from->due < to->due ? from->due : to->due;
+}
+
 /* Makes one session of [begin, end), with these limits. */
 static wi_window *merge(wi_now *now, wi_window_key *key, uint32_t begin, uint32_t end,
                         int64_t start, int64_t last)
 {
     wi_window *merged = &key->windows[begin];
+    bool wrong = false;
     for (uint32_t i = begin; i < end && last > now->time; i++)
         speak_up(now, key, &key->windows[i]);
-    for (uint32_t i = begin + 1; i < end; i++) {
-        wi_acc_combine(now->call, now->keys, merged->acc, key->windows[i].acc);
-        move_sent(merged, &key->windows[i]);
-    }
+    for (uint32_t i = begin; i < end; i++)
+        wrong |= is_wrong(now, &key->windows[i]);
+    for (uint32_t i = begin + 1; i < end; i++)
+        take_over(now, merged, &key->windows[i]);
     wi_windows_remove(now->call, key, begin + 1, end);
     merged->start = start;
     merged->last = last;
-    merged->fired = false;
-    merged->dirty = merged->sent != NULL;
+    merged->closed = false;
+    merged->dirty = false;
+    merged->wrong = wrong;
     return merged;
 }
 
@@ -65,7 +86,11 @@ bool wi_now_session(wi_now *now, wi_window_key *key, int64_t time, const void *r
     } else {
         session = wi_windows_insert(now->call, key, begin, start, last);
     }
+    if (now->call->how.exact) {
+        wi_now_exact(now, key, begin, time, row, diff);
+        return true;
+    }
     wi_acc_fold(now->call, now->keys, session->acc, row, diff);
-    wi_now_changed(now, key, session);
+    wi_now_changed(now, key, session, time, diff);
     return true;
 }

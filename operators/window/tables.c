@@ -50,6 +50,7 @@ bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
 {
     const wi_windowing *call = weir_op_arg(op);
     bool goes_on = true;
+    wi_table_expect(to, from->count);
     to->by = &call->by_acc;
     for (uint32_t group = 0, count; group < from->count && goes_on; group += count) {
         const wi_chunk *chunk = &from->chunks[group >> call->by.chunk_shift];
@@ -63,8 +64,20 @@ bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
     return goes_on;
 }
 
-/* The results that are made of accs, as a batch of their own. */
-static weir_batch *finished(const wi_windowing *call, weir_batch *accs)
+bool wi_window_add(weir_op *op, wi_table *to, const weir_batch *accs, uint32_t begin, uint32_t end)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    bool goes_on = true;
+    to->by = &call->by_acc;
+    for (uint32_t count; begin < end && goes_on; begin += count) {
+        count = end - begin < call->by.block ? end - begin : call->by.block;
+        goes_on = combine_block(op, to, weir_batch_row(accs, begin), count);
+    }
+    to->by = &call->by;
+    return goes_on;
+}
+
+weir_batch *wi_window_finished(const wi_windowing *call, weir_batch *accs)
 {
     if (!call->how.finish)
         return accs;
@@ -77,19 +90,41 @@ static weir_batch *finished(const wi_windowing *call, weir_batch *accs)
     return made;
 }
 
-void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last)
+/* Sends accs as results of a window. */
+static void send_accs(weir_op *op, weir_batch *accs, int64_t start, int64_t last, int64_t time)
 {
     const wi_windowing *call = weir_op_arg(op);
-    int64_t end = wi_add_saturating(last, 1);
+    for (uint32_t i = 0; i < accs->count; i++)
+        wi_acc_set_limits(call, (char *)accs->rows + i * call->by.type->size, start, last);
+    weir_batch *batch = wi_window_finished(call, accs);
+    batch->time = WEIR_EPOCH(weir_event_epoch(time));
+    weir_send_batch(op, WI_WINDOW_RESULTS, batch);
+}
+
+void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last, int64_t time)
+{
+    const wi_windowing *call = weir_op_arg(op);
     for (uint32_t c = 0; (uint64_t)c << call->by.chunk_shift < table->count; c++) {
         weir_batch *batch = wi_table_take(table, c, call->rows_at);
-        for (uint32_t i = 0; i < batch->count; i++) {
-            char *acc = (char *)batch->rows + i * call->by.type->size;
-            memcpy(acc + call->start_at, &start, sizeof start);
-            memcpy(acc + call->end_at, &end, sizeof end);
+        send_accs(op, batch, start, last, time);
+    }
+}
+
+void wi_window_send_copy(weir_op *op, const wi_table *table, int64_t start, int64_t last,
+                         int64_t time)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    uint32_t size = call->by.type->size, chunk_rows = 1u << call->by.chunk_shift;
+    for (uint32_t begin = 0; begin < table->count; begin += chunk_rows) {
+        uint32_t end = table->count - begin < chunk_rows ? table->count : begin + chunk_rows;
+        weir_batch *copy = weir_batch_new(call->by.type, end - begin);
+        for (uint32_t i = begin; i < end; i++) {
+            const char *acc = wi_window_group(table, i);
+            if (wi_acc_rows(call, acc))
+                memcpy((char *)copy->rows + (size_t)copy->count++ * size, acc, size);
         }
-        batch = finished(call, batch);
-        batch->time = WEIR_EPOCH(weir_event_epoch(last));
-        weir_send_batch(op, WI_WINDOW_RESULTS, batch);
+        if (!call->how.finish)
+            wi_batch_own_texts(copy, copy->rows, copy->count);
+        send_accs(op, copy, start, last, time);
     }
 }

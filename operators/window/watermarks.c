@@ -24,11 +24,13 @@
 
 #include "../../base/alloc.h"
 #include "../../base/assert.h"
+#include "../../base/batch.h"
 #include "../stream/common.h"
 
 #define NEVER UINT64_MAX /* heard_ns of a partition that is idle */
 
 enum { ROWS, WORDS }; /* inputs, outputs */
+enum { ROWS_A_RUN = 128 }; /* of equal stamps, on average, or more: batches of one time are sent */
 
 typedef struct partition {
     int64_t reached;
@@ -42,6 +44,8 @@ typedef struct watermarks_state {
     int64_t greatest;            /* of those that are here */
     bool recount;                /* `least` may not be right */
     bool active, idle;           /* some partition here is */
+    int64_t *stamps;             /* of the batch that is here */
+    unsigned stamps_capacity;
     bool asks;                   /* all workers whether they can run: then there is a tick */
     wi_idle_clock clock;
     wi_talk talk;
@@ -183,27 +187,56 @@ static void stamp(const wi_marks *marks, watermarks_state *state, const weir_bat
     state->greatest = greatest;
 }
 
-static weir_batch *stamped(const wi_marks *marks, watermarks_state *state, const weir_batch *batch,
-                           uint64_t now_ns)
+/* The stamps of a batch, in `state`. Returns how many runs of equal ones there are. */
+static uint32_t stamp_all(const wi_marks *marks, watermarks_state *state, const weir_batch *batch,
+                          uint64_t now_ns)
 {
-    weir_batch *view = weir_batch_view(batch);
-    int64_t stamps[WI_MARKS_BLOCK], least = INT64_MAX;
+    uint32_t runs = 1;
+    wi_grow(&state->stamps, &state->stamps_capacity, batch->count, sizeof *state->stamps);
     for (uint32_t begin = 0, count; begin < batch->count; begin += count) {
         count = batch->count - begin < WI_MARKS_BLOCK ? batch->count - begin : WI_MARKS_BLOCK;
-        stamp(marks, state, batch, begin, count, now_ns, stamps);
-        for (uint32_t i = 0; i < count; i++) {
-            weir_time time = WEIR_EPOCH(weir_event_epoch(stamps[i]));
-            if (begin + i == 0)
-                view->time = time;
-            if (!view->times && !weir_time_eq(&time, &view->time))
-                weir_batch_add_times(view);
-            if (view->times)
-                view->times[begin + i] = time;
-            least = stamps[i] < least ? stamps[i] : least;
-        }
+        stamp(marks, state, batch, begin, count, now_ns, state->stamps + begin);
     }
+    for (uint32_t i = 1; i < batch->count; i++)
+        runs += state->stamps[i] != state->stamps[i - 1];
+    return runs;
+}
+
+/* Each run of equal stamps is a batch with one time. */
+static void send_runs(weir_op *op, const weir_batch *batch)
+{
+    const int64_t *stamps = ((watermarks_state *)weir_op_state(op))->stamps;
+    for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
+        for (end = begin + 1; end < batch->count && stamps[end] == stamps[begin];)
+            end++;
+        weir_batch *run = wi_batch_slice(batch, begin, end - begin);
+        run->time = WEIR_EPOCH(weir_event_epoch(stamps[begin]));
+        weir_send_batch(op, ROWS, run);
+    }
+}
+
+static void send_with_column(weir_op *op, const weir_batch *batch)
+{
+    const int64_t *stamps = ((watermarks_state *)weir_op_state(op))->stamps;
+    weir_batch *view = wi_batch_slice(batch, 0, batch->count);
+    int64_t least = stamps[0];
+    for (uint32_t i = 1; i < batch->count; i++)
+        least = stamps[i] < least ? stamps[i] : least;
     view->time = WEIR_EPOCH(weir_event_epoch(least));
-    return view;
+    weir_batch_add_times(view);
+    for (uint32_t i = 0; i < batch->count; i++)
+        view->times[i] = WEIR_EPOCH(weir_event_epoch(stamps[i]));
+    weir_send_batch(op, ROWS, view);
+}
+
+/* A column of times is more than rows usually are, so it is left out where runs are long. */
+static void send_stamped(weir_op *op, const weir_batch *batch, uint64_t now_ns)
+{
+    uint32_t runs = stamp_all(weir_op_arg(op), weir_op_state(op), batch, now_ns);
+    if (runs == 1 || runs <= batch->count / ROWS_A_RUN)
+        send_runs(op, batch);
+    else
+        send_with_column(op, batch);
 }
 
 /* ---- the operator ----------------------------------------------------------------------- */
@@ -216,7 +249,7 @@ static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
         wi_talk_hear(&state->talk, batch);
     } else {
         uint64_t now_ns = marks->idle_ns ? wi_idle_now(&state->clock, op) : 0;
-        weir_send_batch(op, ROWS, stamped(marks, state, batch, now_ns));
+        send_stamped(op, batch, now_ns);
         wi_idle_arm(&state->clock, op);
     }
     settle(op);
@@ -250,6 +283,7 @@ static void on_stop(weir_op *op)
 {
     watermarks_state *state = weir_op_state(op);
     wi_free(state->partitions);
+    wi_free(state->stamps);
     wi_talk_fini(&state->talk);
 }
 

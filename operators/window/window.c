@@ -1,6 +1,6 @@
 /* window: folds the rows of each window and key, and sends the results when windows close. Here it
  * is built: what is asked for is checked, and the quick way taken if it can be. */
-#include "window.h"
+#include "saved.h"
 
 #include "../../base/alloc.h"
 #include "../../base/type.h"
@@ -42,12 +42,31 @@ void wi_window_missed(weir_op *op, const weir_batch *batch, uint32_t row, int64_
 
 /* ---- building --------------------------------------------------------------------------- */
 
+static void check_trigger(weir_scope *scope, const weir_windows *how, const char *name)
+{
+    const weir_trigger *trigger = &how->trigger;
+    if (trigger->rows < 0 || trigger->every < 0)
+        weir_scope_fail(scope, "window `%s`: its trigger has a negative number", name);
+    if (trigger->not_on_close && !wi_fires_early(trigger))
+        weir_scope_fail(scope,
+                        "window `%s`: its trigger does not fire when windows close, nor before",
+                        name);
+    if (how->exact && how->output == WEIR_DISCARDING)
+        weir_scope_fail(scope, "window `%s`: sessions that are exact cannot discard", name);
+    if (how->kind == WEIR_COUNT &&
+        (wi_fires_early(trigger) || trigger->not_on_close || how->lateness))
+        weir_scope_fail(scope,
+                        "window `%s`: windows of a number of rows fire when they are full, and "
+                        "have no trigger and no lateness",
+                        name);
+}
+
 static void check_how(weir_scope *scope, const weir_windows *how, const char *name)
 {
-    bool wide = how->kind == WEIR_TUMBLING || how->kind == WEIR_HOPPING;
-    if (wide && how->size <= 0)
+    if (how->kind != WEIR_SESSION && how->kind != WEIR_GLOBAL && how->size <= 0)
         weir_scope_fail(scope, "window `%s`: the size of its windows is not above 0", name);
-    if (how->kind == WEIR_HOPPING && (how->slide <= 0 || how->slide > how->size))
+    bool hops = how->kind == WEIR_HOPPING || (how->kind == WEIR_COUNT && how->slide);
+    if (hops && (how->slide <= 0 || how->slide > how->size))
         weir_scope_fail(scope,
                         "window `%s`: its windows hop by less than 1, or by more than their size",
                         name);
@@ -60,6 +79,7 @@ static void check_how(weir_scope *scope, const weir_windows *how, const char *na
                         name);
     if (how->lateness < 0)
         weir_scope_fail(scope, "window `%s`: its lateness is negative", name);
+    check_trigger(scope, how, name);
     if (weir_scope_dims(scope) != 1)
         weir_scope_fail(scope,
                         "window `%s`: windows are for dataflows of one dimension, and not in loops",
@@ -109,31 +129,75 @@ static void find_texts(wi_windowing *call)
             call->text_at[call->text_count++] = fields[f].offset;
 }
 
-/* The quickest way that there is. */
-static const weir_operator *way_for(const weir_windows *how)
+/* Windows that do not overlap are a slide apart that is their size. Those of a number of rows fire
+ * once. */
+static void fill_in_panes(wi_windowing *call)
 {
-    if (how->lateness || how->release)
+    weir_windows *how = &call->how;
+    if (how->kind == WEIR_SESSION || how->kind == WEIR_GLOBAL || how->size <= 0)
+        return;
+    if (how->kind == WEIR_COUNT)
+        how->output = WEIR_ACCUMULATING;
+    if (how->kind == WEIR_TUMBLING || how->slide <= 0)
+        how->slide = how->size;
+    call->pane = how->size;
+    for (int64_t rest = how->slide; rest > 0;) {
+        int64_t next = call->pane % rest;
+        call->pane = rest;
+        rest = next;
+    }
+    call->panes = how->size / call->pane;
+    call->panes_apart = how->slide / call->pane;
+}
+
+/* The quickest way that there is. */
+static const weir_operator *way_for(const wi_windowing *call)
+{
+    const weir_windows *how = &call->how;
+    if (call->from || call->to)
+        return &wi_window_kept;
+    if (wi_fires_early(&how->trigger))
         return &wi_window_general;
-    if (how->kind == WEIR_TUMBLING)
+    bool quick = how->kind == WEIR_SESSION && !how->exact && !call->text_count;
+    if (quick && !how->lateness && !how->release)
+        return &wi_window_sessions;
+    if (how->kind == WEIR_TUMBLING && !how->lateness && !how->release)
         return &wi_window_tumbling;
-    bool whole = how->kind == WEIR_HOPPING && how->slide > 0 && how->size % how->slide == 0;
-    return whole && how->combine && how->size / how->slide <= WI_PANES_MAX ? &wi_window_panes
-                                                                          : &wi_window_general;
+    bool wide = how->kind == WEIR_TUMBLING || how->kind == WEIR_HOPPING;
+    return wide && how->combine && call->panes <= WI_PANES_MAX ? &wi_window_panes
+                                                               : &wi_window_general;
 }
 
 weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
                         const weir_fold_kernel *fold, void *arg, weir_late *late_out)
 {
+    return wi_window_saved(in, how, key, fold, arg, late_out, NULL, NULL);
+}
+
+weir_stream wi_window_saved(weir_stream in, const weir_windows *how, weir_key key,
+                            const weir_fold_kernel *fold, void *arg, weir_late *late_out,
+                            const wi_saved *from, wi_saved *to)
+{
     const char *name = wi_window_general.name;
     wi_windowing *call =
         wi_calloc(1, sizeof *call + fold->acc->text_count * sizeof *call->text_at);
     call->how = *how;
+    call->from = from;
+    call->to = to;
     call->fold = fold;
     call->arg = arg;
+    fill_in_panes(call);
+    call->how.exact &= how->kind == WEIR_SESSION;
+    call->in_turn = how->kind == WEIR_SESSION || how->kind == WEIR_COUNT ||
+                    wi_fires_early(&how->trigger);
     call->out = how->finish ? how->finish->out : fold->acc;
-    call->time_at = wi_time_field(in, name, "time", how->time);
+    if (how->kind != WEIR_COUNT)
+        call->time_at = wi_time_field(in, name, "time", how->time);
     check_how(in.scope, how, fold->name);
     check_kernels(in.scope, how, fold);
+    if ((from || to) && how->release)
+        weir_scope_fail(in.scope, "window `%s`: what it has to release cannot be saved",
+                        fold->name);
     if (wi_takes(in, name, fold->name, fold->in) &&
         wi_takes(in, name, fold->name, key.type) &&
         wi_grouping_init(&call->by, in.scope, name, fold->name, &key, fold->acc)) {
@@ -145,9 +209,17 @@ weir_stream weir_window(weir_stream in, const weir_windows *how, weir_key key,
         find_texts(call);
         wi_grouping_init(&call->by_acc, in.scope, name, fold->name, &call->by.acc, fold->acc);
     }
-    const weir_operator *logic = way_for(how);
+    const weir_operator *logic = way_for(call);
+    bool fixed = logic == &wi_window_tumbling || logic == &wi_window_panes;
+    bool local = how->local && how->combine && fixed && !how->lateness && !how->release &&
+                 weir_worker_count(weir_scope_worker(in.scope)) > 1;
+    weir_stream rows = in, accs = {.scope = in.scope};
+    if (local)
+        accs = wi_window_local(in, call, &rows);
     weir_builder *builder =
-        wi_begin(in, WEIR_EXCHANGE(key), logic, call, name, fold->name);
+        wi_begin(rows, WEIR_EXCHANGE(key), logic, call, name, fold->name);
+    if (local)
+        weir_builder_input(builder, accs, WEIR_EXCHANGE(call->by.acc));
     weir_stream results = weir_builder_output(builder, call->out);
     weir_late late = {weir_builder_output(builder, in.type),
                       weir_builder_output(builder, &weir_missed_type)};

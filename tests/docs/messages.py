@@ -14,7 +14,8 @@ PAGES = ["docs/errors.md", "docs/operations.md"]
 FOLDERS = ["base", "progress", "net", "runtime", "operators", "tools/weir"]
 MIN_FIXED = 12  # characters of a format that are not arguments
 WHERE = re.compile(r"(weir launch: |worker \d+: |process \d+ \(\S+\): )?"
-                   r"(dataflow `\w+`(, operator \d+ `\w+`)?: )?")
+                   r"(dataflow `\w+`(, operator \d+ `\w+`)?: )?"
+                   r"(read_rows: )?(`[\w.]+\.\w+`: |[\w.]+:\d+: )?")
 
 # Or a string, which may look like one: "tcp://".
 COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|/\*.*?\*/|//[^\n]*', re.S)

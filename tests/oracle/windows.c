@@ -1,14 +1,13 @@
 /* Random streams through watermarks and windows, compared at every time with a naive computation
  * from all rows. What is random: event times (out of order, below zero, at the ends of the
- * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness and
- * output; where batches end; the number of workers, threads or a deterministic schedule, and
- * processes. Compared are results, late rows, and rows that missed windows.
+ * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness,
+ * output and trigger; where batches end; the number of workers, threads or a deterministic
+ * schedule, and processes; whether all is torn down in between and built again from what was saved.
+ * Compared are results, late rows, and rows that missed windows.
  *
  *     oracle_windows [--seed S] [--cases N]
  *
- * Windows of a fixed width follow from definitions: which rows a window takes depends on their
- * stamps alone. What sessions there are depends on the order of rows, so those are played through,
- * as lists of rows. */
+ * What is expected is computed in windows/. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,20 +15,13 @@
 
 #include <weir/weir.h>
 
+#include "operators/window/saved.h"
+#include "tests/oracle/windows/naive.h"
 #include "tests/support/cluster.h"
-#include "tests/support/streams.h"
 
-#define ROWS_MAX 240
-#define KEYS 5
 #define NOTES 8
 
-#define EVENT(F)                                                                               \
-    F(weir_text, key) F(u8, part) F(i64, at) F(i64, mark) F(i64, value) F(weir_text, note)
-#define TALLY(F)                                                                               \
-    F(weir_text, key) F(i64, start) F(i64, end) F(i64, rows) F(i64, sum) F(weir_text, longest)
 #define BOXED(F) F(weir_text, key) F(i64, start) F(i64, end) F(i64, rows) F(u64, box)
-WEIR_ROW(event, EVENT)
-WEIR_ROW(tally, TALLY)
 WEIR_ROW(boxed, BOXED)
 
 static uint64_t seed = 1, state, this_case;
@@ -55,11 +47,6 @@ static const char *const keys[KEYS] = {"", "k", "a key of some length", "another
 static const char *const notes[NOTES] = {
     "", "x", "yy", "a note longer than a handle", "a note longer than a handle, yes",
     "twelve bytes", "thirteen byte", "zz"};
-
-static inline bool longer(const weir_text *a, const weir_text *b)
-{
-    return a->length != b->length ? a->length > b->length : weir_text_compare(a, b) > 0;
-}
 
 /* ---- kernels ---------------------------------------------------------------------------- */
 
@@ -127,27 +114,6 @@ WEIR_ROUTE(part_of, event)
 
 /* ---- a case ----------------------------------------------------------------------------- */
 
-typedef struct update {
-    event row;
-    int64_t diff, stamp;
-    uint32_t key;
-} update;
-
-typedef struct problem {
-    update rows[ROWS_MAX];
-    uint32_t count;
-    weir_windows how;
-    weir_watermark_policy policy;
-    bool boxed;
-    uint32_t flush_every, step_every;
-    test_list results, late, missed;
-} problem;
-
-static int64_t saturated(__int128 value)
-{
-    return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : (int64_t)value;
-}
-
 static void stamp_rows(problem *of)
 {
     int64_t reached[8];
@@ -186,14 +152,40 @@ static void make_rows(problem *of)
     }
 }
 
+static weir_trigger make_trigger(void)
+{
+    weir_trigger trigger = {0};
+    if (draw(2))
+        return trigger;
+    uint64_t which = draw(4);
+    if (which == 0 || draw(4) == 0)
+        trigger.rows = 1 + (int64_t)draw(8);
+    if (which == 1 || draw(4) == 0)
+        trigger.every = draw(20) ? 1 + (int64_t)draw(30) : INT64_MAX - (int64_t)draw(3);
+    trigger.each = which == 2 || draw(6) == 0;
+    trigger.not_on_close = (trigger.rows || trigger.every || trigger.each) && draw(2);
+    return trigger;
+}
+
+static void make_counting(weir_windows *how)
+{
+    how->size = 1 + (int64_t)draw(draw(2) ? 8 : 30);
+    how->slide = (int64_t)draw((uint64_t)how->size + 1);
+    how->lateness = 0;
+    how->trigger = (weir_trigger){0};
+    how->time = draw(2) ? "at" : NULL;
+}
+
 static void make_problem(problem *of)
 {
     *of = (problem){.boxed = draw(3) == 0,
                     .flush_every = 1 + (uint32_t)draw(30),
                     .step_every = 1 + (uint32_t)draw(20)};
     weir_windows *how = &of->how;
-    how->kind = (weir_window_kind)draw(8);
-    how->kind = how->kind > WEIR_GLOBAL ? how->kind % 2 ? WEIR_SESSION : WEIR_HOPPING : how->kind;
+    static const weir_window_kind kinds[] = {WEIR_TUMBLING, WEIR_HOPPING, WEIR_HOPPING,
+                                             WEIR_SESSION,  WEIR_SESSION, WEIR_GLOBAL,
+                                             WEIR_COUNT,    WEIR_HOPPING, WEIR_SESSION};
+    how->kind = kinds[draw(9)];
     how->time = "at";
     how->size = 1 + (int64_t)draw(draw(3) ? 20 : 100);
     how->slide = 1 + (int64_t)draw((uint64_t)how->size);
@@ -204,16 +196,24 @@ static void make_problem(problem *of)
                     : draw(8) == 0 ? INT64_MAX - (int64_t)draw(50)
                                    : (int64_t)draw(60);
     how->output = (weir_window_output)draw(3);
+    how->trigger = make_trigger();
+    how->exact = how->output != WEIR_DISCARDING && draw(2);
     how->combine = of->boxed ? &combine_boxed
                    : how->kind == WEIR_SESSION || draw(4) ? &fold_tally
                                                           : NULL;
-    how->finish = of->boxed ? &unbox : draw(2) ? &finish_tally : NULL;
+    of->doubled = !of->boxed && draw(2);
+    how->finish = of->boxed ? &unbox : of->doubled ? &finish_tally : NULL;
     how->release = of->boxed ? release_box : NULL;
     if (draw(4) == 0)
         of->policy.watermark = "mark";
     else
         of->policy = (weir_watermark_policy){.time = "at", .bound = (int64_t)draw(40)};
-    if (how->kind != WEIR_SESSION && draw(3) == 0) { /* for sessions the order of all rows counts */
+    if (how->kind == WEIR_COUNT)
+        make_counting(how);
+    /* Where the order of all rows counts there is one partition. */
+    bool ordered =
+        how->kind == WEIR_COUNT || how->kind == WEIR_SESSION || how->trigger.rows != 0;
+    if (!ordered && draw(3) == 0) {
         of->policy.partition = &part_of;
         of->policy.partitions = 1 + (uint32_t)draw(6);
     }
@@ -222,279 +222,6 @@ static void make_problem(problem *of)
     test_list *lists[] = {&of->results, &of->late, &of->missed};
     for (int i = 0; i < 3; i++)
         test_list_init(lists[i], 1);
-}
-
-/* ---- naively: results of rows ----------------------------------------------------------- */
-
-typedef struct expected {
-    const problem *of;
-    test_list results, late, missed;
-} expected;
-
-/* Some rows, by their indexes. */
-typedef struct rows {
-    uint32_t at[ROWS_MAX];
-    uint32_t count;
-} rows;
-
-static bool result_of(const expected *to, const rows *of, int64_t start, int64_t last, tally *out)
-{
-    *out = (tally){.start = start, .end = saturated((__int128)last + 1)};
-    for (uint32_t i = 0; i < of->count; i++) {
-        const update *u = &to->of->rows[of->at[i]];
-        out->key = u->row.key;
-        out->rows += u->diff;
-        out->sum += u->row.value * u->diff;
-        if (longer(&u->row.note, &out->longest))
-            out->longest = u->row.note;
-    }
-    if (to->of->boxed)
-        out->longest = weir_text_c("boxed");
-    if (to->of->how.finish == &finish_tally)
-        out->sum *= 2;
-    return out->rows != 0;
-}
-
-static void send(expected *to, const tally *result, int64_t time, int64_t diff)
-{
-    test_list_add(&to->results, &tally_type, result, &WEIR_EPOCH(weir_event_epoch(time)), diff);
-}
-
-static void miss(expected *to, const update *u, int64_t windows, bool late)
-{
-    weir_time time = WEIR_EPOCH(weir_event_epoch(u->stamp));
-    weir_missed said = {.windows = windows, .late = late};
-    if (windows)
-        test_list_add(&to->missed, &weir_missed_type, &said, &time, 1);
-    if (late)
-        test_list_add(&to->late, &event_type, &u->row, &time, u->diff);
-}
-
-/* ---- naively: windows of a width -------------------------------------------------------- */
-
-/* The windows [start, start + size) that have a time: their starts go down from the first. */
-static __int128 first_start(const problem *of, int64_t time)
-{
-    __int128 slide = of->how.kind == WEIR_HOPPING ? of->how.slide : of->how.size;
-    __int128 start = time - time % slide;
-    return start > time ? start - slide : start;
-}
-
-static int64_t last_of(const problem *of, __int128 start)
-{
-    return of->how.kind == WEIR_GLOBAL ? INT64_MAX : saturated(start + of->how.size - 1);
-}
-
-static bool takes(const problem *of, const update *u, int64_t last)
-{
-    return last == INT64_MAX || (__int128)last + of->how.lateness >= u->stamp ||
-           (__int128)last + of->how.lateness >= INT64_MAX;
-}
-
-static bool has(const problem *of, __int128 start, int64_t time)
-{
-    return of->how.kind == WEIR_GLOBAL || (start <= time && time < start + of->how.size);
-}
-
-static int compare_times(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* At its last time with the rows stamped until then, and at each later stamp of a row. */
-static void fire_window(expected *to, uint32_t key, __int128 start)
-{
-    const problem *of = to->of;
-    int64_t last = last_of(of, start), times[ROWS_MAX + 1] = {last};
-    uint32_t time_count = 1;
-    for (uint32_t i = 0; i < of->count; i++) {
-        const update *u = &of->rows[i];
-        if (u->key == key && has(of, start, u->row.at) && takes(of, u, last) && u->stamp > last)
-            times[time_count++] = u->stamp;
-    }
-    qsort(times, time_count, sizeof *times, compare_times);
-    tally sent;
-    bool is_sent = false;
-    for (uint32_t t = 0; t < time_count; t++) {
-        if (t && times[t] == times[t - 1])
-            continue;
-        rows all = {.count = 0};
-        for (uint32_t i = 0; i < of->count; i++) {
-            const update *u = &of->rows[i];
-            bool new = t == 0 || u->stamp > times[t - 1];
-            if (u->key == key && has(of, start, u->row.at) && takes(of, u, last) &&
-                u->stamp <= times[t] && (new || of->how.output != WEIR_DISCARDING))
-                all.at[all.count++] = i;
-        }
-        tally result;
-        bool any = result_of(to, &all, saturated(start), last, &result);
-        if (is_sent && of->how.output == WEIR_RETRACTING)
-            send(to, &sent, times[t], -1);
-        if (any)
-            send(to, &result, times[t], 1);
-        is_sent = any;
-        sent = result;
-    }
-}
-
-/* Each window once: when its first row is met. */
-static void fire_windows_of_row(expected *to, uint32_t index)
-{
-    const problem *of = to->of;
-    const update *u = &of->rows[index];
-    bool global = of->how.kind == WEIR_GLOBAL;
-    __int128 slide = of->how.kind == WEIR_HOPPING ? of->how.slide : of->how.size;
-    int64_t windows = 0, missed = 0;
-    for (__int128 start = global ? INT64_MIN : first_start(of, u->row.at);
-         has(of, start, u->row.at); start -= slide) {
-        bool met = false;
-        for (uint32_t i = 0; i < index && !met; i++)
-            met = of->rows[i].key == u->key && has(of, start, of->rows[i].row.at);
-        if (!met)
-            fire_window(to, u->key, start);
-        windows++;
-        missed += !takes(of, u, last_of(of, start));
-        if (global)
-            break;
-    }
-    miss(to, u, missed, missed == windows);
-}
-
-/* ---- naively: sessions ------------------------------------------------------------------ */
-
-typedef struct session {
-    int64_t start, last;
-    rows all, new; /* new: since it last fired */
-    tally sent[ROWS_MAX];
-    uint32_t sent_count;
-    bool fired, dirty, gone;
-} session;
-
-typedef struct sessions {
-    session at[ROWS_MAX];
-    uint32_t count;
-} sessions;
-
-static void take_back(expected *to, session *of, int64_t time)
-{
-    for (uint32_t i = 0; i < of->sent_count; i++)
-        send(to, &of->sent[i], time, -1);
-    of->sent_count = 0;
-}
-
-static void fire_session(expected *to, session *of, int64_t time)
-{
-    tally result;
-    weir_window_output output = to->of->how.output;
-    take_back(to, of, time);
-    if (result_of(to, output == WEIR_DISCARDING ? &of->new : &of->all, of->start, of->last,
-                  &result)) {
-        send(to, &result, time, 1);
-        if (output == WEIR_RETRACTING)
-            of->sent[of->sent_count++] = result;
-    }
-    of->new.count = 0;
-    of->fired = true;
-    of->dirty = false;
-}
-
-static void append(rows *to, const rows *from)
-{
-    memcpy(&to->at[to->count], from->at, from->count * sizeof *from->at);
-    to->count += from->count;
-}
-
-static void take_in(session *to, session *from)
-{
-    append(&to->all, &from->all);
-    append(&to->new, &from->new);
-    memcpy(&to->sent[to->sent_count], from->sent, from->sent_count * sizeof *from->sent);
-    to->sent_count += from->sent_count;
-    to->start = from->start < to->start ? from->start : to->start;
-    to->last = from->last > to->last ? from->last : to->last;
-    from->gone = true;
-}
-
-static bool joins(const session *a, const session *b)
-{
-    return a->start <= (__int128)b->last + 1 && b->start <= (__int128)a->last + 1;
-}
-
-static void put_row(expected *to, sessions *in, uint32_t index)
-{
-    const problem *of = to->of;
-    const update *u = &of->rows[index];
-    session alone = {.start = u->row.at,
-                     .last = saturated((__int128)u->row.at + of->how.gap - 1)};
-    alone.all = alone.new = (rows){{index}, 1};
-    int64_t last = alone.last;
-    bool joined = false;
-    for (uint32_t s = 0; s < in->count; s++)
-        if (!in->at[s].gone && joins(&alone, &in->at[s])) {
-            last = in->at[s].last > last ? in->at[s].last : last;
-            joined = true;
-        }
-    if (!joined && !takes(of, u, last)) {
-        miss(to, u, 1, true);
-        return;
-    }
-    session merged = alone;
-    for (uint32_t s = 0; s < in->count; s++) {
-        session *other = &in->at[s];
-        if (other->gone || !joins(&alone, other))
-            continue;
-        if (last > u->stamp && other->dirty && other->last < u->stamp &&
-            of->how.output != WEIR_RETRACTING)
-            fire_session(to, other, u->stamp);
-        take_in(&merged, other);
-    }
-    merged.dirty = true;
-    in->at[in->count++] = merged;
-}
-
-static void play_key(expected *to, uint32_t key)
-{
-    const problem *of = to->of;
-    static sessions in;
-    in.count = 0;
-    for (uint32_t i = 0; i < of->count;) {
-        if (of->rows[i].key != key) {
-            i++;
-            continue;
-        }
-        int64_t now = of->rows[i].stamp;
-        for (uint32_t s = 0; s < in.count; s++) {
-            session *one = &in.at[s];
-            if (!one->gone && !one->fired && one->last < now)
-                fire_session(to, one, one->last);
-            one->gone |= saturated((__int128)one->last + of->how.lateness) < now;
-        }
-        for (; i < of->count && of->rows[i].stamp == now; i++)
-            if (of->rows[i].key == key)
-                put_row(to, &in, i);
-        for (uint32_t s = 0; s < in.count; s++) {
-            session *one = &in.at[s];
-            if (!one->gone && one->last <= now && (one->dirty || !one->fired))
-                fire_session(to, one, now);
-            else if (!one->gone && one->dirty)
-                take_back(to, one, now);
-            one->dirty = false;
-        }
-    }
-    for (uint32_t s = 0; s < in.count; s++)
-        if (!in.at[s].gone && !in.at[s].fired)
-            fire_session(to, &in.at[s], in.at[s].last);
-}
-
-static void compute(expected *to)
-{
-    if (to->of->how.kind == WEIR_SESSION)
-        for (uint32_t key = 0; key < KEYS; key++)
-            play_key(to, key);
-    else
-        for (uint32_t i = 0; i < to->of->count; i++)
-            fire_windows_of_row(to, i);
 }
 
 /* ---- running it ------------------------------------------------------------------------- */
@@ -538,14 +265,103 @@ static void work(weir_worker *worker, void *arg)
     weir_run(worker);
 }
 
+/* ---- the same, torn down and built again in between -------------------------------------- */
+
+/* Rows [begin, end) of a problem, at their stamps, from a state and to one. */
+typedef struct part {
+    problem *of;
+    uint32_t begin, end;
+    wi_saved *from, *to;
+} part;
+
+/* All comes from worker 0, which waits at the end until nothing is on its way. */
+static void feed_part(weir_worker *worker, weir_input *input, const part *with,
+                      const weir_probe *probe)
+{
+    const problem *of = with->of;
+    for (uint32_t i = with->begin; i < with->end; i++) {
+        uint64_t stamp = weir_event_epoch(of->rows[i].stamp);
+        if (stamp > weir_input_time(input)->at[0])
+            weir_input_advance(input, stamp);
+        weir_out_diff(weir_input_out(input), of->rows[i].diff);
+        event_push(weir_input_out(input), of->rows[i].row);
+        if (i % of->flush_every == 0)
+            weir_input_flush(input);
+        if (i % of->step_every == 0)
+            weir_step(worker);
+    }
+    if (with->end == of->count)
+        return;
+    uint64_t frontier = weir_event_epoch(of->rows[with->end].stamp);
+    weir_input_advance(input, frontier);
+    weir_probe_wait(worker, probe, frontier);
+}
+
+static void work_part(weir_worker *worker, void *arg)
+{
+    part *with = arg;
+    problem *of = with->of;
+    weir_input *input;
+    weir_late late;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "oracle");
+    weir_stream results =
+        wi_window_saved(weir_input_new(flow, &event_type, &input), &of->how,
+                        WEIR_BY(event, key), &fold_event, NULL, &late, with->from, with->to);
+    weir_probe *probe = weir_probe_new(test_watch(results, &of->results));
+    test_watch(late.rows, &of->late);
+    test_watch(late.missed, &of->missed);
+    weir_err *err = weir_dataflow_end(flow);
+    if (err)
+        fail(weir_err_message(err));
+    if (weir_worker_index(worker) == 0)
+        feed_part(worker, input, with, probe);
+    if (weir_worker_index(worker) == 0 && with->end < of->count)
+        weir_stop(worker, "torn down"); /* and the input stays open: no time is complete by that */
+    else
+        weir_input_close(&input);
+    weir_run(worker);
+}
+
+static void run_torn(problem *of)
+{
+    wi_saved states[2];
+    wi_saved *from = NULL;
+    for (uint32_t begin = 0, end, n = 0; n == 0 || begin < of->count; begin = end, n++) {
+        end = begin < of->count ? begin + 1 : begin;
+        bool last = draw(3) == 0;
+        while (end < of->count && (last || of->rows[end].stamp == of->rows[end - 1].stamp ||
+                                   draw(12)))
+            end++;
+        part with = {.of = of, .begin = begin, .end = end, .from = from};
+        with.to = end < of->count ? &states[n % 2] : NULL;
+        if (with.to)
+            wi_saved_init(with.to);
+        weir_config config = {.workers = 1 + (uint32_t)draw(4),
+                              .deterministic = draw(2),
+                              .seed = draw(1000),
+                              .batch_rows = draw(2) ? 0 : 1 + (uint32_t)draw(8)};
+        weir_err *err = weir_execute(&config, work_part, &with);
+        if (err ? !with.to || !strstr(weir_err_message(err), "torn down") : with.to != NULL)
+            fail(err ? weir_err_message(err) : "it was not torn down");
+        weir_err_free(err);
+        if (from)
+            wi_saved_fini(from);
+        from = with.to;
+    }
+}
+
 static void describe(const problem *of)
 {
     const weir_windows *how = &of->how;
     fprintf(stderr,
-            "kind %d, size %lld, slide %lld, gap %lld, lateness %lld, output %d; bound %lld%s; %u "
-            "partitions\nrows (key part at mark value note), diff and stamp:\n",
+            "kind %d, size %lld, slide %lld, gap %lld, lateness %lld, output %d; trigger %lld "
+            "rows, every %lld%s%s%s; bound %lld%s; %u partitions\nrows (key part at mark value "
+            "note), diff and stamp:\n",
             (int)how->kind, (long long)how->size, (long long)how->slide, (long long)how->gap,
-            (long long)how->lateness, (int)how->output, (long long)of->policy.bound,
+            (long long)how->lateness, (int)how->output, (long long)how->trigger.rows,
+            (long long)how->trigger.every, how->trigger.each ? ", each" : "",
+            how->trigger.not_on_close ? ", not on close" : "", how->exact ? ", exact" : "",
+            (long long)of->policy.bound,
             of->policy.watermark ? ", punctuated" : "", of->policy.partitions);
     for (uint32_t i = 0; i < of->count; i++) {
         size_t length;
@@ -570,16 +386,13 @@ static void compare(const problem *of, test_list *wanted, test_list *has, const 
     test_list_fini(has);
 }
 
-static void run_case(void)
+static bool triggers(const weir_trigger *trigger)
 {
-    static problem of;
-    static expected wants;
-    make_problem(&of);
-    wants.of = &of;
-    test_list *lists[] = {&wants.results, &wants.late, &wants.missed};
-    for (int i = 0; i < 3; i++)
-        test_list_init(lists[i], 1);
-    compute(&wants);
+    return trigger->rows || trigger->every || trigger->each;
+}
+
+static void run_whole(problem *of)
+{
     uint32_t workers = 1 + (uint32_t)draw(4);
     weir_config config = {.workers = workers,
                           .deterministic = draw(2),
@@ -589,16 +402,36 @@ static void run_case(void)
         config.workers = workers / 2;
         config.cluster.processes = 2;
     }
-    weir_err *err = test_execute(&config, work, &of);
+    weir_err *err = test_execute(&config, work, of);
     if (err)
         fail(weir_err_message(err));
+}
+
+static void run_case(void)
+{
+    static problem of;
+    static expected wants;
+    make_problem(&of);
+    wants.of = &of;
+    test_list *lists[] = {&wants.results, &wants.late, &wants.missed};
+    for (int i = 0; i < 3; i++)
+        test_list_init(lists[i], 1);
+    if (of.how.kind == WEIR_COUNT)
+        expect_counted(&wants);
+    else if (of.how.kind == WEIR_SESSION || triggers(&of.how.trigger))
+        expect_played(&wants);
+    else
+        expect_fixed(&wants);
+    if (!of.boxed && !of.policy.partition && draw(4) == 0)
+        run_torn(&of);
+    else
+        run_whole(&of);
     compare(&of, &wants.results, &of.results, "other results");
     compare(&of, &wants.late, &of.late, "other late rows");
     compare(&of, &wants.missed, &of.missed, "other rows that missed windows");
     if (boxes)
         fail("boxes are left, or were released twice");
 }
-
 int main(int argc, char **argv)
 {
     uint64_t cases = 3000;

@@ -261,6 +261,67 @@ START_TEST(a_session_that_is_joined_to_an_open_one_is_taken_back)
 }
 END_TEST
 
+/* ---- windows of a number of rows --------------------------------------------------------- */
+
+/* A row that counts many times is as many rows; one that takes more away than came since a window
+ * began is late. */
+START_TEST(rows_that_count_many_times_fill_many_windows)
+{
+    static const event many[] = {{.value = 1}, {.value = 2}, {.value = 2}, {.value = 3}};
+    static const int64_t diffs[] = {7, 4, -3, 2};
+    test self = {.rows = many,
+                 .diffs = diffs,
+                 .count = 4,
+                 .build = build_windows,
+                 .policy = {.time = "at"},
+                 .how = {.kind = WEIR_COUNT, .size = 5}};
+    expect(&self, &test_ways[_i], "first +1 0\t5\t5\t5\n0 +1 5\t10\t5\t8\n",
+           "0 -3 0\t0\t0\t2\n");
+}
+END_TEST
+
+START_TEST(a_row_that_would_fill_too_many_windows_is_rejected)
+{
+    static const event one = {.value = 1};
+    static const int64_t diff = INT64_MAX;
+    test self = {.rows = &one,
+                 .diffs = &diff,
+                 .count = 1,
+                 .build = build_windows,
+                 .policy = {.time = "at"},
+                 .how = {.kind = WEIR_COUNT, .size = 5}};
+    for (int i = 0; i < 2; i++)
+        test_list_init(&self.lists[i], 1);
+    test_stops(&test_ways[0], work, &self, "would fill more than 1048576 windows", NULL);
+    for (int i = 0; i < 2; i++)
+        test_list_fini(&self.lists[i]);
+}
+END_TEST
+
+/* ---- a long time without rows ------------------------------------------------------------ */
+
+/* Windows that hop by 1 are not gone through one by one where there are no rows. */
+START_TEST(a_gap_of_all_time_takes_none)
+{
+    static const event far[] = {{.at = -INT64_MAX, .value = 1}, {.at = INT64_MAX - 9, .value = 2}};
+    test self = {.rows = far,
+                 .count = 2,
+                 .build = build_windows,
+                 .policy = {.time = "at"},
+                 .how = {.kind = WEIR_HOPPING,
+                         .time = "at",
+                         .size = 2,
+                         .slide = 1,
+                         .combine = &add_sum}};
+    expect(&self, &test_ways[_i],
+           "-9223372036854775807 +1 -9223372036854775808\t-9223372036854775806\t1\t1\n"
+           "-9223372036854775806 +1 -9223372036854775807\t-9223372036854775805\t1\t1\n"
+           "9223372036854775798 +1 9223372036854775797\t9223372036854775799\t1\t2\n"
+           "9223372036854775799 +1 9223372036854775798\t9223372036854775800\t1\t2\n",
+           "");
+}
+END_TEST
+
 /* ---- what is refused -------------------------------------------------------------------- */
 
 static weir_windows tumbling(void)
@@ -302,6 +363,22 @@ START_TEST(what_makes_no_sense_is_refused)
     how.lateness = -1;
     refused(how, none, "its lateness is negative");
     how = tumbling();
+    how.trigger.rows = -1;
+    refused(how, none, "its trigger has a negative number");
+    how = tumbling();
+    how.trigger.not_on_close = true;
+    refused(how, none, "its trigger does not fire when windows close, nor before");
+    how = tumbling();
+    how.exact = true;
+    how.output = WEIR_DISCARDING;
+    refused(how, none, "sessions that are exact cannot discard");
+    how = (weir_windows){.kind = WEIR_COUNT, .size = 3, .slide = 4};
+    refused(how, none, "its windows hop by less than 1, or by more than their size");
+    how = (weir_windows){.kind = WEIR_COUNT, .size = 3, .trigger = {.rows = 1}};
+    refused(how, none, "windows of a number of rows fire when they are full");
+    how = (weir_windows){.kind = WEIR_COUNT, .size = 3, .lateness = 1};
+    refused(how, none, "have no trigger and no lateness");
+    how = tumbling();
     how.time = "part";
     refused(how, none, "window: its time is to be an i64 (or a time) field of event(");
     how = tumbling();
@@ -330,6 +407,9 @@ int main(void)
     tcase_add_loop_test(cases, windows_fire_again, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_session_that_is_joined_to_an_open_one_is_taken_back, 0,
                         TEST_WAYS);
+    tcase_add_loop_test(cases, rows_that_count_many_times_fill_many_windows, 0, TEST_WAYS);
+    tcase_add_test(cases, a_row_that_would_fill_too_many_windows_is_rejected);
+    tcase_add_loop_test(cases, a_gap_of_all_time_takes_none, 0, TEST_WAYS);
     tcase_add_test(cases, what_makes_no_sense_is_refused);
     return test_main("windows", cases);
 }

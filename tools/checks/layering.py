@@ -33,7 +33,6 @@ LIBC = re.compile(
     r"stdlib|stdnoreturn|string|strings|tgmath|threads|time|uchar|unistd|wchar|wctype|"
     r"sys/[a-z]+|immintrin)\.h")
 ONLY_LIBC = {"include/weir", "examples"}
-DATA_IS_PACKED = ("lzma.h", "zlib.h", "zstd.h")  # what examples may include besides
 
 # progress is an algorithm: it starts no thread, does no I/O and reads no clock.
 NOT_IN_PROGRESS = re.compile(r"(pthread|threads|time|sched|poll|unistd|fcntl|urcu.*|sys/.*)(\.h|/.*)?")
@@ -78,8 +77,6 @@ def complaint(root, source, bracket, name):
         return None
     if bracket == '"' or name.startswith("weir/"):
         return f"includes {name}, which does not exist"
-    if here == "examples" and name in DATA_IS_PACKED:
-        return None
     if here in ONLY_LIBC and not LIBC.fullmatch(name):
         return f"includes <{name}>, but {here} includes only <weir/...> and the C library"
     if here == "progress" and NOT_IN_PROGRESS.fullmatch(name):
@@ -129,7 +126,7 @@ PLANTED = {
     "tests/support/x.h": '#include "operators/stream/map.h"\n#include <check.h>\n'
                          '#include "tools/weir/main.h" BAD\n',
     "tools/weir/main.h": '#include "runtime/worker.h"\n',
-    "examples/hello.c": '#include <weir/weir.h>\n#include <stdio.h>\n#include <lzma.h>\n'
+    "examples/hello.c": '#include <weir/weir.h>\n#include <stdio.h>\n'
                         '#include <xxhash.h> BAD\n'
                         '#include "../base/vec.h" BAD\n',
 }

@@ -145,7 +145,7 @@ static int parse(int argc, char **argv, struct bench_plan *plan)
 static void show_progress(const struct bench_row *row, unsigned done, unsigned total,
                           enum bench_side side)
 {
-    static const char *const sides[] = {"weir", "peer", "sockets"};
+    static const char *const sides[] = {"weir", "peer", "limit"};
     if (isatty(STDERR_FILENO))
         fprintf(stderr, "\r\033[K[%u/%u] %s, %u worker%s, run %u, %s", done + 1, total,
                 row->figure->name, row->workers, row->workers == 1 ? "" : "s", row->runs + 1,
@@ -172,6 +172,10 @@ static uint64_t expected_check(const struct bench_plan *plan, const struct bench
     *whose_out = "the peer's";
     if (row->has_peer)
         return row->peer[run].check;
+    *whose_out = "that of the C loop";
+    if (row->has_raw && row->figure->processes <= 1)
+        return row->raw[run].check;
+    *whose_out = "the peer's";
     if (plan->quick && !plan->set && row->figure->quick_check)
         return row->figure->quick_check;
     *whose_out = "that of its first run";
@@ -279,7 +283,7 @@ static int run_plan(const struct bench_plan *plan)
             if (plan->json)
                 bench_report_json(row);
             else
-                bench_report_row(row);
+                bench_report_row(plan->suite, row);
             done++;
         }
     }

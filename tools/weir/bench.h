@@ -3,7 +3,8 @@
  * A figure is one thing measured at one number of workers. Each run of it is a process of
  * its own, or a cluster of some, ours (`weir bench-run`) or the peer's; each prints one JSON
  * object. All get the same options, so that the tables of figures are the one place that says
- * how much work a figure is. Figures of a cluster have a third side: what plain sockets do. */
+ * how much work a figure is. Some have a third side, the limit: what plain sockets do in a
+ * cluster's place, or a C loop in that of windows. */
 #ifndef WEIR_TOOLS_BENCH_H
 #define WEIR_TOOLS_BENCH_H
 
@@ -18,7 +19,7 @@ struct bench_args {
     unsigned workers;            /* of each process */
     unsigned processes, process; /* how many, and which one this is */
     const char *hosts;           /* where they listen, as in weir_cluster; NULL: there is one */
-    bool raw;                    /* plain sockets instead of weir */
+    bool raw;                    /* plain sockets, or a C loop, instead of weir */
     uint64_t batch, epochs, outstanding; /* exchange */
     uint64_t rounds, operators, dataflows;
     uint64_t nodes, edges;        /* graphs */
@@ -65,7 +66,7 @@ struct bench_figure {
     const char *peer_options; /* for the peer alone, or NULL */
     /* How our side runs: a function, or a collection and what of it is measured. */
     void (*run)(const struct bench_args *args, struct bench_result *result_out);
-    /* What plain sockets do, in two processes; or NULL. */
+    /* What plain sockets do, in two processes, or a tight C loop by one thread; or NULL. */
     void (*raw)(const struct bench_args *args, struct bench_result *result_out);
     const struct bench_collection *collection;
     enum bench_measure measure;
@@ -83,10 +84,12 @@ struct bench_suite {
     const char *name, *summary;
     const struct bench_figure *figures;
     unsigned count;
+    const char *raw; /* what the third side is called, at most nine letters; NULL: there is none */
 };
 
 extern const struct bench_suite bench_collections; /* bench_c_figures.c */
 extern const struct bench_suite bench_net;         /* bench_n_figures.c */
+extern const struct bench_suite bench_windows;     /* bench_w_figures.c */
 extern const struct bench_suite *const bench_suites[];
 extern const unsigned bench_suite_count;
 
@@ -111,12 +114,24 @@ void bench_cross(const struct bench_args *args, struct bench_result *result_out)
 void bench_cross_both(const struct bench_args *args, struct bench_result *result_out);
 void bench_progress_frames(const struct bench_args *args, struct bench_result *result_out);
 void bench_progress_bytes(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_tumbling(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_tumbling_local(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_hopping_local(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_tumbling_policy(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_hopping(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_sessions(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_csv(const struct bench_args *args, struct bench_result *result_out);
 /* What plain sockets do (bench_n_raw.c). */
 void bench_raw_cross(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_cross_rows(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_cross_both(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_epoch(const struct bench_args *args, struct bench_result *result_out);
 void bench_raw_round_trip(const struct bench_args *args, struct bench_result *result_out);
+/* And what tight C loops do, by one thread. */
+void bench_w_limit_tumbling(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_limit_hopping(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_limit_sessions(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_limit_csv(const struct bench_args *args, struct bench_result *result_out);
 
 /* Sorts the samples; value, p50, p99 and max of the result come from them. */
 void bench_latencies(uint32_t *samples_ns, uint64_t samples, struct bench_result *result_out);
@@ -193,7 +208,7 @@ struct bench_row {
 };
 
 void bench_report_head(const struct bench_suite *suite);
-void bench_report_row(const struct bench_row *row);
+void bench_report_row(const struct bench_suite *suite, const struct bench_row *row);
 /* The p99 and largest of latencies, rows a second, peak memory and processor time, where a row
  * has them. */
 void bench_report_details(const struct bench_row *rows, unsigned count);

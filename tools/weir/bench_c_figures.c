@@ -152,4 +152,4 @@ static const struct bench_figure figures[] = {
 
 const struct bench_suite bench_collections = {"collections",
                                               "weir's collections beside differential dataflow",
-                                              figures, sizeof figures / sizeof *figures};
+                                              figures, sizeof figures / sizeof *figures, NULL};

@@ -106,9 +106,11 @@ static const struct bench_figure runtime_figures[] = {
 
 static const struct bench_suite runtime = {"runtime", "weir's runtime beside timely dataflow",
                                            runtime_figures,
-                                           sizeof runtime_figures / sizeof *runtime_figures};
+                                           sizeof runtime_figures / sizeof *runtime_figures,
+                                           NULL};
 
-const struct bench_suite *const bench_suites[] = {&runtime, &bench_collections, &bench_net};
+const struct bench_suite *const bench_suites[] = {&runtime, &bench_collections, &bench_net,
+                                                &bench_windows};
 
 const unsigned bench_suite_count = sizeof bench_suites / sizeof *bench_suites;
 

@@ -87,4 +87,5 @@ static const struct bench_figure figures[] = {
 };
 
 const struct bench_suite bench_net = {"net", "two processes beside timely dataflow's and sockets",
-                                      figures, sizeof figures / sizeof *figures};
+                                      figures, sizeof figures / sizeof *figures,
+                                      "sockets"};

@@ -147,7 +147,7 @@ static void compose(const struct bench_plan *plan, const struct bench_figure *fi
 bool bench_once(const struct bench_plan *plan, const struct bench_figure *figure,
                 unsigned workers, enum bench_side side, struct bench_result *result_out)
 {
-    static const char *const sides[] = {"weir", "peer", "sockets"};
+    static const char *const sides[] = {"weir", "peer", "limit"};
     struct command commands[BENCH_PROCESSES_MAX];
     const char *const *argvs[BENCH_PROCESSES_MAX];
     char *texts[BENCH_PROCESSES_MAX][2], *outputs[BENCH_PROCESSES_MAX] = {NULL};

@@ -102,8 +102,13 @@ void bench_report_head(const struct bench_suite *suite)
     if (is_net(suite))
         printf("two processes; workers: of each; sockets: plain ones, in the same pattern; of: "
                "weir's share of them\n");
-    printf("\n%-19s %7s  %-11s %9s %9s %7s%s %5s %6s %5s\n", "figure", "workers", "unit", "weir",
-           "peer", "ratio", is_net(suite) ? "   sockets    of" : "", "runs", "noise", "line");
+    else if (suite->raw)
+        printf("C loop: a tight one that knows all beforehand, by one thread; of: weir's share of "
+               "it\n");
+    printf("\n%-19s %7s  %-11s %9s %9s %7s", "figure", "workers", "unit", "weir", "peer", "ratio");
+    if (suite->raw)
+        printf(" %9s %5s", suite->raw, "of");
+    printf(" %5s %6s %5s\n", "runs", "noise", "line");
 }
 
 static void report_raw(const struct bench_row *row, const struct summary *it)
@@ -116,7 +121,7 @@ static void report_raw(const struct bench_row *row, const struct summary *it)
     printf(" %9s %5s", raw, of);
 }
 
-void bench_report_row(const struct bench_row *row)
+void bench_report_row(const struct bench_suite *suite, const struct bench_row *row)
 {
     struct summary it = summarise(row);
     char weir[TEXT_MAX], peer[TEXT_MAX] = "-", ratio[TEXT_MAX] = "-";
@@ -126,7 +131,7 @@ void bench_report_row(const struct bench_row *row)
         snprintf(ratio, sizeof ratio, "%.2f", it.ratio);
     printf("%-19s %7u  %-11s %9s %9s %7s", row->figure->name, row->workers, row->figure->unit,
            short_number(it.weir, weir), peer, ratio);
-    if (row->figure->processes > 1)
+    if (suite->raw)
         report_raw(row, &it);
     printf(" %5u %5.0f%% %5.0f\n", row->runs, it.noise * 100,
            median(row->weir, row->runs, line_of, NULL));
@@ -243,7 +248,7 @@ void bench_report_json(const struct bench_row *row)
     if (row->has_peer && figure->published)
         printf(",\"published\":\"%s\"", figure->published);
     json_number("ratio", it.ratio > 0, it.ratio);
-    if (net) {
+    if (net || row->has_raw) {
         json_number("raw", row->has_raw, it.raw);
         json_number("of_raw", it.of_raw > 0, it.of_raw);
     }

@@ -2,7 +2,8 @@
  *
  * A weir program like any other: it takes -w, and runs as a cluster under `weir launch`. Worker 0
  * reads the file; rows are stamped there, folded by the workers of their keys, and their results
- * are printed by worker 0, once there are no more, sorted. */
+ * are printed by worker 0, sorted: as windows close, where that is the order in which they are
+ * printed, otherwise once there are no more. */
 #include "command.h"
 
 #include "window.h"
@@ -42,10 +43,15 @@ static void work(weir_worker *worker, void *arg)
     weir_dataflow *flow = weir_dataflow_begin(worker, "window");
     weir_late late;
     weir_stream rows = weir_watermarks(window_read(flow, job), &plan->policy);
+    if (job->progress)
+        rows = weir_inspect_batch(rows, window_progress_look, job);
     weir_stream results =
         weir_window(rows, &plan->windows, plan->key, &plan->fold, plan, &late);
     results = weir_inspect_batch(weir_gather(results, 0), count_results, job);
-    weir_print(weir_delay_to(results, at_the_end, NULL), stdout);
+    if (!plan->as_they_close)
+        results = weir_delay_to(results, at_the_end, NULL);
+    weir_print_as(results, stdout,
+                  &(weir_print_how){.format = job->json ? WEIR_JSON : WEIR_TSV});
     weir_inspect_batch(weir_gather(late.missed, 0), count_missed, job);
     if (job->late)
         weir_print(late.rows, job->late);
@@ -55,18 +61,24 @@ static void work(weir_worker *worker, void *arg)
         weir_run(worker);
 }
 
-static void say_counts(const window_counts *counts)
+static void say_counts(const window_counts *counts, bool json)
 {
-    fprintf(stderr,
-            "rows\t%llu\nmalformed\t%llu\nlate\t%llu\nmissed\t%llu\npairs\t%llu\nwindows\t%lld\n",
-            (unsigned long long)counts->rows, (unsigned long long)counts->malformed,
-            (unsigned long long)counts->late, (unsigned long long)counts->missed,
-            (unsigned long long)counts->pairs, (long long)counts->windows);
+    const struct {
+        const char *name;
+        long long count;
+    } all[] = {{"rows", (long long)counts->rows},     {"malformed", (long long)counts->malformed},
+               {"late", (long long)counts->late},     {"missed", (long long)counts->missed},
+               {"pairs", (long long)counts->pairs},   {"windows", (long long)counts->windows}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        fprintf(stderr, json ? "%s\"%s\":%lld" : "%.0s%s\t%lld\n", i ? "," : "{", all[i].name,
+                all[i].count);
+    if (json)
+        fputs("}\n", stderr);
 }
 
 static int run(window_plan *plan, const window_words *words, const weir_config *config)
 {
-    window_job job = {.plan = plan};
+    window_job job = {.plan = plan, .json = words->json};
     if (words->late) {
         /* Only worker 0 prints. */
         job.late = fopen(config->cluster.process ? "/dev/null" : words->late, "w");
@@ -74,11 +86,14 @@ static int run(window_plan *plan, const window_words *words, const weir_config *
             return weir_report(
                 weir_err_new("cannot write `%s`: %s", words->late, strerror(errno)), 1);
     }
-    int code = weir_report(weir_execute(config, work, &job), 1);
+    window_progress_begin(&job);
+    weir_err *err = weir_execute(config, work, &job);
+    window_progress_end(&job);
+    int code = weir_report(err, 1);
     if (job.late && fclose(job.late) != 0 && code == 0)
         code = weir_report(weir_err_new("cannot write `%s`: %s", words->late, strerror(errno)), 1);
     if (code == 0 && job.counts.here)
-        say_counts(&job.counts);
+        say_counts(&job.counts, job.json);
     return code;
 }
 
@@ -89,6 +104,8 @@ int command_window(int argc, char **argv)
         {.name = "schema", .value = "COLUMNS", .text = &words.schema,
          .help = "names and kinds, \"ts:i64 user:text\" (else the first line has names)"},
         {.name = "csv", .flag = &words.csv, .help = "commas, not tabs (also if FILE ends in .csv)"},
+        {.name = "json-lines", .flag = &words.json_lines,
+         .help = "JSON objects (also if FILE ends in .json, .jsonl or .ndjson)"},
         {.name = "time", .value = "COLUMN", .text = &words.time,
          .help = "which has the event time"},
         {.name = "unit", .value = "UNIT", .text = &words.unit,
@@ -99,15 +116,20 @@ int command_window(int argc, char **argv)
         {.name = "hop", .value = "SIZE/SLIDE", .text = &words.hop, .help = "windows that overlap"},
         {.name = "session", .value = "GAP", .text = &words.session,
          .help = "windows of rows that are not further apart"},
+        {.name = "count", .value = "ROWS[/SLIDE]", .text = &words.count,
+         .help = "windows of a number of rows (of a key)"},
         {.name = "global", .flag = &words.global, .help = "one window"},
         {.name = "bound", .value = "TIME", .text = &words.bound,
          .help = "how late rows may be: the watermark is the greatest time less this (default 0)"},
         {.name = "lateness", .value = "TIME", .text = &words.lateness,
          .help = "how long closed windows take rows (default 0)"},
         {.name = "agg", .value = "LIST", .text = &words.aggregates,
-         .help = "count, sum:COLUMN, min:, max:, avg:, distinct: (default count)"},
+         .help = "count (default), sum:COLUMN, min:, max:, avg:, distinct:, approx_distinct:, "
+                 "first:, last:, top3:, median:, p99:, variance:, stddev:"},
         {.name = "late", .value = "FILE", .text = &words.late,
          .help = "where rows go that are late for all their windows"},
+        {.name = "json", .flag = &words.json,
+         .help = "results as JSON objects, a line each, and counts as one"},
         {0}};
     static char name[] = "weir window";
     argv[0] = name;
@@ -117,11 +139,11 @@ int command_window(int argc, char **argv)
         "Event-time windows over FILE (.gz, .xz, .zst: unpacked; -: standard input): prints start, "
         "end, key and\nvalues, sorted, and counts on standard error.",
         own, &config);
-    if (!err && argc != 2)
-        err = weir_err_new("weir window takes one FILE; see --help");
+    if (!err && argc < 2)
+        err = weir_err_new("weir window takes one FILE or several; see --help");
     if (err)
         return weir_report(err, 2);
-    words.file = argv[1];
+    words.files = (const char *const *)argv + 1;
     window_plan plan;
     err = window_plan_init(&plan, &words);
     int code = err ? weir_report(err, 2) : run(&plan, &words, &config);

@@ -1,101 +1,21 @@
-/* The aggregates of `weir window`, as kernels. In an acc each has a slot of its own: a value, and
- * how many rows are in it. The values of `distinct` are in a set, to which the slot points. */
+/* The aggregates of `weir window` as kernels, and those of them that are numbers. In an acc each
+ * has a slot of its own. */
 #include "window.h"
 
-#include "base/alloc.h"
-#include "base/hash.h"
 #include "base/type.h"
 
 #include <string.h>
 
-typedef struct slot {
-    union {
-        int64_t whole;
-        double real;
-        struct set *set;
-    };
-    int64_t rows;
-} slot;
-_Static_assert(sizeof(slot) == 8 * WINDOW_SLOT_FIELDS, "a slot is so many i64");
-
-/* ---- sets ------------------------------------------------------------------------------- */
-
-/* Open addressing; what has the length NOTHING is free. Long texts are the set's own. */
-typedef struct set {
-    weir_text *at;
-    uint32_t mask, count;
-} set;
-
-#define NOTHING UINT32_MAX
-enum { SET_MIN = 8 };
-
-static weir_text *find(const set *in, const weir_text *value)
-{
-    uint32_t at = (uint32_t)wi_hash_text(0, value) & in->mask;
-    while (in->at[at].length != NOTHING && !weir_text_equal(&in->at[at], value))
-        at = (at + 1) & in->mask;
-    return &in->at[at];
-}
-
-static void grow(set *of)
-{
-    set old = *of;
-    uint32_t size = old.at ? (old.mask + 1) * 2 : SET_MIN;
-    of->at = wi_alloc(size * sizeof *of->at);
-    of->mask = size - 1;
-    for (uint32_t i = 0; i < size; i++)
-        of->at[i].length = NOTHING;
-    for (uint32_t i = 0; old.at && i <= old.mask; i++)
-        if (old.at[i].length != NOTHING)
-            *find(of, &old.at[i]) = old.at[i];
-    wi_free(old.at);
-}
-
-static void set_add(set **of, const weir_text *value)
-{
-    if (!*of)
-        *of = WI_NEW(set);
-    if (!(*of)->at || (*of)->count > (*of)->mask / 2) /* so that one is always free */
-        grow(*of);
-    weir_text *at = find(*of, value);
-    if (at->length != NOTHING)
-        return;
-    *at = *value;
-    if (value->length > WEIR_TEXT_INLINE) {
-        char *bytes = wi_alloc(value->length);
-        memcpy(bytes, value->at, value->length);
-        at->at = bytes;
-    }
-    (*of)->count++;
-}
-
-static void set_add_all(set **of, const set *from)
-{
-    for (uint32_t i = 0; from && i <= from->mask; i++)
-        if (from->at[i].length != NOTHING)
-            set_add(of, &from->at[i]);
-}
-
-static void set_free(set *of)
-{
-    for (uint32_t i = 0; of && i <= of->mask; i++)
-        if (of->at[i].length != NOTHING && of->at[i].length > WEIR_TEXT_INLINE)
-            wi_free((void *)(uintptr_t)of->at[i].at);
-    if (of)
-        wi_free(of->at);
-    wi_free(of);
-}
-
 /* ---- values ----------------------------------------------------------------------------- */
 
-static int64_t whole_of(const weir_field *field, const char *row)
+aggregate_wide aggregate_whole(const weir_field *field, const char *row)
 {
     const char *at = row + field->offset;
-    return wi_kind_is_signed(field->kind) ? wi_load_signed(at, field->bytes)
-                                          : (int64_t)wi_load_unsigned(at, field->bytes);
+    return wi_kind_is_signed(field->kind) ? (aggregate_wide)wi_load_signed(at, field->bytes)
+                                          : (aggregate_wide)wi_load_unsigned(at, field->bytes);
 }
 
-static double real_of(const weir_field *field, const char *row)
+double aggregate_real(const weir_field *field, const char *row)
 {
     float narrow;
     double wide;
@@ -104,124 +24,204 @@ static double real_of(const weir_field *field, const char *row)
         return (double)narrow;
     }
     if (field->kind != WEIR_KIND_f64)
-        return (double)whole_of(field, row);
+        return (double)aggregate_whole(field, row);
     memcpy(&wide, row + field->offset, sizeof wide);
     return wide;
 }
 
-static weir_text text_of(const weir_field *field, const char *row)
+static int64_t saturated(aggregate_wide value)
 {
-    weir_text text;
-    if (!wi_kind_is_text(field->kind))
-        return weir_text_of(row + field->offset, field->bytes);
-    memcpy(&text, row + field->offset, sizeof text);
-    return text;
+    return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : (int64_t)value;
 }
 
-/* Adds a value of `rows` rows, or one of which `rows` are taken away. */
-static void add(const aggregate *of, slot *to, slot value)
+/* ---- count ------------------------------------------------------------------------------ */
+
+static void finish_count(WEIR_UNUSED const aggregate *of, WEIR_UNUSED const char *slot,
+                         int64_t rows, char *value_out, WEIR_UNUSED weir_batch *into)
 {
-    bool takes = value.rows > 0 && (!to->rows || (of->real ? value.real < to->real
-                                                           : value.whole < to->whole) ==
-                                                     (of->kind == AGGREGATE_MIN));
-    switch (of->kind) {
-    case AGGREGATE_SUM:
-    case AGGREGATE_AVG:
-        if (of->real)
-            to->real += value.real;
-        else
-            to->whole = (int64_t)((uint64_t)to->whole + (uint64_t)value.whole);
-        break;
-    case AGGREGATE_MIN:
-    case AGGREGATE_MAX:
-        if (takes)
-            to->whole = value.whole; /* all the bits */
-        break;
-    case AGGREGATE_COUNT:
-    case AGGREGATE_DISTINCT:
-        break;
-    }
-    to->rows += value.rows;
+    memcpy(value_out, &rows, sizeof rows);
 }
 
-static void fold_row(const aggregate *of, slot *to, const char *row, int64_t diff)
+static const aggregate_way count = {
+    .name = "count", .result = WEIR_KIND_i64, .finish = finish_count};
+
+/* ---- sum and avg: of whole numbers 128 bits --------------------------------------------- */
+
+static void add_sum(const aggregate *of, char *slot, const char *row, int64_t diff)
 {
-    slot value = {.rows = diff};
-    bool sums = of->kind == AGGREGATE_SUM || of->kind == AGGREGATE_AVG;
-    if (of->kind == AGGREGATE_COUNT)
-        return;
-    if (of->kind == AGGREGATE_DISTINCT) {
-        weir_text text = text_of(&of->field, row);
-        set_add(&to->set, &text);
-        return;
+    aggregate_wide sum;
+    double real;
+    if (of->real) {
+        memcpy(&real, slot, sizeof real);
+        real += aggregate_real(&of->field, row) * (double)diff;
+        memcpy(slot, &real, sizeof real);
+    } else {
+        memcpy(&sum, slot, sizeof sum);
+        sum += aggregate_whole(&of->field, row) * diff;
+        memcpy(slot, &sum, sizeof sum);
     }
+}
+
+static void merge_sum(const aggregate *of, char *slot, const char *other)
+{
+    aggregate_wide sums[2];
+    double reals[2];
+    if (of->real) {
+        memcpy(&reals[0], slot, sizeof *reals);
+        memcpy(&reals[1], other, sizeof *reals);
+        reals[0] += reals[1];
+        memcpy(slot, &reals[0], sizeof *reals);
+    } else {
+        memcpy(&sums[0], slot, sizeof *sums);
+        memcpy(&sums[1], other, sizeof *sums);
+        sums[0] += sums[1];
+        memcpy(slot, &sums[0], sizeof *sums);
+    }
+}
+
+static void finish_sum(const aggregate *of, const char *slot, WEIR_UNUSED int64_t rows,
+                       char *value_out, WEIR_UNUSED weir_batch *into)
+{
+    aggregate_wide sum;
+    memcpy(&sum, slot, sizeof sum);
+    int64_t whole = saturated(sum);
+    memcpy(value_out, of->real ? (const void *)slot : &whole, sizeof whole);
+}
+
+static void finish_avg(const aggregate *of, const char *slot, int64_t rows, char *value_out,
+                       WEIR_UNUSED weir_batch *into)
+{
+    aggregate_wide sum;
+    double real;
+    memcpy(&sum, slot, sizeof sum);
+    memcpy(&real, slot, sizeof real);
+    double mean = (of->real ? real : (double)sum) / (double)rows;
+    memcpy(value_out, &mean, sizeof mean);
+}
+
+#define SUM .of = AGGREGATE_OF_NUMBERS, .slot_fields = 2, .slot = {WEIR_KIND_i64, WEIR_KIND_i64}, \
+            .add = add_sum, .merge = merge_sum
+static const aggregate_way sum = {
+    .name = "sum", SUM, .result = WEIR_KIND_count, .finish = finish_sum};
+static const aggregate_way avg = {
+    .name = "avg", SUM, .result = WEIR_KIND_f64, .finish = finish_avg};
+
+/* ---- min and max ------------------------------------------------------------------------ */
+
+typedef struct extreme {
+    union {
+        int64_t whole;
+        double real;
+    };
+    int64_t has;
+} extreme;
+
+static void take_extreme(const aggregate *of, char *slot, extreme value, bool least)
+{
+    extreme now;
+    memcpy(&now, slot, sizeof now);
+    bool less = of->real ? value.real < now.real : value.whole < now.whole;
+    bool more = of->real ? value.real > now.real : value.whole > now.whole;
+    if (value.has && (!now.has || (least ? less : more)))
+        memcpy(slot, &value, sizeof value);
+}
+
+static extreme extreme_of(const aggregate *of, const char *row, int64_t diff)
+{
+    extreme value = {.has = diff > 0};
     if (of->real)
-        value.real = real_of(&of->field, row) * (sums ? (double)diff : 1);
+        value.real = aggregate_real(&of->field, row);
     else
-        value.whole = (int64_t)((uint64_t)whole_of(&of->field, row) * (sums ? (uint64_t)diff : 1));
-    add(of, to, value);
+        value.whole = saturated(aggregate_whole(&of->field, row));
+    return value;
 }
+
+static extreme extreme_in(const char *slot)
+{
+    extreme value;
+    memcpy(&value, slot, sizeof value);
+    return value;
+}
+
+static void add_min(const aggregate *of, char *slot, const char *row, int64_t diff)
+{
+    take_extreme(of, slot, extreme_of(of, row, diff), true);
+}
+
+static void add_max(const aggregate *of, char *slot, const char *row, int64_t diff)
+{
+    take_extreme(of, slot, extreme_of(of, row, diff), false);
+}
+
+static void merge_min(const aggregate *of, char *slot, const char *other)
+{
+    take_extreme(of, slot, extreme_in(other), true);
+}
+
+static void merge_max(const aggregate *of, char *slot, const char *other)
+{
+    take_extreme(of, slot, extreme_in(other), false);
+}
+
+static void finish_extreme(WEIR_UNUSED const aggregate *of, const char *slot,
+                           WEIR_UNUSED int64_t rows, char *value_out, WEIR_UNUSED weir_batch *into)
+{
+    memcpy(value_out, slot, sizeof(int64_t));
+}
+
+#define EXTREME .of = AGGREGATE_OF_NUMBERS, .slot_fields = 2,                                  \
+                .slot = {WEIR_KIND_i64, WEIR_KIND_i64}, .result = WEIR_KIND_count,             \
+                .finish = finish_extreme
+static const aggregate_way least = {.name = "min", EXTREME, .add = add_min, .merge = merge_min};
+static const aggregate_way most = {.name = "max", EXTREME, .add = add_max, .merge = merge_max};
+
+const aggregate_way *const aggregate_ways[] = {
+    &count,          &sum,            &least,         &most,
+    &avg,            &aggregate_distinct, &aggregate_about, &aggregate_first,
+    &aggregate_last, &aggregate_top,  &aggregate_median, &aggregate_quantile,
+    &aggregate_variance, &aggregate_deviation};
+const uint32_t aggregate_way_count = sizeof aggregate_ways / sizeof *aggregate_ways;
 
 /* ---- the kernels ------------------------------------------------------------------------ */
 
-static slot *slot_of(const aggregate *of, void *acc)
-{
-    return (slot *)(void *)((char *)acc + of->acc_at);
-}
-
 static void fold_run(const void *in, void *const *accs, const int64_t *diffs, int64_t diff,
-                     uint32_t count, void *arg)
+                     uint32_t rows, void *arg)
 {
     const window_plan *plan = arg;
-    for (uint32_t i = 0; i < count; i++)
-        for (uint32_t a = 0; a < plan->aggregate_count; a++)
-            fold_row(&plan->aggregates[a], slot_of(&plan->aggregates[a], accs[i]),
-                     (const char *)in + i * plan->row->size, diffs ? diffs[i] : diff);
+    for (uint32_t a = 0; a < plan->aggregate_count; a++) {
+        const aggregate *of = &plan->aggregates[a];
+        for (uint32_t i = 0; of->way->add && i < rows; i++)
+            of->way->add(of, (char *)accs[i] + of->acc_at, (const char *)in + i * plan->row->size,
+                         diffs ? diffs[i] : diff);
+    }
 }
 
 static void combine_run(const void *in, void *const *accs, WEIR_UNUSED const int64_t *diffs,
-                        WEIR_UNUSED int64_t diff, uint32_t count, void *arg)
+                        WEIR_UNUSED int64_t diff, uint32_t rows, void *arg)
 {
     const window_plan *plan = arg;
-    for (uint32_t i = 0; i < count; i++)
-        for (uint32_t a = 0; a < plan->aggregate_count; a++) {
-            const aggregate *of = &plan->aggregates[a];
-            slot other;
-            memcpy(&other, (const char *)in + i * plan->acc->size + of->acc_at, sizeof other);
-            if (of->kind == AGGREGATE_DISTINCT)
-                set_add_all(&slot_of(of, accs[i])->set, other.set);
-            else
-                add(of, slot_of(of, accs[i]), other);
-        }
+    for (uint32_t a = 0; a < plan->aggregate_count; a++) {
+        const aggregate *of = &plan->aggregates[a];
+        for (uint32_t i = 0; of->way->merge && i < rows; i++)
+            of->way->merge(of, (char *)accs[i] + of->acc_at,
+                           (const char *)in + i * plan->acc->size + of->acc_at);
+    }
 }
 
 static void release(void *acc, void *arg)
 {
     const window_plan *plan = arg;
-    for (uint32_t a = 0; a < plan->aggregate_count; a++)
-        if (plan->aggregates[a].kind == AGGREGATE_DISTINCT)
-            set_free(slot_of(&plan->aggregates[a], acc)->set);
+    for (uint32_t a = 0; a < plan->aggregate_count; a++) {
+        const aggregate *of = &plan->aggregates[a];
+        if (of->way->release)
+            of->way->release(of, (char *)acc + of->acc_at);
+    }
 }
 
-static void finish_value(const aggregate *of, const char *acc, int64_t rows, char *value_out)
-{
-    slot from;
-    memcpy(&from, acc + of->acc_at, sizeof from);
-    int64_t whole = of->kind == AGGREGATE_COUNT      ? rows
-                    : of->kind == AGGREGATE_DISTINCT ? (from.set ? (int64_t)from.set->count : 0)
-                                                     : from.whole;
-    memcpy(value_out, &whole, sizeof whole);
-    if (of->kind != AGGREGATE_AVG)
-        return;
-    double mean = from.real / (double)rows;
-    memcpy(value_out, &mean, sizeof mean);
-}
-
-static void finish_run(const void *in, void *out, uint32_t count, WEIR_UNUSED weir_batch *into,
-                       void *arg)
+static void finish_run(const void *in, void *out, uint32_t rows, weir_batch *into, void *arg)
 {
     const window_plan *plan = arg;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < rows; i++) {
         const char *acc = (const char *)in + i * plan->acc->size;
         char *to = (char *)out + i * plan->out->size;
         int64_t own[3]; /* start, end, rows */
@@ -230,8 +230,10 @@ static void finish_run(const void *in, void *out, uint32_t count, WEIR_UNUSED we
         for (uint32_t k = 0; k < plan->key.count; k++)
             memcpy(to + plan->out_key_at[k], acc + plan->acc_key_at[k],
                    plan->key.bytes[k] == WEIR_KEY_TEXT ? sizeof(weir_text) : plan->key.bytes[k]);
-        for (uint32_t a = 0; a < plan->aggregate_count; a++)
-            finish_value(&plan->aggregates[a], acc, own[2], to + plan->aggregates[a].out_at);
+        for (uint32_t a = 0; a < plan->aggregate_count; a++) {
+            const aggregate *of = &plan->aggregates[a];
+            of->way->finish(of, acc + of->acc_at, own[2], to + of->out_at, into);
+        }
     }
 }
 
@@ -243,6 +245,6 @@ void window_fold_init(window_plan *plan)
     plan->windows.combine = &plan->combine;
     plan->windows.finish = &plan->finish;
     for (uint32_t a = 0; a < plan->aggregate_count; a++)
-        if (plan->aggregates[a].kind == AGGREGATE_DISTINCT)
+        if (plan->aggregates[a].way->release)
             plan->windows.release = release;
 }

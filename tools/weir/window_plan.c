@@ -6,13 +6,14 @@
 #include "base/type.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- words ------------------------------------------------------------------------------ */
 
-/* Cuts the next piece off *at, which becomes NULL after the last; for lists. */
-static char *next_piece(char **at, const char *separators)
+char *window_next_piece(char **at, const char *separators)
 {
     char *piece = *at;
     if (!piece)
@@ -21,18 +22,6 @@ static char *next_piece(char **at, const char *separators)
     *at = piece[length] ? piece + length + 1 : NULL;
     piece[length] = '\0';
     return piece;
-}
-
-static weir_err *read_kind(const char *name, weir_kind *kind_out)
-{
-    for (int kind = 0; kind < WEIR_KIND_count; kind++)
-        if (strcmp(name, weir_kind_name((weir_kind)kind)) == 0) {
-            *kind_out = (weir_kind)kind;
-            return NULL;
-        }
-    return weir_err_new("--schema: there is no kind `%s`; there are i8 to i64, u8 to u64, f32, "
-                        "f64, bool, time_ms, time_us, text, bytes",
-                        name);
 }
 
 /* A duration in the unit of the time column: 90, or 90s, 15m, 1h, 7d, 2w, 500ms, ... */
@@ -87,214 +76,60 @@ static weir_err *read_unit(const char *name, weir_kind kind, int64_t *unit_ns_ou
     return weir_err_new("--unit takes ns, us, ms or s, not `%s`", name);
 }
 
-/* ---- columns ---------------------------------------------------------------------------- */
-
-typedef struct columns {
-    weir_field_spec at[COLUMNS_MAX];
-    uint32_t count;
-} columns;
-
-static weir_err *add_column(columns *to, const char *name, weir_kind kind)
-{
-    if (to->count == COLUMNS_MAX)
-        return weir_err_new("there are more than %d columns", COLUMNS_MAX);
-    to->at[to->count++] = (weir_field_spec){.name = name, .kind = kind};
-    return NULL;
-}
-
-/* "ts:i64 user:text"; changes the text, of which the columns keep pieces. */
-static weir_err *read_schema(columns *to, char *schema)
-{
-    for (char *word; (word = next_piece(&schema, " ,\t\n"));) {
-        if (!*word)
-            continue;
-        char *colon = strchr(word, ':');
-        weir_kind kind = WEIR_KIND_weir_text;
-        if (!colon)
-            return weir_err_new("--schema: `%s` has no kind; write `%s:text`", word, word);
-        *colon = '\0';
-        weir_err *err = read_kind(colon + 1, &kind);
-        if (!err)
-            err = add_column(to, word, kind);
-        if (err)
-            return err;
-    }
-    return to->count ? NULL : weir_err_new("--schema has no columns");
-}
-
-/* What a value of the first row looks like. */
-static weir_kind kind_of_value(const char *value)
-{
-    char *end;
-    size_t digits = strspn(value + (*value == '-'), "0123456789");
-    if (digits && digits < 19 && !value[(*value == '-') + digits])
-        return WEIR_KIND_i64;
-    strtod(value, &end);
-    return *value && !*end && strcspn(value, "nNxX") == strlen(value) ? WEIR_KIND_f64
-                                                                     : WEIR_KIND_weir_text;
-}
-
-/* The first two lines as tab-separated fields; the second may be missing. */
-static weir_err *read_first_lines(const char *path, bool csv, char *lines_out[2])
-{
-    weir_err *err = NULL;
-    lines *from = lines_open(path, &err);
-    for (int i = 0; from && !err && i < 2; i++) {
-        size_t length;
-        window_line fields = {0};
-        const char *line = lines_next(from, &length, &err);
-        if (line && csv)
-            window_from_csv(&fields, line, length);
-        lines_out[i] = fields.text ? fields.text : line ? wi_strdup(line) : NULL;
-    }
-    lines_close(from);
-    return err;
-}
-
-/* Names are in the first line, `names`, which is changed and kept pieces of; what kinds they are
- * of follows from the second. */
-static weir_err *read_header(columns *to, char *names, char *values)
-{
-    for (char *name; (name = next_piece(&names, "\t"));) {
-        const char *value = next_piece(&values, "\t");
-        weir_err *err = add_column(to, name, value ? kind_of_value(value) : WEIR_KIND_weir_text);
-        if (err)
-            return err;
-    }
-    return NULL;
-}
-
-/* Whether the first line has the names that --schema says. */
-static bool has_names(const columns *of, char *line)
-{
-    uint32_t c = 0;
-    for (char *name; (name = next_piece(&line, "\t")); c++)
-        if (c == of->count || strcmp(name, of->at[c].name) != 0)
-            return false;
-    return c == of->count;
-}
-
-static weir_err *make_row_type(window_plan *plan, const window_words *words)
-{
-    char *first[2] = {0}, *schema = words->schema ? wi_strdup(words->schema) : NULL;
-    columns found = {.count = 0};
-    weir_err *err = schema ? read_schema(&found, schema) : NULL;
-    if (!err && (!schema || strcmp(words->file, "-") != 0))
-        err = read_first_lines(words->file, plan->csv, first);
-    if (err && schema && found.count) { /* in a cluster only the first process needs the file */
-        weir_err_free(err);
-        err = NULL;
-    }
-    if (!err && schema)
-        plan->header = first[0] && has_names(&found, first[0]);
-    else if (!err && strcmp(words->file, "-") == 0)
-        err = weir_err_new("say by --schema what the columns of the standard input are");
-    else if (!err && !first[0])
-        err = weir_err_new("`%s` is empty: it has no line with names, and no --schema is given",
-                           words->file);
-    else if (!err)
-        err = read_header(&found, first[0], first[1]);
-    plan->header |= !schema;
-    if (!err)
-        plan->row = weir_type_new("row", found.at, found.count, &err);
-    wi_free(first[0]);
-    wi_free(first[1]);
-    wi_free(schema);
-    return err;
-}
-
-static weir_err *find_column(const window_plan *plan, const char *option, const char *name,
-                             const weir_field **field_out)
-{
-    *field_out = weir_type_find(plan->row, name);
-    if (*field_out)
-        return NULL;
-    char *has = weir_type_text(plan->row);
-    weir_err *err = weir_err_new("--%s: there is no column `%s` in %s", option, name, has);
-    free(has);
-    return err;
-}
-
-/* ---- aggregates ------------------------------------------------------------------------- */
-
-static weir_err *read_aggregate(const window_plan *plan, char *word, aggregate *out)
-{
-    static const char *const names[] = {"count", "sum", "min", "max", "avg", "distinct"};
-    char *name = next_piece(&word, ":");
-    int kind = 0;
-    while (kind < 6 && strcmp(names[kind], name) != 0)
-        kind++;
-    if (kind == 6 || (kind == AGGREGATE_COUNT) != !word)
-        return weir_err_new("--agg takes count, sum:COLUMN, min:, max:, avg: and distinct:COLUMN, "
-                            "with commas between, not `%s`",
-                            name);
-    *out = (aggregate){.kind = (aggregate_kind)kind};
-    if (!word)
-        return NULL;
-    const weir_field *field;
-    weir_err *err = find_column(plan, "agg", word, &field);
-    if (err)
-        return err;
-    out->field = *field;
-    out->real = kind == AGGREGATE_AVG || field->kind == WEIR_KIND_f32 ||
-                field->kind == WEIR_KIND_f64;
-    if (kind != AGGREGATE_DISTINCT && (wi_kind_is_text(field->kind) || field->elements != 1))
-        return weir_err_new("--agg: %s of `%s`, which is no number; say by --schema what it is",
-                            name, word);
-    return NULL;
-}
-
-static weir_err *read_aggregates(window_plan *plan, const char *list)
-{
-    char *words = wi_strdup(list ? list : "count"), *rest = words;
-    weir_err *err = NULL;
-    for (char *word; !err && (word = next_piece(&rest, ","));) {
-        if (plan->aggregate_count == AGGREGATES_MAX)
-            err = weir_err_new("--agg: more than %d", AGGREGATES_MAX);
-        else
-            err = read_aggregate(plan, word, &plan->aggregates[plan->aggregate_count++]);
-    }
-    wi_free(words);
-    return err;
-}
-
 /* ---- types ------------------------------------------------------------------------------ */
 
+enum { FIELD_NAME_MAX = 80 };
+
 typedef struct layout {
-    weir_field_spec at[WEIR_KEY_FIELDS_MAX + 3 + WINDOW_SLOT_FIELDS * AGGREGATES_MAX];
-    char names[WEIR_KEY_FIELDS_MAX + 3 + WINDOW_SLOT_FIELDS * AGGREGATES_MAX][8];
+    weir_field_spec at[WEIR_KEY_FIELDS_MAX + 3 + SLOT_FIELDS_MAX * AGGREGATES_MAX];
+    char names[WEIR_KEY_FIELDS_MAX + 3 + SLOT_FIELDS_MAX * AGGREGATES_MAX][FIELD_NAME_MAX];
     uint32_t count;
 } layout;
 
-/* Nobody sees the names. Gives the index of the field. */
-static uint32_t add_field(layout *to, weir_kind kind)
+static bool has_name(const layout *of, const char *name)
 {
-    snprintf(to->names[to->count], sizeof *to->names, "f%u", to->count);
-    to->at[to->count] = (weir_field_spec){.name = to->names[to->count], .kind = kind};
+    for (uint32_t f = 0; f < of->count; f++)
+        if (strcmp(of->names[f], name) == 0)
+            return true;
+    return false;
+}
+
+/* Gives the index of the field. A name that is there already gets a number behind it. */
+static uint32_t add_field(layout *to, const char *name, weir_kind kind)
+{
+    char *own = to->names[to->count];
+    snprintf(own, FIELD_NAME_MAX, "%s", name);
+    for (uint32_t n = 2; has_name(to, own); n++)
+        snprintf(own, FIELD_NAME_MAX, "%.*s_%u", FIELD_NAME_MAX - 16, name, n);
+    to->at[to->count] = (weir_field_spec){.name = own, .kind = kind};
     return to->count++;
 }
 
-static weir_kind kind_at(const window_plan *plan, uint32_t offset)
+static const weir_field *field_at(const window_plan *plan, uint32_t offset)
 {
     const weir_field *field = weir_type_fields(plan->row);
     while (field->offset != offset)
         field++;
-    return field->kind;
+    return field;
 }
-
 /* key..., start, end, rows, a slot for each aggregate. */
 static weir_err *make_acc_type(window_plan *plan, weir_kind time)
 {
     layout acc = {.count = 0};
     weir_err *err = NULL;
+    uint32_t slots[AGGREGATES_MAX];
     for (uint32_t k = 0; k < plan->key.count; k++)
-        add_field(&acc, kind_at(plan, plan->key.offsets[k]));
-    uint32_t own = add_field(&acc, time);
-    add_field(&acc, time);
-    add_field(&acc, WEIR_KIND_i64);
-    uint32_t slots = acc.count;
-    for (uint32_t a = 0; a < plan->aggregate_count * WINDOW_SLOT_FIELDS; a++)
-        add_field(&acc, WEIR_KIND_i64);
+        add_field(&acc, "key", field_at(plan, plan->key.offsets[k])->kind);
+    uint32_t own = add_field(&acc, "start", time);
+    add_field(&acc, "end", time);
+    add_field(&acc, "rows", WEIR_KIND_i64);
+    for (uint32_t a = 0; a < plan->aggregate_count; a++) {
+        const aggregate *of = &plan->aggregates[a];
+        slots[a] = acc.count;
+        for (uint32_t f = 0; f < of->way->slot_fields; f++)
+            add_field(&acc, "slot",
+                      of->way->slot[f] == WEIR_KIND_count ? of->field.kind : of->way->slot[f]);
+    }
     plan->acc = weir_type_new("acc", acc.at, acc.count, &err);
     if (err)
         return err;
@@ -303,8 +138,18 @@ static weir_err *make_acc_type(window_plan *plan, weir_kind time)
         plan->acc_key_at[k] = fields[k].offset;
     plan->acc_own_at = fields[own].offset;
     for (uint32_t a = 0; a < plan->aggregate_count; a++)
-        plan->aggregates[a].acc_at = fields[slots + a * WINDOW_SLOT_FIELDS].offset;
+        if (plan->aggregates[a].way->slot_fields)
+            plan->aggregates[a].acc_at = fields[slots[a]].offset;
     return NULL;
+}
+
+static weir_kind result_kind(const aggregate *of)
+{
+    if (of->way->result != WEIR_KIND_count)
+        return of->way->result;
+    if (of->way->of == AGGREGATE_OF_ANY)
+        return of->field.kind;
+    return of->real ? WEIR_KIND_f64 : WEIR_KIND_i64;
 }
 
 /* start, end, key..., values: in this order results are sorted and printed. */
@@ -312,16 +157,15 @@ static weir_err *make_out_type(window_plan *plan, weir_kind time)
 {
     layout out = {.count = 0};
     weir_err *err = NULL;
-    add_field(&out, time);
-    add_field(&out, time);
-    for (uint32_t k = 0; k < plan->key.count; k++)
-        add_field(&out, kind_at(plan, plan->key.offsets[k]));
-    uint32_t values = out.count;
-    for (uint32_t a = 0; a < plan->aggregate_count; a++) {
-        const aggregate *of = &plan->aggregates[a];
-        bool whole = of->kind == AGGREGATE_COUNT || of->kind == AGGREGATE_DISTINCT || !of->real;
-        add_field(&out, whole ? WEIR_KIND_i64 : WEIR_KIND_f64);
+    add_field(&out, "start", time);
+    add_field(&out, "end", time);
+    for (uint32_t k = 0; k < plan->key.count; k++) {
+        const weir_field *field = field_at(plan, plan->key.offsets[k]);
+        add_field(&out, field->name, field->kind);
     }
+    uint32_t values = out.count;
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        add_field(&out, plan->aggregates[a].name, result_kind(&plan->aggregates[a]));
     plan->out = weir_type_new("result", out.at, out.count, &err);
     if (err)
         return err;
@@ -336,34 +180,56 @@ static weir_err *make_out_type(window_plan *plan, weir_kind time)
 
 /* ---- all of it -------------------------------------------------------------------------- */
 
+/* A number of rows. */
+static weir_err *read_rows(const char *text, int64_t *rows_out)
+{
+    char *end;
+    errno = 0;
+    *rows_out = strtoll(text, &end, 10);
+    if (isdigit((unsigned char)*text) && !*end && !errno && *rows_out > 0)
+        return NULL;
+    return weir_err_new("--count takes a number of rows such as 100, or 100/10, not `%s`", text);
+}
+
+/* "7d/1d": a size, and a slide, which --hop has to have. */
+static weir_err *read_slides(weir_windows *how, const char *text, int64_t unit_ns)
+{
+    char *size = wi_strdup(text), *slide = size;
+    window_next_piece(&slide, "/:");
+    weir_err *err = how->kind == WEIR_COUNT ? read_rows(size, &how->size)
+                    : slide                 ? read_duration("hop", size, unit_ns, &how->size)
+                                            : weir_err_new("--hop takes SIZE/SLIDE such as 7d/1d, "
+                                                           "not `%s`", text);
+    if (!err && slide)
+        err = how->kind == WEIR_COUNT ? read_rows(slide, &how->slide)
+                                      : read_duration("hop", slide, unit_ns, &how->slide);
+    wi_free(size);
+    return err;
+}
+
 static weir_err *read_windows(window_plan *plan, const window_words *words, int64_t unit_ns)
 {
     weir_windows *how = &plan->windows;
     weir_err *err = NULL;
-    if (!words->tumble + !words->hop + !words->session + !words->global != 3)
-        return weir_err_new("say one of --tumble, --hop, --session and --global");
+    if (!words->tumble + !words->hop + !words->session + !words->count + !words->global != 4)
+        return weir_err_new("say one of --tumble, --hop, --session, --count and --global");
     how->kind = words->tumble    ? WEIR_TUMBLING
                 : words->hop     ? WEIR_HOPPING
                 : words->session ? WEIR_SESSION
+                : words->count   ? WEIR_COUNT
                                  : WEIR_GLOBAL;
     if (words->tumble)
         err = read_duration("tumble", words->tumble, unit_ns, &how->size);
     if (words->session)
         err = read_duration("session", words->session, unit_ns, &how->gap);
-    if (words->hop) {
-        char *size = wi_strdup(words->hop), *slide = size;
-        next_piece(&slide, "/:");
-        err = slide ? read_duration("hop", size, unit_ns, &how->size)
-                    : weir_err_new("--hop takes SIZE/SLIDE such as 7d/1d, not `%s`", words->hop);
-        if (!err)
-            err = read_duration("hop", slide, unit_ns, &how->slide);
-        wi_free(size);
-    }
+    if (words->hop || words->count)
+        err = read_slides(how, words->hop ? words->hop : words->count, unit_ns);
     if (!err && words->bound)
         err = read_duration("bound", words->bound, unit_ns, &plan->policy.bound);
     if (!err && words->lateness)
         err = read_duration("lateness", words->lateness, unit_ns, &how->lateness);
     how->output = how->lateness ? WEIR_RETRACTING : WEIR_ACCUMULATING;
+    plan->as_they_close = !how->lateness && how->kind != WEIR_SESSION && how->kind != WEIR_COUNT;
     return err;
 }
 
@@ -373,7 +239,7 @@ static weir_err *read_key(window_plan *plan, const char *list)
     uint32_t count = 0;
     char *words = list ? wi_strdup(list) : NULL, *rest = words;
     weir_err *err = NULL;
-    for (char *word; count <= WEIR_KEY_FIELDS_MAX && (word = next_piece(&rest, ","));)
+    for (char *word; count <= WEIR_KEY_FIELDS_MAX && (word = window_next_piece(&rest, ","));)
         names[count++] = word;
     plan->key = weir_key_new(plan->row, names, count, &err);
     wi_free(words);
@@ -382,15 +248,14 @@ static weir_err *read_key(window_plan *plan, const char *list)
 
 weir_err *window_plan_init(window_plan *out, const window_words *words)
 {
-    *out = (window_plan){.file = words->file,
-                         .csv = words->csv || lines_name_ends(words->file, ".csv")};
+    *out = (window_plan){0};
     const weir_field *time = NULL;
     int64_t unit_ns = 1;
     if (!words->time)
         return weir_err_new("say by --time which column has the event time");
-    weir_err *err = make_row_type(out, words);
+    weir_err *err = window_columns_read(out, words);
     if (!err)
-        err = find_column(out, "time", words->time, &time);
+        err = window_column(out, "time", words->time, &time);
     if (!err)
         err = read_unit(words->unit, time->kind, &unit_ns);
     if (!err)
@@ -398,7 +263,7 @@ weir_err *window_plan_init(window_plan *out, const window_words *words)
     if (!err)
         err = read_key(out, words->key);
     if (!err)
-        err = read_aggregates(out, words->aggregates);
+        err = window_aggregates_read(out, words->aggregates, time);
     if (!err && (time->bytes != 8 || !wi_kind_is_signed(time->kind)))
         err = weir_err_new("--time: `%s` is to be i64, time_ms or time_us", words->time);
     if (!err)
@@ -408,12 +273,16 @@ weir_err *window_plan_init(window_plan *out, const window_words *words)
     out->windows.time = out->policy.time = words->time;
     if (!err)
         window_fold_init(out);
+    if (!err)
+        window_read_init(out);
     return err;
 }
 
 void window_plan_fini(window_plan *plan)
 {
-    weir_type_free(plan->row);
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        wi_free(plan->aggregates[a].name);
+    window_columns_fini(plan);
     weir_type_free(plan->acc);
     weir_type_free(plan->out);
 }
