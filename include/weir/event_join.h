@@ -11,10 +11,10 @@
  * watermarks move on: memory is for about the rows within reach of the slower watermark.
  *
  * Diffs multiply, and a row with a diff of -1 takes one away, as in collection.h. The results can
- * be read as a collection. Fields of event time are i64, or times in ms or us; distances are
- * compared as they are, also near the ends of the integers. Dataflows have one dimension, and no
- * loop is around. What is given (`how`, keys) is copied, except for the types and kernels that it
- * refers to. All functions are for the worker that builds. */
+ * be read as a collection. Fields of event time are i64, or times in ms or us (not one in each);
+ * distances are compared as they are, also near the ends of the integers. Dataflows have one
+ * dimension, and no loop is around. What is given (`how`, keys) is copied, except for the types and
+ * kernels that it refers to. All functions are for the worker that builds. */
 #ifndef WEIR_EVENT_JOIN_H
 #define WEIR_EVENT_JOIN_H
 
@@ -49,7 +49,8 @@ WEIR_API weir_stream weir_interval_join(weir_stream a, weir_key a_key, weir_stre
 /* ---- window join ------------------------------------------------------------------------ */
 
 typedef struct weir_window_match {
-    /* Of `windows`: kind, size, slide, gap and lateness; `time` is a's field. */
+    /* Of `windows`: kind (not WEIR_COUNT), size, slide, gap and lateness; `time` is a's field.
+     * There are no triggers. */
     weir_windows windows;
     const char *b_time; /* NULL: called as a's */
     /* Fields (i64 or times) of the kernels' out rows into which the window's start and end are put

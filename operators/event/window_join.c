@@ -208,12 +208,21 @@ static void check_windows(weir_scope *scope, const weir_windows *how, const char
     if (how->kind == WEIR_SESSION && how->gap <= 0)
         weir_scope_fail(scope, "window_join `%s`: the gap between its sessions is not above 0",
                         name);
+    if (how->kind == WEIR_COUNT)
+        weir_scope_fail(scope, "window_join `%s`: its windows are to be of event time, not of rows",
+                        name);
+    if (how->trigger.rows || how->trigger.every || how->trigger.each || how->exact)
+        weir_scope_fail(scope,
+                        "window_join `%s`: has no triggers, and no sessions that become shorter",
+                        name);
 }
 
-/* Where the out rows have a field of the window. */
-static uint32_t bound_at(weir_scope *scope, const weir_join_kernel *kernel, const char *field)
+/* Where the out rows have a field of the window, which is in the unit of a's time. */
+static uint32_t bound_at(weir_stream a, const weir_join_kernel *kernel, const char *time,
+                         const char *field)
 {
-    weir_stream out = {.scope = scope, .type = kernel->out};
+    weir_stream out = {.scope = a.scope, .type = kernel->out};
+    wi_same_unit(a.scope, "window_join", a.type, time, kernel->out, field);
     return field ? wi_time_field(out, "window_join", "start or end", field) : WI_NOWHERE;
 }
 
@@ -254,8 +263,8 @@ weir_stream weir_window_join(weir_stream a, weir_key a_key, weir_stream b, weir_
                           .sending = {.kernel = kernel,
                                       .alone = {how->a_alone, how->b_alone},
                                       .arg = arg,
-                                      .start_at = bound_at(a.scope, kernel, how->start),
-                                      .end_at = bound_at(a.scope, kernel, how->end)}};
+                                      .start_at = bound_at(a, kernel, windows->time, how->start),
+                                      .end_at = bound_at(a, kernel, windows->time, how->end)}};
     wi_match_side sides[] = {
         {a, a_key, windows->time, "time of a"},
         {b, b_key, how->b_time ? how->b_time : windows->time, "time of b"}};

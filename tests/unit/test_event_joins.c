@@ -20,6 +20,11 @@ WEIR_ROW(quote, QUOTE)
 WEIR_ROW(pair, PAIR)
 WEIR_ROW(tally, TALLY)
 
+#define IN_MS(F) F(u64, key) F(weir_time_ms, at)
+#define IN_US(F) F(u64, key) F(weir_time_us, at)
+WEIR_ROW(in_ms, IN_MS)
+WEIR_ROW(in_us, IN_US)
+
 WEIR_JOIN(both, trade, quote, pair)
 {
     *out = (pair){a->key, a->at, b->at};
@@ -382,6 +387,36 @@ static weir_stream no_gap(weir_stream a, weir_stream b)
     return weir_window_join(a, TRADES, b, QUOTES, &how, &both, NULL, NULL);
 }
 
+static weir_stream of_rows(weir_stream a, weir_stream b)
+{
+    weir_window_match how = {.windows = {.kind = WEIR_COUNT, .time = "at", .size = 3}};
+    return weir_window_join(a, TRADES, b, QUOTES, &how, &both, NULL, NULL);
+}
+
+static weir_stream early(weir_stream a, weir_stream b)
+{
+    weir_window_match how = {
+        .windows = {.kind = WEIR_TUMBLING, .time = "at", .size = 3, .trigger = {.rows = 1}}};
+    return weir_window_join(a, TRADES, b, QUOTES, &how, &both, NULL, NULL);
+}
+
+WEIR_MAP(to_ms, trade, in_ms)
+{
+    out->at = in->at;
+}
+
+WEIR_MAP(to_us, quote, in_us)
+{
+    out->at = in->at;
+}
+
+static weir_stream two_units(weir_stream a, weir_stream b)
+{
+    return weir_interval_join(weir_map(a, &to_ms), WEIR_BY(in_ms, key), weir_map(b, &to_us),
+                              WEIR_BY(in_us, key),
+                              &(weir_interval){.a_time = "at", .b_time = "at"}, &both, NULL, NULL);
+}
+
 static weir_stream no_place_for_start(weir_stream a, weir_stream b)
 {
     weir_window_match how = {.windows = {.kind = WEIR_TUMBLING, .time = "at", .size = 3},
@@ -415,6 +450,9 @@ static const refusal refusals[] = {
     {alone_is_another, "as_of_join: has rows of pair("},
     {tolerance_negative, "as_of_join `both`: its tolerance is -3; it must not be negative"},
     {no_size, "window_join `both`: the size of its windows is not above 0"},
+    {of_rows, "window_join `both`: its windows are to be of event time, not of rows"},
+    {early, "window_join `both`: has no triggers, and no sessions that become shorter"},
+    {two_units, "interval_join: `at` is time_ms, and `at` is time_us; they have to be in one unit"},
     {no_gap, "window_join `both`: the gap between its sessions is not above 0"},
     {no_place_for_start, "window_join: its start or end is to be an i64 (or a time) field of "},
     {within_nothing, "deduplicate: no rows are within 0 of each other; it must be above 0"},
