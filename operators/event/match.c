@@ -142,13 +142,26 @@ static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
     wi_matcher *matcher = weir_op_state(op);
     uint32_t row = 0;
     matcher->fuel = wi_join_fuel;
-    if (matcher->left_count || !take_rows(matcher, input, batch, &row))
+    if (matcher->left_count || matcher->begun_count || !take_rows(matcher, input, batch, &row))
         leave(matcher, input, batch, row);
     else if (!matcher->is_behind)
         wi_store_sweep(&matcher->store, batch->count, matcher->plan->expire, matcher);
 }
 
 /* ---- times ------------------------------------------------------------------------------ */
+
+/* Goes on with what has begun. False if it is not done: there is no more fuel. */
+static bool go_on(wi_matcher *matcher)
+{
+    if (!matcher->begun_count)
+        return true;
+    int64_t given = matcher->sender.given;
+    wi_sender_begin(&matcher->sender, weir_capability_time(matcher->queue.held));
+    matcher->plan->go_on(matcher);
+    wi_sender_flush(&matcher->sender);
+    matcher->fuel -= matcher->sender.given - given;
+    return !matcher->begun_count;
+}
 
 /* False if there are other things due: there is no more fuel. */
 static bool do_due(wi_matcher *matcher)
@@ -164,6 +177,8 @@ static bool do_due(wi_matcher *matcher)
         matcher->plan->due(matcher, due);
         wi_store_tidy(&matcher->store, due.key);
         matcher->fuel -= 1 + matcher->sender.given - given;
+        if (!go_on(matcher))
+            return false;
     }
     wi_sender_flush(&matcher->sender);
     wi_queue_settle(&matcher->queue);
@@ -186,7 +201,7 @@ static void work(weir_op *op)
 {
     wi_matcher *matcher = weir_op_state(op);
     matcher->fuel = wi_join_fuel;
-    if (!take_left(matcher)) {
+    if (!go_on(matcher) || !take_left(matcher)) {
         weir_activate(op);
         return;
     }
@@ -207,6 +222,7 @@ static void on_stop(weir_op *op)
     for (unsigned i = matcher->left_begin; i < matcher->left_count; i++)
         weir_batch_drop(matcher->left[i].batch);
     wi_free(matcher->left);
+    wi_free(matcher->begun);
     wi_store_fini(&matcher->store);
     wi_queue_fini(&matcher->queue);
     wi_sender_fini(&matcher->sender);

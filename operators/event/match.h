@@ -7,6 +7,7 @@
  * Invariants
  *   T1  `reached` and `both` move on only when no rows are left: what these may match is not freed
  *   T2  nothing is freed before all has been done that is due before `both`
+ *   T3  while something that was due is not done to its end, no rows are put in, and none is freed
  *
  * Outputs: results, and for each input the rows that were late. Worker. */
 #ifndef WEIR_OPERATORS_EVENT_MATCH_H
@@ -36,6 +37,8 @@ typedef struct wi_match_plan {
     /* Something is due; all else at that time for that key may be popped, too. */
     void (*due)(wi_matcher *matcher, wi_due due);
     wi_store_expire *expire; /* its argument is the matcher */
+    /* Goes on with what `due` has begun, while there is fuel. NULL: it is always done. */
+    void (*go_on)(wi_matcher *matcher);
 } wi_match_plan;
 
 /* Rows of a batch, from `row` on, for another turn. */
@@ -60,6 +63,8 @@ struct wi_matcher {
         weir_capability *held; /* of the output for late rows: at or before the first of them */
         uint64_t count;
     } unsettled[2]; /* rows of an input */
+    struct wi_window_rows *begun; /* what is to be gone on with; empty once all is done */
+    unsigned begun_at, begun_count, begun_capacity;
     wi_rows_left *left;
     unsigned left_begin, left_count, left_capacity;
 };

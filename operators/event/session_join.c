@@ -226,7 +226,7 @@ static void settle(wi_matcher *matcher, wi_match_key *key, int64_t time, int64_t
 typedef enum how { SEND, SEND_NEW, TAKE_BACK } how;
 
 /* `new`: the times of rows that are. */
-static void send(wi_matcher *matcher, const wi_match_key *key, const session *of, int64_t now,
+static void send(wi_matcher *matcher, wi_match_key *key, const session *of, int64_t now,
                  how as, const session *new)
 {
     wi_window_rows rows = {.key = key,
@@ -249,7 +249,7 @@ static bool same(const session *a, const session *b)
 
 /* Sends what is different between two lists of sessions: those that there were before the rows
  * stamped `now`, whose times are in `rows`, and those that there are. */
-static void send_changes(wi_matcher *matcher, const wi_match_key *key, const session *old,
+static void send_changes(wi_matcher *matcher, wi_match_key *key, const session *old,
                          uint32_t old_count, int64_t now, const session *rows)
 {
     const sessions *all = key->more;

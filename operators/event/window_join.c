@@ -58,7 +58,7 @@ static int64_t last_of(const wi_match_plan *plan, int64_t time)
 /* ---- sending -------------------------------------------------------------------------- */
 
 /* As it closes; or, `again`, what is new in it of a time, `seen` after others. */
-static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 start, int64_t now,
+static void send_window(wi_matcher *matcher, wi_match_key *key, __int128 start, int64_t now,
                         const int64_t *again, bool seen)
 {
     const window_plan *how = (const window_plan *)matcher->plan;
@@ -118,7 +118,7 @@ static void take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const vo
 
 /* Windows that had closed before `now`, are not over, and have this time; those before *from have
  * been seen with others. */
-static void send_again(wi_matcher *matcher, const wi_match_key *key, int64_t now, int64_t time,
+static void send_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t time,
                        __int128 *from)
 {
     const window_plan *how = (const window_plan *)matcher->plan;
@@ -259,6 +259,7 @@ weir_stream weir_window_join(weir_stream a, weir_key a_key, weir_stream b, weir_
     check_windows(a.scope, windows, kernel->name);
     wi_match_plan plan = {.name = "window_join",
                           .inputs = 2,
+                          .go_on = wi_window_rows_go_on,
                           .lateness = windows->lateness,
                           .sending = {.kernel = kernel,
                                       .alone = {how->a_alone, how->b_alone},

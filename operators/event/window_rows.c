@@ -1,6 +1,8 @@
 /* Pairs of rows in a window, and rows that are alone; see window_rows.h. */
 #include "window_rows.h"
 
+#include "../../base/alloc.h"
+
 /* The stretches of both sides' entries. */
 typedef struct stretches {
     const wi_window_rows *of;
@@ -74,14 +76,19 @@ static void send_new_pairs(wi_matcher *matcher, const stretches *in)
     }
 }
 
-static void send_pairs(wi_matcher *matcher, const stretches *in)
+/* Whether all are sent: `until` is of what the sender may have been given. */
+static bool send_pairs(wi_matcher *matcher, wi_window_rows *of, const stretches *in, int64_t until)
 {
-    const wi_window_rows *of = in->of;
-    for (uint32_t i = in->begin[0]; i < in->end[0]; i = wi_side_next(of->key, 0, i)) {
+    uint32_t i = of->place ? of->place : in->begin[0];
+    for (; i < in->end[0]; i = wi_side_next(of->key, 0, i)) {
+        of->place = i;
+        if (matcher->sender.given >= until)
+            return false;
         const wi_entry *row = wi_entry_at(&matcher->store, of->key, 0, i);
         if (row->stamp <= of->until)
             send_with(matcher, in, 0, row, of->until);
     }
+    return true;
 }
 
 /* If there was nothing on the other side, and still is not, only new rows are sent. */
@@ -107,14 +114,41 @@ static void send_alone(wi_matcher *matcher, stretches *in, uint32_t side)
     }
 }
 
-void wi_window_rows_send(wi_matcher *matcher, const wi_window_rows *rows)
+/* Whether all is sent. */
+static bool send(wi_matcher *matcher, wi_window_rows *rows, int64_t until)
 {
     stretches in = {.of = rows};
     find(&matcher->store, &in);
     if (rows->again)
         send_new_pairs(matcher, &in);
-    else
-        send_pairs(matcher, &in);
+    else if (!send_pairs(matcher, rows, &in, until))
+        return false;
     send_alone(matcher, &in, 0);
     send_alone(matcher, &in, 1);
+    return true;
+}
+
+/* The key is referred to as long as this has begun. */
+void wi_window_rows_send(wi_matcher *matcher, const wi_window_rows *rows)
+{
+    wi_grow(&matcher->begun, &matcher->begun_capacity, matcher->begun_count + 1,
+            sizeof *matcher->begun);
+    matcher->begun[matcher->begun_count++] = *rows;
+    rows->key->references++;
+}
+
+void wi_window_rows_go_on(wi_matcher *matcher)
+{
+    int64_t until = matcher->sender.given + (matcher->fuel > 0 ? matcher->fuel : 1);
+    if (!matcher->begun_count)
+        return;
+    for (; matcher->begun_at < matcher->begun_count; matcher->begun_at++) {
+        wi_window_rows *rows = &matcher->begun[matcher->begun_at];
+        if (!send(matcher, rows, until))
+            return;
+        rows->key->references--;
+    }
+    wi_sender_flush(&matcher->sender); /* pairs that are to be sent refer to the entries' texts */
+    wi_store_tidy(&matcher->store, matcher->begun[0].key); /* of all of them */
+    matcher->begun_at = matcher->begun_count = 0;
 }

@@ -6,7 +6,7 @@
 #include "match.h"
 
 typedef struct wi_window_rows {
-    const wi_match_key *key;
+    wi_match_key *key;
     wi_bounds bounds;    /* as they are shown */
     int64_t first, last; /* times of rows */
     int64_t now;         /* at which it is sent */
@@ -15,9 +15,12 @@ typedef struct wi_window_rows {
     int64_t from, to;    /* then: times of new rows */
     bool seen;           /* and whether this was called before, with other times */
     bool back;           /* what was sent is taken back */
+    uint32_t place;      /* private: the row of `a` to go on with; 0: the first */
 } wi_window_rows;
 
+/* In `due`: has it sent afterwards, by what a plan goes on with, which is: */
 void wi_window_rows_send(wi_matcher *matcher, const wi_window_rows *rows);
+void wi_window_rows_go_on(wi_matcher *matcher);
 
 /* session_join.c: what is different for sessions; see wi_match_plan. */
 typedef struct wi_session_join_plan {

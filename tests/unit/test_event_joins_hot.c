@@ -1,12 +1,13 @@
-/* Joins by event time in which one key has all rows, and what is new is little beside what is kept.
- * Each of these walked through all that was kept for every row, which took minutes: then it is the
- * time limit of the tests that says so. */
+/* Joins by event time in which one key has all rows. In the first what is new is little beside what
+ * is kept: each of these walked through all that was kept for every row, which took minutes; then
+ * it is the time limit of the tests that says so. In the last a window has many pairs. */
 #include <check.h>
 #include <stdatomic.h>
 
 #include <weir/weir.h>
 
 #include "tests/support/execution.h"
+#include "tests/support/memory.h"
 
 #define ROWS 120000
 #define LONG (100 * ROWS)
@@ -139,11 +140,58 @@ START_TEST(a_hot_key_cost_the_square_of_its_rows)
 }
 END_TEST
 
+/* ---- a window of many pairs ------------------------------------------------------------- */
+
+#define SIDE 4000 /* rows of each side, so pairs of some 250 MB */
+#define MANY (64 << 20)
+
+static _Atomic(int64_t) most_bytes;
+
+static void look(WEIR_UNUSED weir_worker *worker, WEIR_UNUSED const weir_batch *batch,
+                 WEIR_UNUSED void *arg)
+{
+    int64_t bytes = test_bytes_in_use();
+    if (bytes > most_bytes)
+        most_bytes = bytes;
+}
+
+static void match_all(weir_worker *worker, WEIR_UNUSED void *arg)
+{
+    weir_input *a, *b;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "pairs");
+    weir_stream from = weir_input_new(flow, &point_type, &a);
+    weir_window_match how = {.windows = {.kind = WEIR_GLOBAL, .time = "at"}};
+    weir_stream pairs = weir_window_join(from, BY_KEY, weir_input_new(flow, &point_type, &b),
+                                         BY_KEY, &how, &both, NULL, NULL);
+    pairs = weir_exchange(pairs, WEIR_BY(point, at));
+    weir_each(weir_inspect_batch(pairs, look, NULL), &count_result, NULL);
+    if (!test_end(flow))
+        return;
+    for (int64_t i = 0; i < SIDE && weir_worker_index(worker) == 0; i++) {
+        push(a, i, 0, 1);
+        push(b, i, 0, 1);
+    }
+    weir_input_close(&a);
+    weir_input_close(&b);
+    weir_run(worker);
+}
+
+START_TEST(the_pairs_of_a_window_were_all_in_memory)
+{
+    results = most_bytes = 0;
+    int64_t before = test_bytes_in_use();
+    test_run(&(weir_config){.workers = 2}, match_all, NULL);
+    ck_assert_int_eq(results, (int64_t)SIDE * SIDE);
+    ck_assert_int_lt(most_bytes - before, MANY);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("event joins of hot keys");
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, a_hot_key_cost_the_square_of_its_rows, 0,
                         sizeof streams / sizeof *streams);
+    tcase_add_test(cases, the_pairs_of_a_window_were_all_in_memory);
     return test_main("event_joins_hot", cases);
 }
