@@ -86,6 +86,7 @@ static void take(wi_matcher *matcher, uint32_t input, const weir_batch *batch, u
     }
     if (late)
         hold_late(matcher, input, weir_batch_time(batch, row));
+    matcher->takes_away[input] |= as.diff < 0;
     wi_match_key *key = wi_store_find(&matcher->store, input, at, hash);
     plan->take(matcher, input, key, at, &as);
     wi_store_tidy(&matcher->store, key);

@@ -58,6 +58,7 @@ struct wi_matcher {
     wi_reached reached[2], both; /* of each input; the earlier of the two */
     int64_t fuel;
     bool is_behind; /* not all has been done that is due before `both` */
+    bool takes_away[2]; /* whether an input ever had a diff below 0 */
     bool ends;      /* no more rows can come from an input, and that was not looked at yet */
     struct {
         weir_capability *held; /* of the output for late rows: at or before the first of them */

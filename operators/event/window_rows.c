@@ -25,12 +25,14 @@ static uint32_t first_new(const wi_store *store, const stretches *in, uint32_t s
     return at > in->begin[side] ? at : in->begin[side];
 }
 
-static void add_up(const wi_store *store, stretches *in, uint32_t side)
+static void add_up(const wi_matcher *matcher, stretches *in, uint32_t side)
 {
     const wi_window_rows *of = in->of;
     uint64_t is = 0, was = 0;
     for (uint32_t i = in->begin[side]; i < in->end[side]; i = wi_side_next(of->key, side, i)) {
-        const wi_entry *entry = wi_entry_at(store, of->key, side, i);
+        const wi_entry *entry = wi_entry_at(&matcher->store, of->key, side, i);
+        if ((int64_t)was > 0 && !matcher->takes_away[side])
+            break; /* there are some, whatever else there is */
         is += entry->stamp <= of->until ? (uint64_t)entry->diff : 0;
         was += entry->stamp < of->until ? (uint64_t)entry->diff : 0;
     }
@@ -97,7 +99,7 @@ static void send_alone(wi_matcher *matcher, stretches *in, uint32_t side)
     const wi_window_rows *of = in->of;
     if (!matcher->plan->sending.alone[side] || in->begin[side] == in->end[side])
         return;
-    add_up(&matcher->store, in, 1 - side);
+    add_up(matcher, in, 1 - side);
     bool is = !in->is[1 - side], was = of->again && !in->was[1 - side], only_new = is && was;
     if ((!is && !was) || (of->seen && !only_new))
         return;

@@ -20,6 +20,11 @@ WEIR_JOIN(both, point, point, point)
     *out = (point){a->key, b->at};
 }
 
+WEIR_MAP(alone, point, point)
+{
+    *out = *in;
+}
+
 #define BY_KEY WEIR_BY(point, key)
 
 static _Atomic(int64_t) results;
@@ -87,6 +92,26 @@ static void feed_late(weir_input *a, weir_input *b, int64_t i)
         push(b, i, i, 1);
 }
 
+/* The same, if the other side is alone no more. */
+static weir_stream in_window_or_not(weir_stream a, weir_stream b)
+{
+    weir_window_match how = {
+        .windows = {.kind = WEIR_TUMBLING, .time = "at", .size = ROWS, .lateness = LONG},
+        .b_alone = &alone};
+    return weir_window_join(a, BY_KEY, b, BY_KEY, &how, &both, NULL, NULL);
+}
+
+static weir_stream in_interval_or_not(weir_stream a, weir_stream b)
+{
+    weir_interval how = {.a_time = "at",
+                         .b_time = "at",
+                         .from = -ROWS,
+                         .until = ROWS,
+                         .lateness = LONG,
+                         .b_alone = &alone};
+    return weir_interval_join(a, BY_KEY, b, BY_KEY, &how, &both, NULL, NULL);
+}
+
 /* Rows that were taken away. */
 static weir_stream as_of(weir_stream a, weir_stream b)
 {
@@ -105,6 +130,8 @@ static void feed_replaced(weir_input *a, weir_input *b, int64_t i)
 static const hot streams[] = {{deduplicated, feed_one_side, true, ROWS / 3},
                               {in_sessions, feed_sessions, false, ROWS},
                               {in_window, feed_late, false, ROWS},
+                              {in_window_or_not, feed_late, false, ROWS},
+                              {in_interval_or_not, feed_late, false, ROWS},
                               {as_of, feed_replaced, false, 3}};
 
 /* ---- running them ----------------------------------------------------------------------- */
