@@ -24,10 +24,12 @@ WEIR_MAP(without_seq, offer, last)
     *out = (last){in->auction, in->bidder, in->price, in->channel, in->at};
 }
 
-/* Of several at one time the one with the greatest `seq`, which is the field that differs first. */
+/* No bid is late: it may be the only one. Of several at one time the one with the greatest `seq`,
+ * which is the field that differs first. */
 weir_stream last_bids(weir_stream events)
 {
-    weir_duplicates ever = {.time = "at", .keep = WEIR_KEEP_LAST, .within = INT64_MAX};
+    weir_duplicates ever = {
+        .time = "at", .keep = WEIR_KEEP_LAST, .within = INT64_MAX, .lateness = INT64_MAX};
     weir_stream bids = weir_map(only(events, BID), &to_offer);
     return weir_map(weir_deduplicate(bids, WEIR_BY(offer, auction, bidder), &ever, NULL),
                     &without_seq);

@@ -11,10 +11,10 @@
  * watermarks move on: memory is for about the rows within reach of the slower watermark.
  *
  * Diffs multiply, and a row with a diff of -1 takes one away, as in collection.h. The results can
- * be read as a collection. Fields of event time are i64, or times in ms or us; distances are
- * compared as they are, also near the ends of the integers. Dataflows have one dimension, and no
- * loop is around. What is given (`how`, keys) is copied, except for the types and kernels that it
- * refers to. All functions are for the worker that builds. */
+ * be read as a collection. Fields of event time are i64, or times in ms or us (not one in each);
+ * distances are compared as they are, also near the ends of the integers. Dataflows have one
+ * dimension, and no loop is around. What is given (`how`, keys) is copied, except for the types and
+ * kernels that it refers to. All functions are for the worker that builds. */
 #ifndef WEIR_EVENT_JOIN_H
 #define WEIR_EVENT_JOIN_H
 
@@ -32,8 +32,8 @@ typedef struct weir_interval {
     const char *a_time, *b_time; /* the fields of event time */
     int64_t from, until;         /* b's time is in [a's time + from, a's time + until] */
     int64_t lateness;            /* >= 0 */
-    /* What a row becomes for which there is no partner (none of which diffs add up to more than 0):
-     * left, right, or full outer joins. NULL: nothing. */
+    /* What a row becomes that has no partner, left, right, or full outer joins: the diffs of all
+     * rows that match it add up to 0 or less. NULL: nothing. */
     const weir_map_kernel *a_alone, *b_alone;
 } weir_interval;
 
@@ -49,14 +49,15 @@ WEIR_API weir_stream weir_interval_join(weir_stream a, weir_key a_key, weir_stre
 /* ---- window join ------------------------------------------------------------------------ */
 
 typedef struct weir_window_match {
-    /* Of `windows`: kind, size, slide, gap and lateness; `time` is a's field. */
+    /* Of `windows`: kind (not WEIR_COUNT), size, slide, gap and lateness; `time` is a's field.
+     * There are no triggers. */
     weir_windows windows;
     const char *b_time; /* NULL: called as a's */
     /* Fields (i64 or times) of the kernels' out rows into which the window's start and end are put
      * once a kernel is done with the row; NULL: nowhere. */
     const char *start, *end;
-    /* What a row becomes in a window in which the other side has no rows of its key (none of which
-     * diffs add up to more than 0): left, right, or full outer joins. NULL: nothing. */
+    /* What a row becomes in a window in which the other side has no rows of its key, left, right,
+     * or full outer joins: their diffs add up to 0 or less. NULL: nothing. */
     const weir_map_kernel *a_alone, *b_alone;
 } weir_window_match;
 
@@ -65,10 +66,12 @@ typedef struct weir_window_match {
  * for a window if end + lateness <= its stamp, as in weir_window; it goes to `late_out` (may be
  * NULL) if it is late for all of its windows.
  *
- * Sessions are of both sides together. A row is late if the session that it would begin alone,
- * [time, time + gap), is over, whether or not there is one that it could join. If a session that
- * has been sent grows, its results are taken back; they are sent anew, with the new start and end,
- * when it closes. A row that is taken away leaves its session as long as it was. */
+ * Sessions are of both sides together. Rows of one stamp are put in together, once it is complete.
+ * As in weir_window, a row whose own session, [time, time + gap), is over is not late if it touches
+ * one that is not, be it by way of other rows of its stamp; and what is over takes no more rows,
+ * also if they touch it. If a session that has been sent grows, its results are taken back; they
+ * are sent anew, with the new start and end, when it closes. A row that is taken away leaves its
+ * session as long as it was. */
 WEIR_API weir_stream weir_window_join(weir_stream a, weir_key a_key, weir_stream b,
                                       weir_key b_key, const weir_window_match *how,
                                       const weir_join_kernel *kernel, void *arg,
@@ -87,7 +90,8 @@ typedef struct weir_latest {
 } weir_latest;
 
 /* Each row of `a` with the latest row of `b` of its key whose time is at or before its own; of
- * several of that time, the greatest (weir_row_compare). It is sent when a's time is complete: at
+ * several of that time, the greatest (weir_row_compare). One that is there several times counts as
+ * one: the diff is that of the row of `a`. It is sent when a's time is complete: at
  * its event time, or its stamp if that is greater. If a row of `b` comes later, or the one that
  * was matched is taken away, the result is taken back and the right one sent, at that row's stamp.
  * Rows of `b` of which more was taken away than given are passed over. */

@@ -9,13 +9,16 @@
  *   A1  a row of `a` stays until no row of `b` at or before its time can come, or be taken away
  *   A2  of the rows of `b` before the *horizon*, the first time for which this is not so, or the
  *       first row of `a` that is there, the one that is matched stays, and no other: they do not
- *       change any more, and rows of `a` that come are at or after the horizon */
+ *       change any more, and rows of `a` that come are at or after the horizon
+ *   A3  rows of `b` that have been taken away by T are not needed once what is due at T is done */
 #include "match.h"
 
 #include "../../base/alloc.h"
 
 enum { A, B };              /* sides */
 enum { B_CHANGED, A_DUE };  /* what is due; the first is done first */
+
+#define PASSED_FEW 16 /* entries that may be passed over, again and again */
 
 typedef struct latest_plan {
     wi_match_plan plan;
@@ -46,40 +49,65 @@ static bool too_old(const latest_plan *how, int64_t time, int64_t row)
     return how->limited && (__int128)time - row > how->tolerance;
 }
 
-/* The last entry of [begin, end) of `b`, of the rows that are there at a time: the diffs of equal
- * rows, which are next to each other, are added up. NULL if there is none. */
-static const wi_entry *last_of(const wi_store *store, const wi_match_key *key, uint32_t begin,
-                               uint32_t end, int64_t stamp, uint32_t *place_out)
+/* The entries that are equal to the last one of [begin, *end), which are next to each other, are
+ * taken off. Their diffs are added up, of those that are there at a time. */
+static int64_t add_up(const wi_store *store, const wi_match_key *key, uint32_t begin,
+                      uint32_t *end, int64_t stamp, uint32_t *looked_at)
 {
     const weir_type *type = store->forms[B].type;
+    const wi_entry *last = wi_entry_at(store, key, B, wi_side_before(key, B, *end));
+    uint64_t count = 0;
+    for (; *end > begin; *end = wi_side_before(key, B, *end)) {
+        const wi_entry *entry = wi_entry_at(store, key, B, wi_side_before(key, B, *end));
+        if (entry != last &&
+            (entry->time != last->time || !weir_row_equal(type, entry->row, last->row)))
+            break;
+        count += entry->stamp <= stamp ? (uint64_t)entry->diff : 0;
+        ++*looked_at;
+    }
+    return (int64_t)count;
+}
+
+/* Entries behind a match, that were passed over. */
+typedef struct passed {
+    uint32_t count;
+    int64_t from, until; /* their times */
+} passed;
+
+/* The last entry of [begin, end) of `b`, of the rows that are there at a time. NULL if there is
+ * none. */
+static const wi_entry *last_of(const wi_store *store, const wi_match_key *key, uint32_t begin,
+                               uint32_t end, int64_t stamp, uint32_t *place_out, passed *passed_out)
+{
+    *passed_out = (passed){.count = 0};
     while (end > begin) {
+        uint32_t looked_at = 0;
         *place_out = wi_side_before(key, B, end);
         const wi_entry *last = wi_entry_at(store, key, B, *place_out);
-        uint64_t count = 0;
-        for (; end > begin; end = wi_side_before(key, B, end)) {
-            const wi_entry *entry = wi_entry_at(store, key, B, wi_side_before(key, B, end));
-            if (entry != last && (entry->time != last->time ||
-                                  !weir_row_equal(type, entry->row, last->row)))
-                break;
-            count += entry->stamp <= stamp ? (uint64_t)entry->diff : 0;
-        }
-        if ((int64_t)count > 0)
+        if (add_up(store, key, begin, &end, stamp, &looked_at) > 0)
             return last;
+        if (!passed_out->count)
+            passed_out->until = last->time;
+        passed_out->from = last->time;
+        passed_out->count += looked_at;
     }
     return NULL;
 }
 
-/* What a row of `a` of this time is matched with, of the rows stamped until then. */
+/* What a row of `a` of this time is matched with, of the rows stamped until then. `most`: where
+ * most was passed over. */
 static const wi_entry *match_of(const wi_matcher *matcher, const wi_match_key *key, int64_t time,
-                                int64_t stamp)
+                                int64_t stamp, passed *most)
 {
     const latest_plan *how = (const latest_plan *)matcher->plan;
     const wi_store *store = &matcher->store;
     uint32_t end = how->strict ? wi_side_from(store, key, B, time)
                                : wi_side_after(store, key, B, time);
     uint32_t place;
+    passed over;
     const wi_entry *match =
-        last_of(store, key, wi_side_first(key, B), end, stamp, &place);
+        last_of(store, key, wi_side_first(key, B), end, stamp, &place, &over);
+    *most = over.count > most->count ? over : *most;
     return match && !too_old(how, time, match->time) ? match : NULL;
 }
 
@@ -101,7 +129,7 @@ static int64_t due_of(const wi_entry *a)
 /* Rows of `b` with times in [from, until] have come, or been taken away, at `now`. A row of `a` has
  * another match only if it was, or is, one of these. */
 static void match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t from,
-                        int64_t until)
+                        int64_t until, passed *most)
 {
     const wi_store *store = &matcher->store;
     uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, from);
@@ -111,8 +139,8 @@ static void match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int
             break; /* it is not due before */
         if (due_of(a) >= now)
             continue;
-        const wi_entry *was = match_of(matcher, key, a->time, now - 1);
-        const wi_entry *is = match_of(matcher, key, a->time, now);
+        const wi_entry *was = match_of(matcher, key, a->time, now - 1, most);
+        const wi_entry *is = match_of(matcher, key, a->time, now, most);
         if (was != is &&
             !(was && is && weir_row_equal(store->forms[B].type, was->row, is->row))) {
             send(matcher, a, was, now, (int64_t)(0 - (uint64_t)a->diff));
@@ -123,10 +151,11 @@ static void match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int
     }
 }
 
-static void send_due(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t time)
+static void send_due(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t time,
+                     passed *most)
 {
     const wi_store *store = &matcher->store;
-    const wi_entry *match = match_of(matcher, key, time, now);
+    const wi_entry *match = match_of(matcher, key, time, now, most);
     uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, time);
     for (; i < end; i = wi_side_next(key, A, i)) {
         const wi_entry *a = wi_entry_at(store, key, A, i);
@@ -170,8 +199,9 @@ static void forget_b(wi_matcher *matcher, wi_match_key *key)
         return;
     int64_t horizon = horizon_of(matcher, key);
     uint32_t first = wi_side_first(key, B), end = wi_side_from(store, key, B, horizon), place;
+    passed over;
     wi_entry *last =
-        (wi_entry *)(uintptr_t)last_of(store, key, first, end, INT64_MAX, &place);
+        (wi_entry *)(uintptr_t)last_of(store, key, first, end, INT64_MAX, &place, &over);
     if (!last || too_old(how, horizon, last->time)) {
         wi_side_remove(store, key, B, first, end);
         return;
@@ -180,6 +210,45 @@ static void forget_b(wi_matcher *matcher, wi_match_key *key)
     last->stamp = INT64_MIN;
     wi_side_remove(store, key, B, wi_side_next(key, B, place), end);
     wi_side_remove(store, key, B, first, place);
+}
+
+/* The place after the entries that are equal to one of `b`. Whether these are all stamped until
+ * `now`, and amount to nothing. */
+static uint32_t after_equal(const wi_store *store, const wi_match_key *key, uint32_t at,
+                            int64_t now, bool *gone_out)
+{
+    const wi_entry *first = wi_entry_at(store, key, B, at);
+    uint64_t count = 0;
+    bool complete = true;
+    for (; at < wi_side_end(key, B); at = wi_side_next(key, B, at)) {
+        const wi_entry *entry = wi_entry_at(store, key, B, at);
+        if (entry->time != first->time ||
+            !weir_row_equal(store->forms[B].type, entry->row, first->row))
+            break;
+        count += (uint64_t)entry->diff;
+        complete &= entry->stamp <= now;
+    }
+    *gone_out = complete && count == 0;
+    return at;
+}
+
+/* Frees rows of `b` that were taken away, of those that were passed over. */
+static void drop_taken_away(wi_matcher *matcher, wi_match_key *key, int64_t now, const passed *over)
+{
+    wi_store *store = &matcher->store;
+    uint32_t begin = wi_side_from(store, key, B, over->from), at = begin;
+    wi_sender_flush(&matcher->sender); /* pairs that are to be sent refer to the entries' texts */
+    while (at < wi_side_end(key, B) && wi_entry_at(store, key, B, at)->time <= over->until) {
+        bool gone;
+        uint32_t next = after_equal(store, key, at, now, &gone);
+        if (gone)
+            at = next;
+        else if (begin < at)
+            begin = at = wi_side_remove(store, key, B, begin, at);
+        else
+            begin = at = next;
+    }
+    wi_side_remove(store, key, B, begin, at);
 }
 
 static void expire(void *arg, wi_match_key *key)
@@ -191,6 +260,7 @@ static void expire(void *arg, wi_match_key *key)
 static void due(wi_matcher *matcher, wi_due first)
 {
     int64_t from = INT64_MAX, until = INT64_MIN;
+    passed most = {.count = 0};
     wi_due next = first;
     bool more = true;
     for (; more && next.what == B_CHANGED; more = wi_queue_pop_same(&matcher->queue, &next)) {
@@ -198,14 +268,16 @@ static void due(wi_matcher *matcher, wi_due first)
         until = next.at > until ? next.at : until;
     }
     if (from <= until)
-        match_again(matcher, first.key, first.time, from, until);
+        match_again(matcher, first.key, first.time, from, until, &most);
     while (more) {
         int64_t time = next.at;
-        send_due(matcher, first.key, first.time, time);
+        send_due(matcher, first.key, first.time, time, &most);
         do
             more = wi_queue_pop_same(&matcher->queue, &next);
         while (more && next.at == time);
     }
+    if (most.count > PASSED_FEW)
+        drop_taken_away(matcher, first.key, first.time, &most);
 }
 
 weir_stream weir_as_of_join(weir_stream a, weir_key a_key, weir_stream b, weir_key b_key,

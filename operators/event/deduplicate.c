@@ -1,10 +1,13 @@
 /* deduplicate: one of the rows of a key that are near each other in event time.
  *
- * Side 0 of the store has rows whose stamps are not complete, side 1 the rows that are kept; the
- * diff of an entry there is how often its row came. Whatever came at a stamp is decided on when
- * that is complete: first equal rows are added up, then each is compared with the kept ones. Rows
- * that are dropped are forgotten, so that what is kept for a key is one row for each `within`. */
+ * Side 0 of the store has rows whose stamps are not complete, sorted by these: the `time` of an
+ * entry there is its stamp. Side 1 has the rows that are kept; the diff of an entry there is how
+ * often its row came. Whatever came at a stamp is decided on when that is complete: first equal
+ * rows are added up, then each is compared with the kept ones. Rows that are dropped are
+ * forgotten, so that what is kept for a key is one row for each `within`. */
 #include "match.h"
+
+#include <stdlib.h>
 
 #include "../../base/alloc.h"
 
@@ -19,7 +22,7 @@ typedef struct duplicates_plan {
 static void take(wi_matcher *matcher, WEIR_UNUSED uint32_t side, wi_match_key *key,
                  const void *row, const wi_entry *as)
 {
-    wi_side_insert(&matcher->store, key, COME, row, as->time, as->stamp, as->diff);
+    wi_side_insert(&matcher->store, key, COME, row, as->stamp, as->time, as->diff);
     if (key->asked && key->asks == as->stamp)
         return;
     key->asked = true;
@@ -27,25 +30,33 @@ static void take(wi_matcher *matcher, WEIR_UNUSED uint32_t side, wi_match_key *k
     wi_queue_ask(&matcher->queue, matcher->op, (wi_due){.time = as->stamp, .key = key});
 }
 
-static bool is_near(const duplicates_plan *how, const wi_entry *a, const wi_entry *b)
+/* A row that came, and its event time. */
+typedef struct come {
+    int64_t time;
+    wi_entry *entry;
+    const weir_type *type;
+} come;
+
+static bool is_near(const duplicates_plan *how, const wi_entry *kept, const come *row)
 {
-    __int128 apart = (__int128)a->time - b->time;
+    __int128 apart = (__int128)kept->time - row->time;
     return (apart < 0 ? -apart : apart) < how->within;
 }
 
 /* ---- one row ---------------------------------------------------------------------------- */
 
 /* Where a row is among the kept ones, or would be. */
-static uint32_t place_of(const wi_matcher *matcher, const wi_match_key *key, const wi_entry *row,
+static uint32_t place_of(const wi_matcher *matcher, const wi_match_key *key, const come *row,
                          bool *found_out)
 {
-    const weir_type *type = matcher->store.forms[KEPT].type;
     uint32_t end = wi_side_end(key, KEPT);
     uint32_t at = wi_side_from(&matcher->store, key, KEPT, row->time);
     *found_out = false;
     for (; at < end; at = wi_side_next(key, KEPT, at)) {
         const wi_entry *kept = wi_entry_at(&matcher->store, key, KEPT, at);
-        int order = kept->time != row->time ? 1 : weir_row_compare(type, kept->row, row->row);
+        int order = kept->time != row->time
+                        ? 1
+                        : weir_row_compare(row->type, kept->row, row->entry->row);
         *found_out = order == 0;
         if (order >= 0)
             break;
@@ -61,7 +72,7 @@ static void replace(wi_matcher *matcher, wi_match_key *key, uint32_t at, int64_t
 }
 
 /* A row that is none of the kept ones. `at`: where it would be among them. */
-static void decide(wi_matcher *matcher, wi_match_key *key, const wi_entry *row, uint32_t at,
+static void decide(wi_matcher *matcher, wi_match_key *key, const come *row, uint32_t at,
                    int64_t now)
 {
     const duplicates_plan *how = (const duplicates_plan *)matcher->plan;
@@ -77,84 +88,90 @@ static void decide(wi_matcher *matcher, wi_match_key *key, const wi_entry *row, 
         replace(matcher, key, previous, now);
     else if (after)
         replace(matcher, key, at, now);
-    wi_sender_row(&matcher->sender, row->row, now, 1);
-    wi_side_insert(&matcher->store, key, KEPT, row->row, row->time, row->stamp, row->diff);
+    const wi_entry *entry = row->entry;
+    wi_sender_row(&matcher->sender, entry->row, now, 1);
+    wi_side_insert(&matcher->store, key, KEPT, entry->row, row->time, now, entry->diff);
 }
 
-/* `row` counts as often as its diff says. */
-static void put(wi_matcher *matcher, wi_match_key *key, const wi_entry *row, int64_t now)
+/* The row counts as often as its diff says. */
+static void put(wi_matcher *matcher, wi_match_key *key, const come *row, int64_t now)
 {
     bool found;
     uint32_t at = place_of(matcher, key, row, &found);
-    if (!found && row->diff > 0)
+    int64_t diff = row->entry->diff;
+    if (!found && diff > 0)
         decide(matcher, key, row, at, now);
     if (!found)
         return;
     wi_entry *kept = wi_entry_at(&matcher->store, key, KEPT, at);
-    if (__builtin_add_overflow(kept->diff, row->diff, &kept->diff))
-        kept->diff = row->diff < 0 ? INT64_MIN : INT64_MAX;
+    if (__builtin_add_overflow(kept->diff, diff, &kept->diff))
+        kept->diff = diff < 0 ? INT64_MIN : INT64_MAX;
     if (kept->diff <= 0)
         replace(matcher, key, at, now);
 }
 
 /* ---- all rows of a stamp ---------------------------------------------------------------- */
 
-/* What comes is sorted by time and row, so equal rows are next to each other, with those of other
- * stamps between them. The first of a stamp takes the diffs of the others. */
-static bool add_up(wi_matcher *matcher, wi_match_key *key, uint32_t at, int64_t now)
+#define SOME 16 /* rows, for which no memory is asked for */
+
+static int compare(const void *a, const void *b)
 {
-    wi_store *store = &matcher->store;
-    wi_entry *first = wi_entry_at(store, key, COME, at);
-    if (first->stamp != now)
-        return false;
-    uint32_t end = wi_side_end(key, COME);
-    for (uint32_t i = wi_side_next(key, COME, at); i < end; i = wi_side_next(key, COME, i)) {
-        wi_entry *other = wi_entry_at(store, key, COME, i);
-        if (other->time != first->time ||
-            !weir_row_equal(store->forms[COME].type, first->row, other->row))
-            break;
-        if (other->stamp != now)
-            continue;
-        first->diff = (int64_t)((uint64_t)first->diff + (uint64_t)other->diff);
-        other->diff = 0;
-    }
-    return first->diff != 0;
+    const come *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return weir_row_compare(x->type, x->entry->row, y->entry->row);
 }
 
-/* Stretch by stretch. */
-static void forget_come(wi_matcher *matcher, wi_match_key *key, int64_t now)
+/* Those of a stamp, sorted by event time and row; equal ones, which are next to each other as they
+ * are in the store, are one. */
+static uint32_t add_up(const wi_matcher *matcher, const wi_match_key *key, uint32_t begin,
+                       uint32_t end, come *rows)
 {
-    wi_store *store = &matcher->store;
-    uint32_t place = wi_side_first(key, COME);
-    while (place < wi_side_end(key, COME)) {
-        uint32_t until = place;
-        while (until < wi_side_end(key, COME) &&
-               wi_entry_at(store, key, COME, until)->stamp == now)
-            until = wi_side_next(key, COME, until);
-        place = until > place ? wi_side_remove(store, key, COME, place, until)
-                              : wi_side_next(key, COME, place);
+    const wi_side_form *form = &matcher->store.forms[COME];
+    uint32_t count = 0;
+    for (uint32_t i = begin; i < end; i = wi_side_next(key, COME, i)) {
+        wi_entry *entry = wi_entry_at(&matcher->store, key, COME, i);
+        come *last = count ? &rows[count - 1] : NULL;
+        if (last && weir_row_equal(form->type, last->entry->row, entry->row))
+            last->entry->diff = (int64_t)((uint64_t)last->entry->diff + (uint64_t)entry->diff);
+        else
+            rows[count++] =
+                (come){wi_event_time_at(entry->row, form->time_at), entry, form->type};
     }
+    qsort(rows, count, sizeof *rows, compare);
+    return count;
 }
 
 /* Rows that are taken away make place for those that come. */
+static void decide_all(wi_matcher *matcher, wi_match_key *key, const come *rows, uint32_t count,
+                       int64_t now)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i].entry->diff < 0)
+            put(matcher, key, &rows[i], now);
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i].entry->diff > 0)
+            put(matcher, key, &rows[i], now);
+}
+
 static void due(wi_matcher *matcher, wi_due due)
 {
+    wi_store *store = &matcher->store;
     wi_match_key *key = due.key;
-    uint32_t begin = wi_side_first(key, COME), end = wi_side_end(key, COME);
+    int64_t now = due.time;
     while (wi_queue_pop_same(&matcher->queue, &due))
         ;
-    if (key->asked && key->asks == due.time)
+    if (key->asked && key->asks == now)
         key->asked = false;
+    uint32_t begin = wi_side_from(store, key, COME, now), count = 0;
+    uint32_t end = wi_side_after(store, key, COME, now);
     for (uint32_t i = begin; i < end; i = wi_side_next(key, COME, i))
-        if (add_up(matcher, key, i, due.time) &&
-            wi_entry_at(&matcher->store, key, COME, i)->diff < 0)
-            put(matcher, key, wi_entry_at(&matcher->store, key, COME, i), due.time);
-    for (uint32_t i = begin; i < end; i = wi_side_next(key, COME, i)) {
-        const wi_entry *row = wi_entry_at(&matcher->store, key, COME, i);
-        if (row->stamp == due.time && row->diff > 0)
-            put(matcher, key, row, due.time);
-    }
-    forget_come(matcher, key, due.time);
+        count++;
+    come some[SOME], *rows = count <= SOME ? some : wi_alloc(count * sizeof *rows);
+    decide_all(matcher, key, rows, add_up(matcher, key, begin, end, rows), now);
+    wi_side_remove(store, key, COME, begin, end);
+    if (rows != some)
+        wi_free(rows);
 }
 
 static void expire(void *arg, wi_match_key *key)

@@ -52,7 +52,7 @@ static void find_partners(const wi_matcher *matcher, const wi_match_key *key, ui
         for (uint32_t i = wi_side_from(&matcher->store, key, other, from); i < end;
              i = wi_side_next(key, other, i)) {
             const wi_entry *entry = wi_entry_at(&matcher->store, key, other, i);
-            if (entry->time > until)
+            if (entry->time > until || ((int64_t)was > 0 && !matcher->takes_away[other]))
                 break;
             is += entry->stamp <= now ? (uint64_t)entry->diff : 0;
             was += entry->stamp < now ? (uint64_t)entry->diff : 0;

@@ -30,6 +30,47 @@ static void send_late(weir_op *op, uint32_t input, const weir_batch *batch, uint
     weir_out_row(out, weir_batch_row(batch, row));
 }
 
+/* A row that may be late, which is for later to say. */
+static void hold_late(wi_matcher *matcher, uint32_t input, const weir_time *time)
+{
+    weir_capability **held = &matcher->unsettled[input].held;
+    matcher->unsettled[input].count++;
+    if (*held && weir_time_le(weir_capability_time(*held), time))
+        return;
+    if (*held)
+        weir_capability_drop(*held);
+    *held = weir_retain(matcher->op, 1 + input, time);
+}
+
+void wi_match_settle(wi_matcher *matcher, uint32_t side, const wi_entry *late)
+{
+    matcher->unsettled[side].count--;
+    if (!late)
+        return;
+    weir_time time = WEIR_EPOCH(weir_event_epoch(late->stamp));
+    weir_out *out = weir_send_at(matcher->op, 1 + side, &time);
+    weir_out_diff(out, late->diff);
+    weir_out_row(out, late->row);
+}
+
+/* Something is due for each row that is not settled. */
+static void let_go_late(wi_matcher *matcher)
+{
+    for (uint32_t side = 0; side < 2; side++) {
+        weir_capability **held = &matcher->unsettled[side].held;
+        if (!*held)
+            continue;
+        if (!matcher->unsettled[side].count) {
+            weir_capability_drop(*held);
+            *held = NULL;
+            continue;
+        }
+        weir_time next = WEIR_EPOCH(weir_event_epoch(matcher->queue.heap[0].time));
+        if (weir_time_lt(weir_capability_time(*held), &next))
+            weir_capability_downgrade(*held, &next);
+    }
+}
+
 static void take(wi_matcher *matcher, uint32_t input, const weir_batch *batch, uint32_t row,
                  uint64_t hash)
 {
@@ -38,11 +79,14 @@ static void take(wi_matcher *matcher, uint32_t input, const weir_batch *batch, u
     wi_entry as = {.time = wi_event_time_at(at, plan->forms[input].time_at),
                    .stamp = wi_stamp_of(batch, row),
                    .diff = weir_batch_diff(batch, row)};
-    int64_t last = plan->last ? plan->last(plan, as.time) : as.time;
-    if (wi_add_saturating(last, plan->lateness) < as.stamp) {
+    bool late = wi_match_is_late(plan, as.time, as.stamp);
+    if (late && !plan->settles) {
         send_late(matcher->op, input, batch, row);
         return;
     }
+    if (late)
+        hold_late(matcher, input, weir_batch_time(batch, row));
+    matcher->takes_away[input] |= as.diff < 0;
     wi_match_key *key = wi_store_find(&matcher->store, input, at, hash);
     plan->take(matcher, input, key, at, &as);
     wi_store_tidy(&matcher->store, key);
@@ -99,13 +143,26 @@ static void on_batch(weir_op *op, uint32_t input, const weir_batch *batch)
     wi_matcher *matcher = weir_op_state(op);
     uint32_t row = 0;
     matcher->fuel = wi_join_fuel;
-    if (matcher->left_count || !take_rows(matcher, input, batch, &row))
+    if (matcher->left_count || matcher->begun_count || !take_rows(matcher, input, batch, &row))
         leave(matcher, input, batch, row);
     else if (!matcher->is_behind)
         wi_store_sweep(&matcher->store, batch->count, matcher->plan->expire, matcher);
 }
 
 /* ---- times ------------------------------------------------------------------------------ */
+
+/* Goes on with what has begun. False if it is not done: there is no more fuel. */
+static bool go_on(wi_matcher *matcher)
+{
+    if (!matcher->begun_count)
+        return true;
+    int64_t given = matcher->sender.given;
+    wi_sender_begin(&matcher->sender, weir_capability_time(matcher->queue.held));
+    matcher->plan->go_on(matcher);
+    wi_sender_flush(&matcher->sender);
+    matcher->fuel -= matcher->sender.given - given;
+    return !matcher->begun_count;
+}
 
 /* False if there are other things due: there is no more fuel. */
 static bool do_due(wi_matcher *matcher)
@@ -121,9 +178,12 @@ static bool do_due(wi_matcher *matcher)
         matcher->plan->due(matcher, due);
         wi_store_tidy(&matcher->store, due.key);
         matcher->fuel -= 1 + matcher->sender.given - given;
+        if (!go_on(matcher))
+            return false;
     }
     wi_sender_flush(&matcher->sender);
     wi_queue_settle(&matcher->queue);
+    let_go_late(matcher);
     return !more;
 }
 
@@ -142,7 +202,7 @@ static void work(weir_op *op)
 {
     wi_matcher *matcher = weir_op_state(op);
     matcher->fuel = wi_join_fuel;
-    if (!take_left(matcher)) {
+    if (!go_on(matcher) || !take_left(matcher)) {
         weir_activate(op);
         return;
     }
@@ -163,6 +223,7 @@ static void on_stop(weir_op *op)
     for (unsigned i = matcher->left_begin; i < matcher->left_count; i++)
         weir_batch_drop(matcher->left[i].batch);
     wi_free(matcher->left);
+    wi_free(matcher->begun);
     wi_store_fini(&matcher->store);
     wi_queue_fini(&matcher->queue);
     wi_sender_fini(&matcher->sender);

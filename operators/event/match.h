@@ -7,6 +7,7 @@
  * Invariants
  *   T1  `reached` and `both` move on only when no rows are left: what these may match is not freed
  *   T2  nothing is freed before all has been done that is due before `both`
+ *   T3  while something that was due is not done to its end, no rows are put in, and none is freed
  *
  * Outputs: results, and for each input the rows that were late. Worker. */
 #ifndef WEIR_OPERATORS_EVENT_MATCH_H
@@ -27,12 +28,17 @@ typedef struct wi_match_plan {
     wi_sending sending;
     /* The last instant at which a row of that time belongs; NULL: its time. */
     int64_t (*last)(const struct wi_match_plan *plan, int64_t time);
+    /* Rows that are late by themselves are taken like the others, and settled when something is
+     * due at their stamps. */
+    bool settles;
     /* A row that is not late. */
     void (*take)(wi_matcher *matcher, uint32_t side, wi_match_key *key, const void *row,
                  const wi_entry *as);
     /* Something is due; all else at that time for that key may be popped, too. */
     void (*due)(wi_matcher *matcher, wi_due due);
     wi_store_expire *expire; /* its argument is the matcher */
+    /* Goes on with what `due` has begun, while there is fuel. NULL: it is always done. */
+    void (*go_on)(wi_matcher *matcher);
 } wi_match_plan;
 
 /* Rows of a batch, from `row` on, for another turn. */
@@ -52,7 +58,14 @@ struct wi_matcher {
     wi_reached reached[2], both; /* of each input; the earlier of the two */
     int64_t fuel;
     bool is_behind; /* not all has been done that is due before `both` */
+    bool takes_away[2]; /* whether an input ever had a diff below 0 */
     bool ends;      /* no more rows can come from an input, and that was not looked at yet */
+    struct {
+        weir_capability *held; /* of the output for late rows: at or before the first of them */
+        uint64_t count;
+    } unsettled[2]; /* rows of an input */
+    struct wi_window_rows *begun; /* what is to be gone on with; empty once all is done */
+    unsigned begun_at, begun_count, begun_capacity;
     wi_rows_left *left;
     unsigned left_begin, left_count, left_capacity;
 };
@@ -66,6 +79,16 @@ static inline bool wi_is_over(const wi_matcher *matcher, wi_reached side, int64_
     return side.all || (!__builtin_add_overflow(time, matcher->plan->lateness, &until) &&
                         until < side.before);
 }
+
+static inline bool wi_match_is_late(const wi_match_plan *plan, int64_t time, int64_t stamp)
+{
+    int64_t last = plan->last ? plan->last(plan, time) : time;
+    return wi_add_saturating(last, plan->lateness) < stamp;
+}
+
+/* What a row of a side that is late by itself turns out to be: one that is taken (NULL), or late:
+ * then it is sent. */
+void wi_match_settle(wi_matcher *matcher, uint32_t side, const wi_entry *late);
 
 /* ---- building --------------------------------------------------------------------------- */
 

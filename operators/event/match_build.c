@@ -17,8 +17,11 @@ static void check(wi_match_plan *plan, const wi_match_side *sides)
         weir_scope_fail(scope, "%s: is for dataflows of one dimension, and not in loops", name);
     for (uint32_t s = 0; s < plan->inputs; s++)
         wi_takes(sides[s].stream, name, NULL, sides[s].key.type);
-    if (plan->inputs == 2)
+    if (plan->inputs == 2) {
         wi_join_keys(scope, name, &sides[0].key, &sides[1].key);
+        wi_same_unit(scope, name, sides[0].stream.type, sides[0].time, sides[1].stream.type,
+                     sides[1].time);
+    }
     if (!kernel)
         return;
     wi_join_takes(scope, name, kernel, sides[0].stream.type, sides[1].stream.type);

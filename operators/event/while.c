@@ -50,6 +50,7 @@ weir_stream weir_while(weir_stream in, const char *from, const char *until)
         call->from_at = wi_time_field(in, wi_while.name, "from", from);
     if (until)
         call->until_at = wi_time_field(in, wi_while.name, "until", until);
+    wi_same_unit(in.scope, wi_while.name, in.type, from, in.type, until);
     if (weir_scope_dims(in.scope) != 1)
         weir_scope_fail(in.scope, "%s: is for dataflows of one dimension, and not in loops",
                         wi_while.name);

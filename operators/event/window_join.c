@@ -57,8 +57,9 @@ static int64_t last_of(const wi_match_plan *plan, int64_t time)
 
 /* ---- sending -------------------------------------------------------------------------- */
 
-static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 start, int64_t now,
-                        bool again)
+/* As it closes; or, `again`, what is new in it of a time, `seen` after others. */
+static void send_window(wi_matcher *matcher, wi_match_key *key, __int128 start, int64_t now,
+                        const int64_t *again, bool seen)
 {
     const window_plan *how = (const window_plan *)matcher->plan;
     bool global = how->kind == WEIR_GLOBAL;
@@ -71,7 +72,10 @@ static void send_window(wi_matcher *matcher, const wi_match_key *key, __int128 s
                                      .last = global ? INT64_MAX : last_instant(how, start),
                                      .now = now,
                                      .until = now,
-                                     .again = again});
+                                     .again = again != NULL,
+                                     .from = again ? *again : 0,
+                                     .to = again ? *again : 0,
+                                     .seen = seen});
 }
 
 /* ---- what is due ------------------------------------------------------------------------ */
@@ -112,20 +116,20 @@ static void take(wi_matcher *matcher, uint32_t side, wi_match_key *key, const vo
             (wi_due){.time = as->stamp, .key = key, .what = ROW_LATE, .at = as->time});
 }
 
-/* Windows that had closed before `now`, are not over, and have this time, from *from on. */
-static void send_again(wi_matcher *matcher, const wi_match_key *key, int64_t now, int64_t time,
+/* Windows that had closed before `now`, are not over, and have this time; those before *from have
+ * been seen with others. */
+static void send_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t time,
                        __int128 *from)
 {
     const window_plan *how = (const window_plan *)matcher->plan;
     __int128 first = first_start(how, time), last = last_start(how, time);
     __int128 alive = open_start(how, clip((__int128)now - how->plan.lateness));
     __int128 closed = open_start(how, now) - how->slide;
-    first = first > *from ? first : *from;
     first = first > alive ? first : alive;
     last = last < closed ? last : closed;
     for (; first <= last; first += how->slide) {
-        send_window(matcher, key, first, now, true);
-        *from = first + how->slide;
+        send_window(matcher, key, first, now, &time, first < *from);
+        *from = first < *from ? *from : first + how->slide;
     }
 }
 
@@ -154,7 +158,7 @@ static void close_windows(wi_matcher *matcher, wi_match_key *key, int64_t now)
     bool global = how->kind == WEIR_GLOBAL;
     if (!key->asked || (!global && last_instant(how, key->asks) != now))
         return;
-    send_window(matcher, key, key->asks, now, false);
+    send_window(matcher, key, key->asks, now, NULL, false);
     key->asked = false;
     if (!global)
         ask_next(matcher, key, key->asks + how->slide);
@@ -163,11 +167,15 @@ static void close_windows(wi_matcher *matcher, wi_match_key *key, int64_t now)
 static void due(wi_matcher *matcher, wi_due next)
 {
     __int128 from = (__int128)INT64_MIN * 4;
+    int64_t at = 0;
+    bool any = false;
     do {
-        if (next.what == ROW_LATE)
-            send_again(matcher, next.key, next.time, next.at, &from);
-        else
+        if (next.what != ROW_LATE)
             close_windows(matcher, next.key, next.time);
+        else if (!any || next.at != at)
+            send_again(matcher, next.key, next.time, next.at, &from);
+        any |= next.what == ROW_LATE;
+        at = next.at;
     } while (wi_queue_pop_same(&matcher->queue, &next));
 }
 
@@ -200,12 +208,21 @@ static void check_windows(weir_scope *scope, const weir_windows *how, const char
     if (how->kind == WEIR_SESSION && how->gap <= 0)
         weir_scope_fail(scope, "window_join `%s`: the gap between its sessions is not above 0",
                         name);
+    if (how->kind == WEIR_COUNT)
+        weir_scope_fail(scope, "window_join `%s`: its windows are to be of event time, not of rows",
+                        name);
+    if (how->trigger.rows || how->trigger.every || how->trigger.each || how->exact)
+        weir_scope_fail(scope,
+                        "window_join `%s`: has no triggers, and no sessions that become shorter",
+                        name);
 }
 
-/* Where the out rows have a field of the window. */
-static uint32_t bound_at(weir_scope *scope, const weir_join_kernel *kernel, const char *field)
+/* Where the out rows have a field of the window, which is in the unit of a's time. */
+static uint32_t bound_at(weir_stream a, const weir_join_kernel *kernel, const char *time,
+                         const char *field)
 {
-    weir_stream out = {.scope = scope, .type = kernel->out};
+    weir_stream out = {.scope = a.scope, .type = kernel->out};
+    wi_same_unit(a.scope, "window_join", a.type, time, kernel->out, field);
     return field ? wi_time_field(out, "window_join", "start or end", field) : WI_NOWHERE;
 }
 
@@ -214,6 +231,7 @@ static wi_match_plan *plan_of(const weir_windows *how, wi_match_plan plan)
     if (how->kind == WEIR_SESSION) {
         wi_session_join_plan *sessions = WI_NEW(wi_session_join_plan);
         plan.last = wi_session_join_last;
+        plan.settles = true;
         plan.take = wi_session_join_take;
         plan.due = wi_session_join_due;
         plan.expire = wi_session_join_expire;
@@ -241,12 +259,13 @@ weir_stream weir_window_join(weir_stream a, weir_key a_key, weir_stream b, weir_
     check_windows(a.scope, windows, kernel->name);
     wi_match_plan plan = {.name = "window_join",
                           .inputs = 2,
+                          .go_on = wi_window_rows_go_on,
                           .lateness = windows->lateness,
                           .sending = {.kernel = kernel,
                                       .alone = {how->a_alone, how->b_alone},
                                       .arg = arg,
-                                      .start_at = bound_at(a.scope, kernel, how->start),
-                                      .end_at = bound_at(a.scope, kernel, how->end)}};
+                                      .start_at = bound_at(a, kernel, windows->time, how->start),
+                                      .end_at = bound_at(a, kernel, windows->time, how->end)}};
     wi_match_side sides[] = {
         {a, a_key, windows->time, "time of a"},
         {b, b_key, how->b_time ? how->b_time : windows->time, "time of b"}};

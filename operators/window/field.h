@@ -7,6 +7,10 @@
 /* Where the field of that name is in rows of the stream: a single i64, or time in ms or us.
  * Otherwise (NULL, too) fails the dataflow; `name` and `what` are for the message. */
 uint32_t wi_time_field(weir_stream in, const char *name, const char *what, const char *field);
+/* Fails the scope if these fields of two types are of event time, in units that differ: one in ms,
+ * the other in us. A NULL name is no field. */
+void wi_same_unit(weir_scope *scope, const char *name, const weir_type *a, const char *a_field,
+                  const weir_type *b, const char *b_field);
 
 static inline int64_t wi_event_time_at(const void *row, uint32_t offset)
 {

@@ -14,9 +14,16 @@
 #define TRADE(F) F(u64, key) F(i64, at) F(i64, price)
 #define QUOTE(F) F(u64, key) F(i64, at) F(i64, until) F(f64, weight)
 #define PAIR(F)  F(u64, key) F(i64, a) F(i64, b)
+#define TALLY(F) F(u64, key) F(i64, start) F(i64, end) F(i64, rows)
 WEIR_ROW(trade, TRADE)
 WEIR_ROW(quote, QUOTE)
 WEIR_ROW(pair, PAIR)
+WEIR_ROW(tally, TALLY)
+
+#define IN_MS(F) F(u64, key) F(weir_time_ms, at)
+#define IN_US(F) F(u64, key) F(weir_time_us, at)
+WEIR_ROW(in_ms, IN_MS)
+WEIR_ROW(in_us, IN_US)
 
 WEIR_JOIN(both, trade, quote, pair)
 {
@@ -163,6 +170,84 @@ START_TEST(results_come_at_their_times)
 }
 END_TEST
 
+/* ---- sessions are those of weir_window --------------------------------------------------- */
+
+WEIR_JOIN(no_pair, trade, quote, tally)
+{
+    *out = (tally){.key = a->key};
+}
+
+WEIR_MAP(alone_in_session, trade, tally)
+{
+    *out = (tally){.key = in->key, .rows = 1};
+}
+
+WEIR_FOLD(just_count, trade, tally) {}
+WEIR_FOLD(just_add, tally, tally) {}
+WEIR_MAP(counted, tally, tally)
+{
+    *out = *in;
+}
+
+/* Reads the rows of a window as so many rows of it. */
+WEIR_FLAT_MAP(one_by_one, tally, tally)
+{
+    for (int64_t i = 0; i < in->rows; i++)
+        tally_push(out, (tally){in->key, in->start, in->end, 1});
+}
+
+static test_list late_rows[2], other_results;
+
+static weir_stream in_both(weir_stream a, weir_stream b)
+{
+    weir_windows sessions = {.kind = WEIR_SESSION,
+                             .time = "at",
+                             .gap = 5,
+                             .lateness = 2,
+                             .output = WEIR_RETRACTING,
+                             .combine = &just_add,
+                             .finish = &counted};
+    weir_window_match how = {
+        .windows = sessions, .start = "start", .end = "end", .a_alone = &alone_in_session};
+    weir_late late;
+    weir_late_pair late_pair;
+    weir_stream folded = weir_window(a, &sessions, TRADES, &just_count, NULL, &late);
+    weir_stream joined =
+        weir_window_join(a, TRADES, b, QUOTES, &how, &no_pair, NULL, &late_pair);
+    test_watch(weir_flat_map(folded, &one_by_one), &other_results);
+    test_watch(late.rows, &late_rows[0]);
+    test_watch(late_pair.a, &late_rows[1]);
+    return joined;
+}
+
+/* 6 is behind, as are 1 and -4, but the session of 10 and 14 is open until 19; -10 touches none. */
+static const story sessions_story = {
+    .build = in_both,
+    STEPS({'a', 10, 0, 1}, {'a', 14, 10, 1}, {'a', 6, 14, 1}, {'a', 1, 15, 1}, {'a', -4, 16, 1},
+          {'a', -10, 17, 1}, {'a', 30, 18, 1}, {'a', 25, 30, 1}, {'a', 14, 31, 1}),
+};
+
+START_TEST(a_row_that_a_session_can_take_was_late)
+{
+    story self = sessions_story;
+    test_list *lists[] = {&self.results, &other_results, &late_rows[0], &late_rows[1]};
+    for (int i = 0; i < 4; i++)
+        test_list_init(lists[i], 1);
+    test_run(&test_ways[_i], work, &self);
+    char *has[4];
+    for (int i = 0; i < 4; i++)
+        has[i] = as_event_times(lists[i]);
+    ck_assert_str_eq(has[0], "18 +5 1\t-4\t19\t1\n34 +2 1\t25\t35\t1\n");
+    ck_assert_str_eq(has[0], has[1]);
+    ck_assert_str_eq(has[2], "17 +1 1\t-10\t0\n31 +1 1\t14\t0\n");
+    ck_assert_str_eq(has[2], has[3]);
+    for (int i = 0; i < 4; i++) {
+        free(has[i]);
+        test_list_fini(lists[i]);
+    }
+}
+END_TEST
+
 /* ---- memory ----------------------------------------------------------------------------- */
 
 #define ROUNDS 400
@@ -302,6 +387,36 @@ static weir_stream no_gap(weir_stream a, weir_stream b)
     return weir_window_join(a, TRADES, b, QUOTES, &how, &both, NULL, NULL);
 }
 
+static weir_stream of_rows(weir_stream a, weir_stream b)
+{
+    weir_window_match how = {.windows = {.kind = WEIR_COUNT, .time = "at", .size = 3}};
+    return weir_window_join(a, TRADES, b, QUOTES, &how, &both, NULL, NULL);
+}
+
+static weir_stream early(weir_stream a, weir_stream b)
+{
+    weir_window_match how = {
+        .windows = {.kind = WEIR_TUMBLING, .time = "at", .size = 3, .trigger = {.rows = 1}}};
+    return weir_window_join(a, TRADES, b, QUOTES, &how, &both, NULL, NULL);
+}
+
+WEIR_MAP(to_ms, trade, in_ms)
+{
+    out->at = in->at;
+}
+
+WEIR_MAP(to_us, quote, in_us)
+{
+    out->at = in->at;
+}
+
+static weir_stream two_units(weir_stream a, weir_stream b)
+{
+    return weir_interval_join(weir_map(a, &to_ms), WEIR_BY(in_ms, key), weir_map(b, &to_us),
+                              WEIR_BY(in_us, key),
+                              &(weir_interval){.a_time = "at", .b_time = "at"}, &both, NULL, NULL);
+}
+
 static weir_stream no_place_for_start(weir_stream a, weir_stream b)
 {
     weir_window_match how = {.windows = {.kind = WEIR_TUMBLING, .time = "at", .size = 3},
@@ -335,6 +450,9 @@ static const refusal refusals[] = {
     {alone_is_another, "as_of_join: has rows of pair("},
     {tolerance_negative, "as_of_join `both`: its tolerance is -3; it must not be negative"},
     {no_size, "window_join `both`: the size of its windows is not above 0"},
+    {of_rows, "window_join `both`: its windows are to be of event time, not of rows"},
+    {early, "window_join `both`: has no triggers, and no sessions that become shorter"},
+    {two_units, "interval_join: `at` is time_ms, and `at` is time_us; they have to be in one unit"},
     {no_gap, "window_join `both`: the gap between its sessions is not above 0"},
     {no_place_for_start, "window_join: its start or end is to be an i64 (or a time) field of "},
     {within_nothing, "deduplicate: no rows are within 0 of each other; it must be above 0"},
@@ -364,6 +482,7 @@ int main(void)
     TCase *cases = tcase_create("event joins");
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, results_come_at_their_times, 0, TEST_WAYS);
+    tcase_add_loop_test(cases, a_row_that_a_session_can_take_was_late, 0, TEST_WAYS);
     tcase_add_loop_test(cases, memory_does_not_grow_with_the_stream, 0, 11);
     tcase_add_loop_test(cases, what_makes_no_sense_is_refused, 0,
                         sizeof refusals / sizeof *refusals);

@@ -28,7 +28,7 @@ typedef struct row {
     other other;
     int64_t time, stamp, diff;
     uint32_t key;
-    bool late;
+    bool late; /* by itself; after the computation, also rows that join a session are not */
 } row;
 
 typedef struct side {
@@ -73,7 +73,7 @@ static inline bool make_match(const event *a, const other *b, match *out)
 }
 
 typedef struct expected {
-    const problem *of;
+    problem *of;
     test_list results, late[2];
 } expected;
 

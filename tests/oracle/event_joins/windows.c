@@ -145,6 +145,35 @@ static void add_closed(expected *to, const sessions *in, int64_t until, int64_t 
     }
 }
 
+static bool is_near(const problem *of, const sessions *in, const row *r)
+{
+    for (uint32_t i = 0; i < in->count; i++)
+        if ((__int128)r->time - in->at[i].latest <= of->window.windows.gap &&
+            (__int128)in->at[i].first - r->time <= of->window.windows.gap)
+            return true;
+    return false;
+}
+
+/* Rows stamped `now`: those that are not late by themselves; and then each that is near a session,
+ * until none is left that is. */
+static void put_rows(problem *of, sessions *in, uint32_t key, int64_t now)
+{
+    bool first = true, more = true;
+    for (; more; first = false) {
+        more = first;
+        for (int s = 0; s < 2; s++)
+            for (uint32_t i = 0; i < of->sides[s].count; i++) {
+                row *r = &of->sides[s].rows[i];
+                if (r->key != key || r->stamp != now || (first ? r->late : !r->late) ||
+                    (!first && !is_near(of, in, r)))
+                    continue;
+                r->late = false;
+                put_row(of, in, s, i);
+                more = true;
+            }
+    }
+}
+
 static void play_key(expected *to, uint32_t key, const int64_t *times, uint32_t count)
 {
     const problem *of = to->of;
@@ -159,12 +188,7 @@ static void play_key(expected *to, uint32_t key, const int64_t *times, uint32_t 
         }
         if (times[t] > INT64_MIN)
             add_closed(to, &in, times[t] - 1, times[t], -1);
-        for (int s = 0; s < 2; s++)
-            for (uint32_t i = 0; i < of->sides[s].count; i++) {
-                const row *r = &of->sides[s].rows[i];
-                if (r->key == key && !r->late && r->stamp == times[t])
-                    put_row(of, &in, s, i);
-            }
+        put_rows(to->of, &in, key, times[t]);
         add_closed(to, &in, times[t], times[t], 1);
     }
 }
