@@ -307,10 +307,19 @@ class Files(unittest.TestCase):
             self.assertIn("there is no such folder", going.communicate(timeout=60)[1].decode())
         self.assertEqual(going.returncode, 1)
 
+    def test_the_standard_input_named_twice_was_read_in_pieces(self):
+        self.refused("the standard input, `-`, is named 2 times", "-", self.path("a.tsv", ROWS), "-")
+
     def test_a_link_that_leads_nowhere_was_left_out(self):
         os.makedirs(self.path("g"), exist_ok=True)
         os.symlink("nothing", self.path("g/a.tsv"))
         self.refused("cannot open `" + self.path("g/a.tsv"), self.path("g"))
+
+    def test_an_open_quote_held_up_lines_that_are_rows_of_their_own(self):
+        path = self.path("a.csv", b'1,"ann,10\n' + b"2,bob,20\n" * 100)
+        self.assertEqual(self.read(path, "--line-by-line", "--row-bytes", "100"),
+                         ["2\tbob\t20"] * 100 +
+                         [f"bad\t{path}:1: field 2 `user`: its quote is not closed"])
 
     def test_a_folder_that_grows(self):
         for number, way in enumerate(WAYS[:3]):
