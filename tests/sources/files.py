@@ -310,6 +310,16 @@ class Files(unittest.TestCase):
     def test_the_standard_input_named_twice_was_read_in_pieces(self):
         self.refused("the standard input, `-`, is named 2 times", "-", self.path("a.tsv", ROWS), "-")
 
+    def test_half_a_character_became_another_one(self):
+        texts = [r"a\ud800b", r"\udc00", r"\ud83d\ud83d", r"\uD83D\u0041", r"\ud83d", r"\ud83d\ude00",
+                 r"\\ud800", r"\u00e9\uD83D\uDE00", r"\\\ud800", r"\ud83d\\ude00"]
+        path = self.path("a.json", "".join('{"t":"%s","n":1}\n' % text for text in texts).encode())
+        lines = self.read(path, schema=["--schema", "t:text n:i8"])
+        bad = [int(line.split(":")[1]) for line in lines if line.startswith("bad")]
+        self.assertEqual(sorted(bad), [1, 2, 3, 4, 5, 9, 10])
+        rows = [line.encode("latin-1").decode() for line in lines if not line.startswith("bad")]
+        self.assertEqual(sorted(rows), sorted(["\U0001f600\t1", r"\\ud800" + "\t1", "\u00e9\U0001f600\t1"]))
+
     def test_a_link_that_leads_nowhere_was_left_out(self):
         os.makedirs(self.path("g"), exist_ok=True)
         os.symlink("nothing", self.path("g/a.tsv"))
