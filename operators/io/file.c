@@ -267,6 +267,18 @@ static wi_file_gives read_packed(wi_file *file, char *to, size_t room, bool wait
     }
 }
 
+/* At its end: that this is where it was when it was opened, or further on. */
+static weir_err *has_shrunk(const wi_file *file)
+{
+    struct stat facts;
+    if (!file->plain || file->at >= file->bytes || fstat(file->fd, &facts) < 0 ||
+        (uint64_t)facts.st_size >= file->bytes)
+        return NULL;
+    return weir_err_new("`%s` has become shorter while it was read: from %llu bytes to %llu",
+                        file->path, (unsigned long long)file->bytes,
+                        (unsigned long long)facts.st_size);
+}
+
 wi_file_gives wi_file_read(wi_file *file, char *to, size_t room, bool wait, size_t *got_out,
                            weir_err **err_out)
 {
@@ -274,5 +286,8 @@ wi_file_gives wi_file_read(wi_file *file, char *to, size_t room, bool wait, size
     if (file->unpack)
         return read_packed(file, to, room, wait, got_out, err_out);
     wi_file_gives gives = read_fd(file, to, room, wait, got_out, err_out);
-    return gives == WI_FILE_BYTES && !*got_out ? WI_FILE_ENDS : gives;
+    if (gives != WI_FILE_BYTES || *got_out)
+        return gives;
+    *err_out = has_shrunk(file);
+    return *err_out ? WI_FILE_FAILS : WI_FILE_ENDS;
 }

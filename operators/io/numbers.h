@@ -36,16 +36,16 @@ static inline bool wi_digits(const char *at, size_t count, uint64_t *number_out)
     if (count - 1 < 8)
         return wi_digits_8(at, count, number_out);
     if (count - 1 < 16) {
-        bool fine = wi_digits_8(at, 8, number_out) & wi_digits_8(at + 8, count - 8, &low);
+        bool first = wi_digits_8(at, 8, number_out), rest = wi_digits_8(at + 8, count - 8, &low);
         *number_out = *number_out * wi_pow10[count - 8] + low;
-        return fine;
+        return first & rest; /* no branch */
     }
     if (count - 1 >= WI_DIGITS_MAX)
         return false;
-    bool fine = wi_digits_8(at, 8, number_out) & wi_digits_8(at + 8, 8, &middle) &
-                wi_digits_8(at + 16, count - 16, &low);
+    bool first = wi_digits_8(at, 8, number_out), second = wi_digits_8(at + 8, 8, &middle);
+    bool rest = wi_digits_8(at + 16, count - 16, &low);
     *number_out = (*number_out * wi_pow10[8] + middle) * wi_pow10[count - 16] + low;
-    return fine;
+    return first & second & rest;
 }
 
 /* An integer of `bytes` bytes, as two's complement; false, too, if it does not fit. */

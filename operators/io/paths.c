@@ -92,11 +92,15 @@ static bool is_file_in(DIR *folder, const struct dirent *entry)
     struct stat facts;
     if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_LNK)
         return entry->d_type != DT_DIR;
-    return fstatat(dirfd(folder), entry->d_name, &facts, 0) == 0 && !S_ISDIR(facts.st_mode);
+    /* What a link leads to that nobody can follow is said when it is opened. */
+    return fstatat(dirfd(folder), entry->d_name, &facts, 0) != 0 || !S_ISDIR(facts.st_mode);
 }
 
 weir_err *wi_names_in(wi_paths *names, const char *path)
 {
+    if (!is_folder(path) && !strpbrk(path + last_part(path), "*?["))
+        return weir_err_new("cannot read `%s`: there is no such folder, and it is no pattern",
+                            path);
     char *folder = folder_of(path);
     const char *pattern = is_folder(path) ? "*" : path + last_part(path);
     unsigned first = names->count;

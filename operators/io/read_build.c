@@ -47,6 +47,12 @@ static weir_err *find_files(wi_read_call *call)
     call->partitions = call->files.count;
     if (!err && !call->files.count)
         err = weir_err_new("no file is named: its path is NULL");
+    uint32_t inputs = 0;
+    for (uint32_t p = 0; p < call->files.count; p++)
+        inputs += strcmp(call->files.at[p], "-") == 0;
+    if (!err && inputs > 1)
+        err = weir_err_new("the standard input, `-`, is named %u times; it can be read once",
+                           inputs);
     return err;
 }
 

@@ -63,15 +63,17 @@ static wi_rows_how how_of(weir_op *op, const wi_part *part)
                          .arg = op};
 }
 
-/* The place in the file where the program wants to go on. */
-static void begin_from(wi_part *part)
+/* The place in the file where the program wants to go on. In a folder that grows, the file that it
+ * had come to may be gone, since it had been read: then that is at the begin of the next. */
+static void begin_from(wi_part *part, const char *name, bool grows)
 {
     wi_rows_place place = {.records = part->records};
-    if (part->from) {
+    if (part->from && (!grows || wi_read_order(name, part->from) == 0)) {
         place.bytes = part->from->bytes;
         place.lines = part->from->lines;
-        part->from = NULL;
     }
+    part->from = NULL;
+    part->go_to = place.bytes;
     wi_rows_go_to(part->rows, &place);
     if (place.bytes && wi_rows_knows_columns(part->rows) &&
         place.bytes <= wi_file_bytes(part->file)) {
@@ -127,7 +129,7 @@ static weir_err *open_next(weir_op *op, wi_part *part)
     part->rows = wi_rows_new(&how, &err);
     if (err)
         return err;
-    begin_from(part);
+    begin_from(part, name, call->what.grows);
     set_range(op, part);
     if (part->ranged && wi_rows_knows_columns(part->rows))
         enter_range(part);
@@ -217,9 +219,16 @@ static weir_err *read_header(wi_part *part, bool ended)
     return err;
 }
 
-static wi_part_gives end_file(wi_part *part)
+static wi_part_gives end_file(weir_op *op, wi_part *part)
 {
-    part->records = wi_rows_at(part->rows).records;
+    wi_rows_place place = wi_rows_at(part->rows);
+    if (place.bytes < part->go_to)
+        return fail(op, part,
+                    weir_err_new("`%s` has %llu bytes now: it is to be read from byte %llu on",
+                                 part->path, (unsigned long long)place.bytes,
+                                 (unsigned long long)part->go_to));
+    wi_read_offset(op, part);
+    part->records = place.records;
     close_file(part);
     return WI_PART_READ;
 }
@@ -250,8 +259,5 @@ wi_part_gives wi_part_step(weir_op *op, wi_part *part)
         weir_err_free(err);
         return fail(op, part, whole);
     }
-    if (gives != WI_FILE_ENDS)
-        return WI_PART_READ;
-    wi_read_offset(op, part);
-    return end_file(part);
+    return gives == WI_FILE_ENDS ? end_file(op, part) : WI_PART_READ;
 }

@@ -103,9 +103,11 @@ static void add_part(const wi_read_call *call, wi_reading *reading, uint32_t ind
     *part = (wi_part){.index = index};
     if (!call->what.grows)
         wi_paths_add(&part->queue, call->files.at[index]);
-    for (uint32_t i = 0; i < call->what.from_count; i++)
-        if (call->what.from[i].partition == index)
-            part->from = &call->what.from[i];
+    for (uint32_t i = 0; i < call->what.from_count; i++) {
+        const weir_offset *from = &call->what.from[i];
+        if (from->partition == index && (!part->from || from->records >= part->from->records))
+            part->from = from;
+    }
     if (part->from)
         part->records = part->from->records;
     if (call->what.epoch_records)
@@ -135,29 +137,39 @@ static wi_part *part_of(wi_reading *reading, const wi_read_call *call, const cha
     return NULL;
 }
 
-/* A name that was not there before. */
-static void appears(wi_reading *reading, const wi_read_call *call, const char *name)
+/* Where the name comes: before, as, or after that of the file of the offset. */
+int wi_read_order(const char *name, const weir_offset *from)
 {
-    wi_part *part = part_of(reading, call, name);
-    if (!part)
-        return;
-    if (part->from) { /* what was read before is not read again */
-        char *path = wi_name_path(call->what.path, name), *from;
-        if (asprintf(&from, "%.*s", (int)part->from->file.length,
-                     weir_text_at(&part->from->file)) < 0)
-            from = NULL;
-        bool before = from && strcmp(path, from) < 0;
-        wi_free(path);
-        wi_free(from);
-        if (before)
-            return;
-    }
+    const char *file = weir_text_at(&from->file);
+    const char *slash = memrchr(file, '/', from->file.length);
+    const char *last = slash ? slash + 1 : file;
+    size_t length = from->file.length - (size_t)(last - file), own = strlen(name);
+    int order = memcmp(name, last, own < length ? own : length);
+    return order ? order : (own > length) - (own < length);
+}
+
+/* A name that was not there before. What an offset says is that all files before its own have been
+ * read, so where there are offsets, names come in order. */
+static void appears(weir_op *op, const char *name)
+{
+    const wi_read_call *call = weir_op_arg(op);
+    wi_part *part = part_of(weir_op_state(op), call, name);
+    if (!part || (part->from && wi_read_order(name, part->from) < 0))
+        return; /* read by somebody else, or before */
+    const char *last = part->queue.count ? part->queue.at[part->queue.count - 1] : "";
+    if (call->what.offsets_out && strcmp(name, last) < 0)
+        weir_op_stop(op,
+                     "`%s` appeared in `%s` after `%s`: offsets could not tell that it has been "
+                     "read. Names have to come in their order, or there can be no offsets_out",
+                     name, call->what.path, last);
     wi_paths_add(&part->queue, name);
 }
 
 /* Both in order: what is in `now` and was not in `seen`. */
-static void compare(wi_reading *reading, const wi_read_call *call, const wi_paths *now)
+static void compare(weir_op *op, const wi_paths *now)
 {
+    const wi_read_call *call = weir_op_arg(op);
+    wi_reading *reading = weir_op_state(op);
     const wi_paths *seen = &reading->seen;
     for (unsigned n = 0, s = 0; n < now->count; n++) {
         while (s < seen->count && strcmp(seen->at[s], now->at[n]) < 0)
@@ -165,7 +177,7 @@ static void compare(wi_reading *reading, const wi_read_call *call, const wi_path
         bool is_end = call->what.until && strcmp(now->at[n], call->what.until) == 0;
         reading->complete |= is_end;
         if (!is_end && (s == seen->count || strcmp(seen->at[s], now->at[n]) != 0))
-            appears(reading, call, now->at[n]);
+            appears(op, now->at[n]);
     }
 }
 
@@ -194,7 +206,7 @@ static void look(weir_op *op)
         weir_op_stop(op, "%s", weir_err_message(err));
         weir_err_free(err);
     } else {
-        compare(reading, call, &names);
+        compare(op, &names);
         wi_paths_fini(&reading->seen);
         reading->seen = names;
         reading->complete = complete;
@@ -261,7 +273,9 @@ static void on_run(weir_op *op)
     if (call->what.grows)
         look(op);
     wi_part_gives gives = step(op);
-    if (gives == WI_PART_DONE || gives == WI_PART_FAILS) {
+    if (gives == WI_PART_FAILS)
+        return; /* frontiers stay: what has not been read is not complete */
+    if (gives == WI_PART_DONE) {
         give_up(reading);
         return;
     }

@@ -34,6 +34,7 @@ typedef struct wi_part {
     wi_file *file;
     wi_rows *rows;
     const weir_offset *from; /* where to begin; NULL: at the first byte, or it has begun */
+    uint64_t go_to;          /* what of the open file was read before */
     bool ranged;             /* only lines that begin in [.., range_end) of the file */
     uint64_t range_begin, range_end, range_at; /* range_at: what is read next */
     char last;                                 /* byte read */
@@ -73,6 +74,7 @@ void wi_part_fini(wi_part *part);
 /* read_rows.c, for read_part.c: at the part's epoch. */
 void wi_read_send(weir_op *op, const wi_part *part, weir_batch *batch);
 void wi_read_offset(weir_op *op, const wi_part *part);
+int wi_read_order(const char *name, const weir_offset *from);
 void wi_read_bad(weir_op *op, const wi_part *part, const wi_no_row *what);
 extern const weir_operator wi_read_operator;
 

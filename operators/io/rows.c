@@ -81,10 +81,11 @@ static uint32_t count_newlines(const char *bytes, size_t length)
     return count;
 }
 
-/* For what has come: a batch that is sent has no room for many more rows than it has. */
-static void start_batch(wi_rows *rows)
+/* For what has come and may be taken: a batch that is sent has no room for many more rows than it
+ * has. */
+static void start_batch(wi_rows *rows, uint64_t left)
 {
-    uint32_t most = rows->how.batch_rows;
+    uint32_t most = left < rows->how.batch_rows ? (uint32_t)left : rows->how.batch_rows;
     size_t bytes = rows->end - rows->begin;
     if (bytes < rows->how.room_bytes / 2) {
         uint32_t lines = count_newlines(rows->buffer->at + rows->begin, bytes);
@@ -205,8 +206,11 @@ static bool take_header(wi_rows *rows, weir_err **err_out)
     if (rows->knows_columns)
         return true;
     rows->knows_columns = wi_columns_read(rows, &end, err_out);
+    uint64_t lines = rows->place.lines;
     if (rows->knows_columns)
         pass(rows, end, 0);
+    if (rows->place.bytes <= rows->go_to)
+        rows->place.lines = lines; /* it is among those of the place gone to */
     rows->failed = *err_out != NULL;
     return rows->knows_columns;
 }
@@ -262,7 +266,7 @@ weir_batch *wi_rows_take(wi_rows *rows, uint64_t most, weir_err **err_out)
     bool more = true;
     while (more && rows->place.records < stop) {
         if (!rows->batch)
-            start_batch(rows);
+            start_batch(rows, stop - rows->place.records);
         if (rows->batch->count == rows->capacity)
             break;
         more = take_some(rows, stop - rows->place.records);

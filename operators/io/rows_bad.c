@@ -133,7 +133,8 @@ weir_err *wi_rows_why(wi_rows *rows, bool last, size_t *end_out)
             weir_err_free(err);
             err = wrong_quotes(rows, c, is.wrong);
             at = memchr(begin, '\n', (size_t)(end - begin));
-            known |= at && is.value_end; /* otherwise the quote may be closed by what comes */
+            /* Otherwise the quote may be closed by what comes. */
+            known |= at && (is.value_end || rows->how.line_by_line);
             break;
         }
         at = is.ends;

@@ -317,6 +317,32 @@ static weir_err *missing_member(const wi_json *json)
     return NULL;
 }
 
+/* Of an escape that is half of a character beyond 16 bits: which. */
+typedef enum half { NO_HALF, FIRST_HALF, SECOND_HALF } half;
+
+static half half_at(const char *at, const char *end)
+{
+    if (end - at < 4 || at[0] != '\\' || at[1] != 'u' || (at[2] | 0x20) != 'd')
+        return NO_HALF;
+    if (memchr("89abAB", at[3], 6))
+        return FIRST_HALF;
+    return memchr("cdefCDEF", at[3], 8) ? SECOND_HALF : NO_HALF;
+}
+
+/* One without the other: the library would make some other character of it. */
+static bool has_lone_half(const char *line, size_t length)
+{
+    const char *at = line, *end = line + length;
+    while (at < end && (at = memchr(at, '\\', (size_t)(end - at)))) {
+        half is = half_at(at, end);
+        if (is == SECOND_HALF ||
+            (is == FIRST_HALF && (end - at < 12 || half_at(at + 6, end) != SECOND_HALF)))
+            return true;
+        at += is == FIRST_HALF ? 12 : 2;
+    }
+    return false;
+}
+
 /* A line with its newline. Whether it has a row; otherwise json->err, or it is blank. */
 static bool read_line(wi_json *json, const char *line, size_t length)
 {
@@ -324,6 +350,11 @@ static bool read_line(wi_json *json, const char *line, size_t length)
     json->found = json->next = json->depth = 0;
     json->ended = false;
     json->column = NULL;
+    if (has_lone_half(line, length)) {
+        json->err = weir_err_new("is no JSON: an escape from \\ud800 to \\udfff lacks its other "
+                                 "half");
+        return false;
+    }
     bool fine = yajl_parse(json->parser, (const unsigned char *)line, length) == yajl_status_ok;
     if (fine && json->ended && json->found == json->rows->column_count) {
         memcpy(json->order, json->coming, json->found * sizeof *json->order);

@@ -259,6 +259,8 @@ static void publish_due(weir_op *op)
     to->count -= count;
     if (count == PUBLISH_MAX)
         weir_activate(op);
+    if (!frontier->count && !to->count)
+        wi_segments_close(&to->all); /* nothing comes any more: others may write here */
 }
 
 /* ---- the operator ----------------------------------------------------------------------- */
@@ -272,7 +274,8 @@ static void on_start(weir_op *op)
     to->all = (wi_segments){.how = &call->how,
                             .worker = apart ? index : UINT32_MAX,
                             .compression = call->compression,
-                            .directory = -1};
+                            .directory = -1,
+                            .lock = -1};
     if (!apart && index != 0)
         return;
     to->writer = wi_row_writer_new(call->type, &call->lines);

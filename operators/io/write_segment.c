@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../base/alloc.h"
@@ -14,6 +16,10 @@
 #define PIECE_BYTES ((size_t)16 << 20)
 #define EPOCH_DIGITS 20
 #define TEMPORARY_END ".part"
+#define LOCK_END ".lock"
+/* Who was killed a moment ago may be about to give up its lock. */
+#define LOCK_TRIES 200
+#define LOCK_PAUSE_NS 10000000
 
 /* ---- names ------------------------------------------------------------------------------ */
 
@@ -100,6 +106,60 @@ static weir_err *cannot(const wi_segments *all, const char *what, const char *na
 
 /* ---- the directory ---------------------------------------------------------------------- */
 
+static const char *lock_name(const wi_segments *all, char *buffer)
+{
+    char worker[16] = "";
+    if (all->worker != UINT32_MAX)
+        snprintf(worker, sizeof worker, "-w%04u", all->worker);
+    snprintf(buffer, WI_SEGMENT_NAME_BYTES, ".%s%s.%s" LOCK_END, all->how->prefix, worker,
+             all->how->extension);
+    return buffer;
+}
+
+typedef enum locked { LOCKED, HELD, GONE, NO_LOCKS } locked;
+
+/* GONE: who held it has removed it meanwhile. */
+static locked try_lock(int file)
+{
+    struct stat facts;
+    if (flock(file, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? HELD : NO_LOCKS;
+    return fstat(file, &facts) < 0 || facts.st_nlink ? LOCKED : GONE;
+}
+
+/* S4. The system gives it up for who dies. */
+static weir_err *lock(wi_segments *all)
+{
+    char name[WI_SEGMENT_NAME_BYTES];
+    lock_name(all, name);
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
+        int file = openat(all->directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (file < 0)
+            return cannot(all, "make", name);
+        locked how = try_lock(file);
+        if (how == LOCKED || how == NO_LOCKS) {
+            all->lock = file;
+            return NULL;
+        }
+        close(file);
+        if (how == HELD)
+            nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+    }
+    return weir_err_new("`%s/%s` is held by somebody else who writes such files: another process, "
+                        "or another sink of this one. Give each a prefix or a directory of its own",
+                        all->how->directory, name);
+}
+
+static void unlock(wi_segments *all)
+{
+    char name[WI_SEGMENT_NAME_BYTES];
+    if (all->lock < 0)
+        return;
+    unlinkat(all->directory, lock_name(all, name), 0);
+    close(all->lock);
+    all->lock = -1;
+}
+
 weir_err *wi_segments_open(wi_segments *all)
 {
     const char *path = all->how->directory;
@@ -116,11 +176,12 @@ weir_err *wi_segments_open(wi_segments *all)
         return err;
     }
     all->compressor = wi_compressor_new(all->compression);
-    return NULL;
+    return lock(all);
 }
 
 void wi_segments_close(wi_segments *all)
 {
+    unlock(all);
     if (all->directory >= 0)
         close(all->directory);
     all->directory = -1;

@@ -4,7 +4,9 @@
  *   S1  the name of a segment is that of a file that is whole, or of none
  *   S2  a temporary file is removed by who made it, or, if that died, by the next who has the
  *       same directory, prefix and extension (wi_segments_clean)
- *   S3  no descriptor stays open between two calls: any number of segments can be written at once
+ *   S3  no segment stays open between two calls: any number of them can be written at once
+ *   S4  while there may be temporary files, a lock is held: nobody else who is alive makes or
+ *       removes such ones
  *
  * A failed fsync is not tried again: the system has forgotten what it could not write.
  *
@@ -23,6 +25,7 @@ typedef struct wi_segments {
     uint32_t worker;       /* UINT32_MAX: not in the names */
     wi_compression compression;
     int directory; /* -1: not opened */
+    int lock;      /* -1: not held */
     wi_compressor *compressor;
     wi_bytes compressed;
     uint64_t waiting; /* bytes of lines of all segments that are not in files yet */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -280,6 +281,31 @@ START_TEST(lines_of_a_pipe)
 }
 END_TEST
 
+START_TEST(a_file_that_became_shorter_looked_whole)
+{
+    char name[] = "/tmp/weir-shorter-XXXXXX";
+    int file = mkstemp(name);
+    ck_assert_int_ge(file, 0);
+    for (int i = 0; i < 100000; i++)
+        ck_assert_int_eq(write(file, "0123456789\n", 11), 11);
+    weir_err *err = NULL;
+    size_t length;
+    weir_lines *lines = weir_lines_open(name, &err);
+    ck_assert_ptr_nonnull(lines);
+    ck_assert_str_eq(weir_lines_next(lines, &length, &err), "0123456789");
+    ck_assert_int_eq(ftruncate(file, 500000), 0);
+    while (weir_lines_next(lines, &length, &err))
+        ;
+    ck_assert_ptr_nonnull(err);
+    ck_assert_ptr_nonnull(strstr(weir_err_message(err), "has become shorter while it was read: "
+                                                        "from 1100000 bytes to 500000"));
+    weir_err_free(err);
+    weir_lines_close(lines);
+    close(file);
+    unlink(name);
+}
+END_TEST
+
 START_TEST(files_that_cannot_be_read)
 {
     expect_error(build_lines, folder, "read_lines: cannot open `/tmp/weir-lines-");
@@ -300,6 +326,7 @@ int main(void)
     tcase_add_test(tests, lines_of_small_files);
     tcase_add_test(tests, lines_belong_to_one_worker);
     tcase_add_test(tests, lines_of_a_pipe);
+    tcase_add_test(tests, a_file_that_became_shorter_looked_whole);
     tcase_add_test(tests, files_that_cannot_be_read);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

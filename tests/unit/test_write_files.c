@@ -1,10 +1,12 @@
 /* Files of segments: what is in them, against a list of the rows that were pushed; when they
  * appear; what is left after failures. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -559,6 +561,25 @@ START_TEST(what_others_left_half_written_is_removed)
 }
 END_TEST
 
+START_TEST(two_runs_in_a_directory_took_rows_from_each_other)
+{
+    char *directory = new_directory();
+    once of = {.how = {.directory = directory, .prefix = "r", .sorted = true}};
+    char *name = path_of(directory, ".r.tsv.lock");
+    int held = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(flock(held, LOCK_EX | LOCK_NB), 0);
+    test_stops(&(weir_config){.workers = 2}, write_some, &of,
+               ".r.tsv.lock` is held by somebody else who writes such files", NULL);
+    /* Who dies holds nothing, whatever it leaves. */
+    close(held);
+    test_run(&(weir_config){.workers = 2}, write_some, &of);
+    expect_file(directory, FIRST, "1\ta\n1\tb\n");
+    ck_assert_int_lt(access(name, F_OK), 0);
+    free(name);
+    remove_directory(directory);
+}
+END_TEST
+
 START_TEST(a_run_that_is_stopped_leaves_nothing)
 {
     char *directory = new_directory();
@@ -646,6 +667,7 @@ int main(void)
     tcase_add_loop_test(cases, a_segment_appears_when_its_epochs_are_complete, 0, 2 * TEST_WAYS);
     tcase_add_test(cases, existing_segments_are_replaced_kept_or_refused);
     tcase_add_test(cases, what_others_left_half_written_is_removed);
+    tcase_add_test(cases, two_runs_in_a_directory_took_rows_from_each_other);
     tcase_add_test(cases, a_run_that_is_stopped_leaves_nothing);
     tcase_add_test(cases, a_file_that_cannot_be_written_stops_the_run);
     tcase_add_test(cases, a_row_without_a_place_for_its_diff_stops_the_run);

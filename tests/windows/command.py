@@ -68,6 +68,15 @@ class Windows(unittest.TestCase):
         self.assertEqual(counts, {"rows": 5, "malformed": 0, "late": 1, "missed": 1, "pairs": 1,
                                   "windows": 3})
 
+    def test_at_the_pace_of_event_times(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        words = [clicks, clicks, "--time", "at", "--tumble", "10"]
+        self.assertEqual(self.windows(*words, "--speed", "1000x"), self.windows(*words))
+        self.assertEqual(self.windows(*words, "--unit", "ns", "--speed", "0.5"),
+                         self.windows(*words))
+        for wrong in "fast", "x", "0x", "-1", "60xx", "nan", "inf", "":
+            self.refused(2, "--speed takes how many times as fast", *words, "--speed", wrong)
+
     def test_keys_and_aggregates(self):
         clicks = self.path("clicks.tsv", CLICKS.encode())
         printed, counts = self.windows(clicks, "--time", "at", "--tumble", "10", "--key", "user",

@@ -42,7 +42,10 @@ static void work(weir_worker *worker, void *arg)
     bool first = weir_worker_index(worker) == 0;
     weir_dataflow *flow = weir_dataflow_begin(worker, "window");
     weir_late late;
-    weir_stream rows = weir_watermarks(window_read(flow, job), &plan->policy);
+    weir_stream rows = window_read(flow, job);
+    if (plan->pacing.speed > 0)
+        rows = weir_pace(rows, &plan->pacing);
+    rows = weir_watermarks(rows, &plan->policy);
     if (job->progress)
         rows = weir_inspect_batch(rows, window_progress_look, job);
     weir_stream results =
@@ -128,6 +131,8 @@ int command_window(int argc, char **argv)
                  "first:, last:, top3:, median:, p99:, variance:, stddev:"},
         {.name = "late", .value = "FILE", .text = &words.late,
          .help = "where rows go that are late for all their windows"},
+        {.name = "speed", .value = "TIMES", .text = &words.speed,
+         .help = "rows come as their times say, 1x as fast as it happened (60x: an hour a minute)"},
         {.name = "json", .flag = &words.json,
          .help = "results as JSON objects, a line each, and counts as one"},
         {0}};

@@ -62,7 +62,7 @@ double aggregate_real(const weir_field *field, const char *row);
 typedef struct window_words {
     const char *const *files; /* NULL ends them */
     const char *schema, *time, *key, *unit, *tumble, *hop, *session, *count;
-    const char *bound, *lateness, *aggregates, *late;
+    const char *bound, *lateness, *aggregates, *late, *speed;
     bool csv, json_lines, global, json;
 } window_words;
 
@@ -84,6 +84,7 @@ typedef struct window_plan {
     /* Results come in the order in which they are printed: later ones have later starts. */
     bool as_they_close;
     weir_watermark_policy policy;
+    weir_pacing pacing; /* speed 0: as fast as they can be read */
     weir_fold_kernel fold, combine;
     weir_map_kernel finish;
 } window_plan;

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How much faster than it happened. */
+#define SPEED_MIN 1e-6
+#define SPEED_MAX 1e12
+
 /* ---- words ------------------------------------------------------------------------------ */
 
 char *window_next_piece(char **at, const char *separators)
@@ -233,6 +237,19 @@ static weir_err *read_windows(window_plan *plan, const window_words *words, int6
     return err;
 }
 
+/* "60x", or "60". */
+static weir_err *read_speed(const char *text, double *speed_out)
+{
+    char *end;
+    double speed = strtod(text, &end);
+    end += end > text && *end == 'x';
+    if (end == text || *end || !(speed >= SPEED_MIN && speed <= SPEED_MAX))
+        return weir_err_new("--speed takes how many times as fast as it happened, such as 60x, "
+                            "1x or 0.5x, not `%s`", text);
+    *speed_out = speed;
+    return NULL;
+}
+
 static weir_err *read_key(window_plan *plan, const char *list)
 {
     const char *names[WEIR_KEY_FIELDS_MAX + 1];
@@ -260,6 +277,8 @@ weir_err *window_plan_init(window_plan *out, const window_words *words)
         err = read_unit(words->unit, time->kind, &unit_ns);
     if (!err)
         err = read_windows(out, words, unit_ns);
+    if (!err && words->speed)
+        err = read_speed(words->speed, &out->pacing.speed);
     if (!err)
         err = read_key(out, words->key);
     if (!err)
@@ -270,7 +289,8 @@ weir_err *window_plan_init(window_plan *out, const window_words *words)
         err = make_acc_type(out, time->kind);
     if (!err)
         err = make_out_type(out, time->kind);
-    out->windows.time = out->policy.time = words->time;
+    out->windows.time = out->policy.time = out->pacing.time = words->time;
+    out->pacing.unit_ns = (uint64_t)unit_ns;
     if (!err)
         window_fold_init(out);
     if (!err)
