@@ -144,8 +144,8 @@ typedef struct weir_late {
  * after it has closed make it fire again, once, at their stamp. `trigger` lets it fire before, or
  * for other reasons instead. If its rows are 0 it sends nothing.
  * A session fires again also if it is about to be merged, with rows that it has not fired with,
- * into one that is still open; when retracting, what it had sent since it closed is taken back
- * then. A row that is taken away does not make a session shorter, unless it is `exact`: then the
+ * into one that is still open; when retracting, what they have sent is taken back then, at the
+ * latest when that stamp ends. A row that is taken away does not make a session shorter, unless it is `exact`: then the
  * rows of an event time are gone when their diffs add up to 0; of a session that falls apart the
  * first part goes on as that session, the others are new.
  * Near the ends of the integers start and end saturate; a window whose end would lie beyond them
