@@ -238,25 +238,27 @@ WEIR_API bool weir_key_equal(const weir_key *a_key, const void *a, const weir_ke
 #define WEIR_VAR_weir_text 1
 #define WEIR_VAR_weir_bytes 1
 
-#define WEIR_I_MEMBER(kind, name, ...) WEIR_C_##kind name WEIR_I_DIMS(__VA_ARGS__);
+/* The comma before ## goes away without extensions of the language (-std=c11), too, but only where
+ * other arguments come before: hence the x. */
+#define WEIR_I_MEMBER(kind, name, ...) WEIR_C_##kind name WEIR_I_DIMS(x, ##__VA_ARGS__);
 #define WEIR_I_DIMS(...)                                                                       \
-    WEIR_I_PICK3(x, ##__VA_ARGS__, WEIR_I_DIMS2, WEIR_I_DIMS1, WEIR_I_DIMS0)(__VA_ARGS__)
+    WEIR_I_PICK3(__VA_ARGS__, WEIR_I_DIMS2, WEIR_I_DIMS1, WEIR_I_DIMS0, )(__VA_ARGS__)
 #define WEIR_I_PICK3(x, a, b, pick, ...) pick
-#define WEIR_I_DIMS0()
-#define WEIR_I_DIMS1(n) [n]
-#define WEIR_I_DIMS2(n, m) [n][m]
+#define WEIR_I_DIMS0(x)
+#define WEIR_I_DIMS1(x, n) [n]
+#define WEIR_I_DIMS2(x, n, m) [n][m]
 #define WEIR_I_COLUMNS(...)                                                                    \
-    WEIR_I_PICK3(x, ##__VA_ARGS__, WEIR_I_COLS2, WEIR_I_COLS1, WEIR_I_COLS0)(__VA_ARGS__)
-#define WEIR_I_COLS0() 1
-#define WEIR_I_COLS1(n) 1
-#define WEIR_I_COLS2(n, m) (m)
+    WEIR_I_PICK3(__VA_ARGS__, WEIR_I_COLS2, WEIR_I_COLS1, WEIR_I_COLS0, )(__VA_ARGS__)
+#define WEIR_I_COLS0(x) 1
+#define WEIR_I_COLS1(x, n) 1
+#define WEIR_I_COLS2(x, n, m) (m)
 #define WEIR_I_FIELD(k, n, ...)                                                                \
     {.name = #n,                                                                               \
      .kind = WEIR_KIND_##k,                                                                    \
      .offset = offsetof(weir_self, n),                                                         \
      .bytes = sizeof(((weir_self *)0)->n),                                                     \
      .elements = sizeof(((weir_self *)0)->n) / sizeof(WEIR_C_##k),                             \
-     .columns = WEIR_I_COLUMNS(__VA_ARGS__)},
+     .columns = WEIR_I_COLUMNS(x, ##__VA_ARGS__)},
 #define WEIR_I_ONE(kind, name, ...) +1
 #define WEIR_I_TEXTS(kind, name, ...) +WEIR_VAR_##kind
 /* Zeroes the padding between the last field and this one; weir_end is a constant each time. */
