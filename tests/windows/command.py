@@ -2,6 +2,7 @@
 """`weir window` on small files, each run by several numbers of workers and processes: kinds of
 files, options, aggregates, late rows, counts, and what it says of words that it does not take."""
 import gzip
+import itertools
 import json
 import lzma
 import os
@@ -326,6 +327,15 @@ class Windows(unittest.TestCase):
             printed, _ = self.windows(clicks, "--time", "at", "--unit", "ns", "--count", "1",
                                       "--agg", "max:at")
             self.assertEqual(printed, f"0\t1\t{at}\n")
+
+    def test_a_nan_is_the_greatest_number_wherever_it_comes(self):
+        """The least and the greatest were NaN, or not, as the first row had it or another one."""
+        for values in itertools.permutations(("nan", "5", "7")):
+            rows = "".join(f"1\t{value}\n" for value in values)
+            printed, _ = self.windows(self.path("rows.tsv", rows.encode()), "--schema",
+                                      "at:i64 x:f64", "--time", "at", "--tumble", "1", "--agg",
+                                      "min:x,max:x,sum:x,variance:x,top2:x")
+            self.assertEqual(printed, "1\t2\t5\tnan\tnan\tnan\tnan,7\n")
 
     def test_rows_of_several_files_do_not_depend_on_who_is_quicker(self):
         """Rows of one stamp were taken as they came: first those of the quicker worker."""
