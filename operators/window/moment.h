@@ -3,7 +3,8 @@
  * Windows of a fixed width take rows that are not late for them as these come, since they have
  * not fired. All else has to wait for its turn: rows that are late, but not too late, and all
  * rows where windows are sessions, or go by the number of rows, or have a trigger. They are kept
- * until their stamp is complete, in the order in which they came, or of a field (order.h). Then, in one notification at T:
+ * until their stamp is complete, in the order in which they came, or of a field (order.h). Then, in
+ * one notification at T:
  *
  *   1. the rows stamped T that were kept are put, in order, into those of their windows that still
  *      take rows; a trigger that counts rows fires at once;

@@ -1,5 +1,5 @@
-/* Rows that wait for their stamp to be complete, and the order in which they are then taken: as they
- * came, or first by a field (weir_windows.order), so that it does not matter who was quicker. */
+/* Rows that wait for their stamp to be complete, and the order in which they are then taken: as
+ * they came, or first by a field (weir_windows.order): then it does not matter who was quicker. */
 #ifndef WEIR_OPERATORS_WINDOW_ORDER_H
 #define WEIR_OPERATORS_WINDOW_ORDER_H
 

@@ -92,8 +92,8 @@ static int run(window_plan *plan, const window_words *words, const weir_config *
 {
     window_job job = {.plan = plan, .json = words->json};
     if (words->late && is_read(plan, words->late))
-        return weir_report(weir_err_new("--late: `%s` is one of the files that are read", words->late),
-                           2);
+        return weir_report(
+            weir_err_new("--late: `%s` is one of the files that are read", words->late), 2);
     if (words->late) {
         /* Only worker 0 prints. */
         job.late = fopen(config->cluster.process ? "/dev/null" : words->late, "w");
