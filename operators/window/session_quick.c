@@ -4,7 +4,8 @@
  * that finding both is one wait for memory; those of a block of rows overlap. Other sessions of the
  * key, which are open at the same time only if rows are far out of order, are in a list. Rows wait
  * until their stamp is complete, in the order in which they came (or see order.h); then they are
- * folded in blocks, and sessions whose last instant that is are sent. The results are those of the general way.
+ * folded in blocks, and sessions whose last instant that is are sent. The results are those of the
+ * general way. A key with many sessions that are open takes long: the list is gone through.
  *
  * Invariants
  *   Q1  Before the rows of stamp T are handled, no session is there whose last instant is before T.
