@@ -64,7 +64,7 @@ static inline void weir_spread_merge(double spread[3], const double from[3])
 static inline double weir_spread_variance(const double spread[3])
 {
     double variance = spread[0] == 0 ? 0 : spread[2] / spread[0];
-    return variance > 0 ? variance : 0;
+    return variance < 0 ? 0 : variance; /* a NaN stays one */
 }
 
 /* ---- first and last --------------------------------------------------------------------- */

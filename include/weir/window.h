@@ -95,6 +95,11 @@ typedef struct weir_windows {
     int64_t lateness; /* >= 0: how long after its end a window still takes rows */
     weir_window_output output;
     weir_trigger trigger;
+    /* Rows of one stamp are taken in the order of this field, an integer, and those for which it is
+     * the same as they come; NULL: all as they come. It matters to sessions, to windows of a number
+     * of rows, and to triggers, where rows come of several partitions: which of these was quicker
+     * is open, but with the partition's number here results do not depend on it. */
+    const char *order;
     /* Sessions become shorter, or fall apart, when rows are taken away: what is kept is an acc for
      * each event time. Not with WEIR_DISCARDING. */
     bool exact;
@@ -139,18 +144,18 @@ typedef struct weir_late {
  * after it has closed make it fire again, once, at their stamp. `trigger` lets it fire before, or
  * for other reasons instead. If its rows are 0 it sends nothing.
  * A session fires again also if it is about to be merged, with rows that it has not fired with,
- * into one that is still open; when retracting, what it had sent since it closed is taken back
- * then. A row that is taken away does not make a session shorter, unless it is `exact`: then the
- * rows of an event time are gone when their diffs add up to 0; of a session that falls apart the
- * first part goes on as that session, the others are new.
+ * into one that is still open; when retracting, what they have sent is taken back then, at the
+ * latest when that stamp ends. A row that is taken away does not make a session shorter, unless it
+ * is `exact`: then the rows of an event time are gone when their diffs add up to 0; of a session
+ * that falls apart the first part goes on as that session, the others are new.
  * Near the ends of the integers start and end saturate; a window whose end would lie beyond them
  * closes when no more rows can come.
  *
  * Windows of a number of rows (WEIR_COUNT) have numbers of rows of their key as start and end; the
- * order is that of stamps, then that in which rows come. One fires at the stamp of the row that
- * fills it, and never if none does. A row taken away has to be among those that came since a
- * number that divides size and slide: the next row gets its number. Otherwise it is late. `time`,
- * `lateness`, `output` and `trigger` are not for them.
+ * order is that of stamps, then of `order`, then that in which rows come. One fires at the stamp of
+ * the row that fills it, and never if none does. A row taken away has to be among those that came
+ * since the last multiple of what divides both size and slide: the next row gets its number.
+ * Otherwise it is late. `time`, `lateness`, `output` and `trigger` are not for them.
  *
  * `how` and `key` are copied; `late_out` may be NULL. The dataflow has one dimension, and no
  * loop is around. */

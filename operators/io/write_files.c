@@ -22,8 +22,9 @@
 #define CHUNK_BYTES (256 * 1024)
 /* Lines of all segments that wait: then all of them go to their files. */
 #define WAITING_BYTES (32 << 20)
-/* So many segments are published in a call: others have work, too. */
-#define PUBLISH_MAX 64
+/* So many segments are published in a call, each of which waits for the disk: others have work,
+ * too. While there are more, no rows are taken: else those of many short epochs would pile up. */
+#define PUBLISH_MAX 16
 
 /* ---- what is written -------------------------------------------------------------------- */
 
@@ -257,6 +258,7 @@ static void publish_due(weir_op *op)
     }
     to->first = to->count == count ? 0 : to->first + count;
     to->count -= count;
+    weir_op_pause(op, 0, count == PUBLISH_MAX);
     if (count == PUBLISH_MAX)
         weir_activate(op);
     if (!frontier->count && !to->count)

@@ -157,9 +157,11 @@ static void on_complete(weir_op *op, const weir_time *time, void *state)
                   .keys = weir_op_state(op),
                   .moment = moment,
                   .time = weir_event_time(time->at[0])};
-    for (uint32_t i = 0; i < moment->segment_count; i++)
-        put_rows(&now, moment->segments[i].batch, moment->segments[i].begin,
-                 moment->segments[i].end);
+    wi_segments_order(now.call, &moment->rows);
+    for (uint32_t i = 0; i < moment->rows.count; i++) {
+        const wi_segment *of = &moment->rows.at[i];
+        put_rows(&now, of->batch, of->begin, of->end);
+    }
     for (uint32_t i = 0; i < moment->key_count; i++) {
         moment->keys[i]->references--;
         wi_now_settle(&now, moment->keys[i]);

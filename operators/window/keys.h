@@ -25,6 +25,8 @@ typedef struct wi_windowing {
     void *arg;
     const weir_type *out;              /* of what is sent */
     uint32_t time_at;                  /* in an input row */
+    uint32_t order_at, order_bytes;    /* of the field `order` in an input row; 0 bytes: none */
+    bool order_signed;
     uint32_t start_at, end_at, rows_at; /* in an acc */
     uint32_t text_count;               /* texts of an acc beside its key's, and where they are */
     uint32_t *text_at;

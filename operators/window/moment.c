@@ -224,19 +224,11 @@ void wi_now_settle(wi_now *now, wi_window_key *key)
 void wi_window_keep(weir_op *op, const weir_batch *batch, uint32_t begin, uint32_t end)
 {
     wi_moment *at = weir_notify_state(op, weir_batch_time(batch, begin), sizeof *at);
-    wi_segment *newest = at->segment_count ? &at->segments[at->segment_count - 1] : NULL;
-    if (newest && newest->batch == batch && newest->end == begin) {
-        newest->end = end;
-        return;
-    }
-    wi_grow(&at->segments, &at->segment_capacity, at->segment_count + 1, sizeof *at->segments);
-    at->segments[at->segment_count++] = (wi_segment){weir_batch_retain(batch), begin, end};
+    wi_segments_add(&at->rows, batch, begin, end);
 }
 
 void wi_moment_fini(wi_moment *moment)
 {
-    for (uint32_t i = 0; i < moment->segment_count; i++)
-        weir_batch_drop(moment->segments[i].batch);
-    wi_free(moment->segments);
+    wi_segments_fini(&moment->rows);
     wi_free(moment->keys);
 }

@@ -3,7 +3,8 @@
  * Windows of a fixed width take rows that are not late for them as these come, since they have
  * not fired. All else has to wait for its turn: rows that are late, but not too late, and all
  * rows where windows are sessions, or go by the number of rows, or have a trigger. They are kept
- * until their stamp is complete, in the order in which they came. Then, in one notification at T:
+ * until their stamp is complete, in the order in which they came, or of a field (order.h). Then, in
+ * one notification at T:
  *
  *   1. the rows stamped T that were kept are put, in order, into those of their windows that still
  *      take rows; a trigger that counts rows fires at once;
@@ -22,18 +23,12 @@
 #ifndef WEIR_OPERATORS_WINDOW_MOMENT_H
 #define WEIR_OPERATORS_WINDOW_MOMENT_H
 
+#include "order.h"
 #include "window.h"
-
-/* Rows of a batch with one stamp. */
-typedef struct wi_segment {
-    weir_batch *batch;
-    uint32_t begin, end;
-} wi_segment;
 
 /* What is kept for a time: a notification's state. */
 typedef struct wi_moment {
-    wi_segment *segments;
-    uint32_t segment_count, segment_capacity;
+    wi_segments rows;
     wi_window_key **keys; /* to be settled; a key may be here twice */
     uint32_t key_count, key_capacity;
 } wi_moment;

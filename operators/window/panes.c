@@ -367,12 +367,12 @@ static void on_complete(weir_op *op, const weir_time *time, void *state)
     wi_moment *moment = state;
     int64_t now = weir_event_time(time->at[0]);
     bool goes_on = true;
-    for (uint32_t i = 0; i < moment->segment_count; i++) {
-        const wi_segment *segment = &moment->segments[i];
+    for (uint32_t i = 0; i < moment->rows.count; i++) {
+        const wi_segment *segment = &moment->rows.at[i];
         for (uint32_t row = segment->begin; row < segment->end && goes_on; row++)
             goes_on = put_late(op, segment->batch, row, now);
     }
-    if (goes_on && moment->segment_count)
+    if (goes_on && moment->rows.count)
         goes_on = wi_panes_fire_again(op, moment, now);
     wi_moment_fini(moment);
     if (goes_on)

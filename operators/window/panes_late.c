@@ -202,8 +202,8 @@ bool wi_panes_fire_again(weir_op *op, const wi_moment *moment, int64_t time)
 {
     const wi_windowing *call = weir_op_arg(op);
     lates all = {.count = 0};
-    for (uint32_t i = 0; i < moment->segment_count; i++) {
-        const wi_segment *segment = &moment->segments[i];
+    for (uint32_t i = 0; i < moment->rows.count; i++) {
+        const wi_segment *segment = &moment->rows.at[i];
         for (uint32_t row = segment->begin; row < segment->end; row++)
             find_windows(call, segment->batch, row, time, &all);
     }

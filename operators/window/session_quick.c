@@ -3,14 +3,16 @@
  * What a row needs lies together: a key's entry has its first session, with the acc, behind it, so
  * that finding both is one wait for memory; those of a block of rows overlap. Other sessions of the
  * key, which are open at the same time only if rows are far out of order, are in a list. Rows wait
- * until their stamp is complete, in the order in which they came; then they are folded in blocks,
- * and sessions whose last instant that is are sent. The results are those of the general way.
+ * until their stamp is complete, in the order in which they came (or see order.h); then they are
+ * folded in blocks, and sessions whose last instant that is are sent. The results are those of the
+ * general way. A key with many sessions that are open takes long: the list is gone through.
  *
  * Invariants
  *   Q1  Before the rows of stamp T are handled, no session is there whose last instant is before T.
  *   Q2  For each entry with sessions a notification is asked for, no later than the first of their
  *       last instants. It may be earlier: a session that grows asks again only then.
  *   Q3  An entry without sessions (`empty`) is there only while a notification refers to it. */
+#include "order.h"
 #include "window.h"
 
 #include "../../base/alloc.h"
@@ -42,9 +44,7 @@ typedef struct sessions {
 
 /* Of a time: rows with that stamp, and entries of which a session may end then. */
 typedef struct moment {
-    weir_batch **batches;
-    uint32_t *begins, *ends;
-    uint32_t segment_count, batch_capacity, begin_capacity, end_capacity;
+    wi_segments rows;
     entry **entries;
     uint32_t entry_count, entry_capacity;
 } moment;
@@ -417,11 +417,7 @@ static void settle(present *now, entry *it, uint32_t left)
 
 static void moment_fini(moment *of)
 {
-    for (uint32_t i = 0; i < of->segment_count; i++)
-        weir_batch_drop(of->batches[i]);
-    wi_free(of->batches);
-    wi_free(of->begins);
-    wi_free(of->ends);
+    wi_segments_fini(&of->rows);
     wi_free(of->entries);
 }
 
@@ -432,12 +428,7 @@ static void on_batch(weir_op *op, WEIR_UNUSED uint32_t input, const weir_batch *
     for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
         end = wi_same_time(batch, begin);
         moment *at = weir_notify_state(op, weir_batch_time(batch, begin), sizeof *at);
-        wi_grow(&at->batches, &at->batch_capacity, at->segment_count + 1, sizeof *at->batches);
-        wi_grow(&at->begins, &at->begin_capacity, at->segment_count + 1, sizeof *at->begins);
-        wi_grow(&at->ends, &at->end_capacity, at->segment_count + 1, sizeof *at->ends);
-        at->batches[at->segment_count] = weir_batch_retain(batch);
-        at->begins[at->segment_count] = begin;
-        at->ends[at->segment_count++] = end;
+        wi_segments_add(&at->rows, batch, begin, end);
     }
 }
 
@@ -449,8 +440,9 @@ static void on_complete(weir_op *op, const weir_time *time, void *state)
                    .state = weir_op_state(op),
                    .at = at,
                    .time = weir_event_time(time->at[0])};
-    for (uint32_t i = 0; i < at->segment_count; i++)
-        put_rows(&now, at->batches[i], at->begins[i], at->ends[i]);
+    wi_segments_order(now.call, &at->rows);
+    for (uint32_t i = 0; i < at->rows.count; i++)
+        put_rows(&now, at->rows.at[i].batch, at->rows.at[i].begin, at->rows.at[i].end);
     for (uint32_t i = 0; i < at->entry_count; i++) {
         if (i + 8 < at->entry_count)
             __builtin_prefetch(at->entries[i + 8], 1);

@@ -1,5 +1,6 @@
 /* window: folds the rows of each window and key, and sends the results when windows close. Here it
  * is built: what is asked for is checked, and the quick way taken if it can be. */
+#include "order.h"
 #include "saved.h"
 
 #include "../../base/alloc.h"
@@ -193,6 +194,7 @@ weir_stream wi_window_saved(weir_stream in, const weir_windows *how, weir_key ke
     call->out = how->finish ? how->finish->out : fold->acc;
     if (how->kind != WEIR_COUNT)
         call->time_at = wi_time_field(in, name, "time", how->time);
+    wi_order_init(call, in);
     check_how(in.scope, how, fold->name);
     check_kernels(in.scope, how, fold);
     if ((from || to) && how->release)

@@ -2,7 +2,8 @@
  * from all rows. What is random: event times (out of order, below zero, at the ends of the
  * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness,
  * output and trigger; where batches end; the number of workers, threads or a deterministic
- * schedule, and processes; whether all is torn down in between and built again from what was saved.
+ * schedule, and processes; whether the order of several partitions counts; whether all is torn down
+ * in between and built again from what was saved.
  * Compared are results, late rows, and rows that missed windows.
  *
  *     oracle_windows [--seed S] [--cases N]
@@ -20,6 +21,7 @@
 #include "tests/support/cluster.h"
 
 #define NOTES 8
+#define PARTS 6
 
 #define BOXED(F) F(weir_text, key) F(i64, start) F(i64, end) F(i64, rows) F(u64, box)
 WEIR_ROW(boxed, BOXED)
@@ -130,6 +132,22 @@ static void stamp_rows(problem *of)
     }
 }
 
+static bool is_before(const update *a, const update *b)
+{
+    return a->stamp != b->stamp ? a->stamp < b->stamp : a->row.part < b->row.part;
+}
+
+/* In the order in which they are to be taken. That of a partition's rows stays as it is. */
+static void order_rows(problem *of)
+{
+    for (uint32_t i = 1; of->how.order && i < of->count; i++)
+        for (uint32_t j = i; j > 0 && is_before(&of->rows[j], &of->rows[j - 1]); j--) {
+            update swapped = of->rows[j];
+            of->rows[j] = of->rows[j - 1];
+            of->rows[j - 1] = swapped;
+        }
+}
+
 static void make_rows(problem *of)
 {
     int64_t base = draw(6) ? (int64_t)draw(40) - 20 : draw(2) ? INT64_MAX - 60 : INT64_MIN + 3;
@@ -210,15 +228,16 @@ static void make_problem(problem *of)
         of->policy = (weir_watermark_policy){.time = "at", .bound = (int64_t)draw(40)};
     if (how->kind == WEIR_COUNT)
         make_counting(how);
-    /* Where the order of all rows counts there is one partition. */
     bool ordered =
         how->kind == WEIR_COUNT || how->kind == WEIR_SESSION || how->trigger.rows != 0;
-    if (!ordered && draw(3) == 0) {
+    if (draw(3) == 0) {
         of->policy.partition = &part_of;
-        of->policy.partitions = 1 + (uint32_t)draw(6);
+        of->policy.partitions = 1 + (uint32_t)draw(PARTS);
+        how->order = ordered ? "part" : NULL;
     }
     make_rows(of);
     stamp_rows(of);
+    order_rows(of);
     test_list *lists[] = {&of->results, &of->late, &of->missed};
     for (int i = 0; i < 3; i++)
         test_list_init(lists[i], 1);
@@ -226,13 +245,17 @@ static void make_problem(problem *of)
 
 /* ---- running it ------------------------------------------------------------------------- */
 
-/* The rows of a partition come from one worker, in order. */
+/* The rows of a partition come from one worker, in order; if they are put in order by partition,
+ * those of the last one come first. */
 static void feed(weir_worker *worker, weir_input *input, const problem *with)
 {
     uint32_t index = weir_worker_index(worker), workers = weir_worker_count(worker);
-    for (uint32_t i = 0, n = 1; i < with->count; i++) {
-        const update *u = &with->rows[i];
+    uint32_t passes = with->how.order ? PARTS : 1;
+    for (uint32_t i = 0, n = 1; i < with->count * passes; i++) {
+        const update *u = &with->rows[i % with->count];
         if ((with->policy.partition ? u->row.part : 0) % workers != index)
+            continue;
+        if (passes > 1 && u->row.part != passes - 1 - i / with->count)
             continue;
         weir_out *out = weir_input_out(input);
         weir_out_diff(out, u->diff);

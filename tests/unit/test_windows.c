@@ -378,6 +378,8 @@ START_TEST(what_makes_no_sense_is_refused)
     refused(how, none, "windows of a number of rows fire when they are full");
     how = (weir_windows){.kind = WEIR_COUNT, .size = 3, .lateness = 1};
     refused(how, none, "have no trigger and no lateness");
+    how = (weir_windows){.kind = WEIR_COUNT, .size = 3, .order = "rank"};
+    refused(how, none, "window `add_event`: its order is to be an integer field of event(");
     how = tumbling();
     how.time = "part";
     refused(how, none, "window: its time is to be an i64 (or a time) field of event(");

@@ -2,6 +2,7 @@
 """`weir window` on small files, each run by several numbers of workers and processes: kinds of
 files, options, aggregates, late rows, counts, and what it says of words that it does not take."""
 import gzip
+import itertools
 import json
 import lzma
 import os
@@ -314,7 +315,49 @@ class Windows(unittest.TestCase):
         self.refused(2, "there is no kind `int`", *time, "--tumble", "1", "--schema", "at:int")
         self.refused(2, "cannot open", self.path("none.tsv"), "--time", "at", "--tumble", "1")
         self.refused(2, "what the columns of the standard input", "-", "--time", "at")
-        self.refused(1, "hop by less than 1, or by more", *time, "--hop", "10/20")
+        self.refused(2, "--hop: the slide", *time, "--hop", "10/20")
+        self.refused(2, "--hop: the slide", *time, "--hop", "10/0")
+        self.refused(2, "--count: the slide", *time, "--count", "5/7")
+        self.refused(2, "size above 0", *time, "--tumble", "0")
+        self.refused(2, "gap above 0", *time, "--session", "0s")
+        self.refused(2, "--lateness is not for", *time, "--count", "5", "--lateness", "1")
+
+    def test_late_rows_do_not_overwrite_a_file_that_is_read(self):
+        clicks = self.path("clicks.tsv", CLICKS.encode())
+        os.link(clicks, self.path("link.tsv"))
+        self.refused(2, "is one of the files that are read", clicks, "--time", "at", "--tumble",
+                     "10", "--late", self.path("link.tsv"))
+        with open(clicks, encoding="utf-8") as file:
+            self.assertEqual(file.read(), CLICKS)
+
+    def test_nanoseconds_of_nineteen_digits_are_whole_numbers(self):
+        for at in (1700000000123456789, -(1 << 63), (1 << 63) - 1):
+            clicks = self.path("clicks.tsv", f"at\tuser\n{at}\tann\n".encode())
+            printed, _ = self.windows(clicks, "--time", "at", "--unit", "ns", "--count", "1",
+                                      "--agg", "max:at")
+            self.assertEqual(printed, f"0\t1\t{at}\n")
+
+    def test_a_nan_is_the_greatest_number_wherever_it_comes(self):
+        """The least and the greatest were NaN, or not, as the first row had it or another one."""
+        for values in itertools.permutations(("nan", "5", "7")):
+            rows = "".join(f"1\t{value}\n" for value in values)
+            printed, _ = self.windows(self.path("rows.tsv", rows.encode()), "--schema",
+                                      "at:i64 x:f64", "--time", "at", "--tumble", "1", "--agg",
+                                      "min:x,max:x,sum:x,variance:x,top2:x")
+            self.assertEqual(printed, "1\t2\t5\tnan\tnan\tnan\tnan,7\n")
+
+    def test_rows_of_several_files_do_not_depend_on_who_is_quicker(self):
+        """Rows of one stamp were taken as they came: first those of the quicker worker."""
+        paths = []
+        for number in range(3):
+            now, lines = 0, []
+            for row in range(60):
+                now += random.choice((0, 1, 1, 3))
+                lines.append(f"{now - random.choice((0, 0, 5))}\t{number * 1000 + row}\n")
+            paths.append(self.path(f"{number}.tsv", "".join(lines).encode()))
+        told = ("--schema", "at:i64 n:i64", "--time", "at", "--agg", "sum:n,first:n")
+        self.windows(*paths, *told, "--bound", "5", "--count", "2")
+        self.windows(*paths, *told, "--bound", "1", "--session", "2")
 
 
 if __name__ == "__main__":

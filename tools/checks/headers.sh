@@ -9,4 +9,7 @@ for header in weir/*.h; do
     printf '#include <%s>\n' "$header" |
         "$CC" $WEIR_CFLAGS -Wall -Wextra -Werror -fsyntax-only -x c - || { echo "$header"; status=1; }
 done
+# Nor does a program have to have extensions of the language.
+# shellcheck disable=SC2086
+"$CC" ${WEIR_CFLAGS/gnu11/c11} -Wall -Wextra -Werror -fsyntax-only ../examples/hello.c || status=1
 exit $status

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static weir_time at_the_end(WEIR_UNUSED const weir_time *time, WEIR_UNUSED void *arg)
 {
@@ -79,9 +80,23 @@ static void say_counts(const window_counts *counts, bool json)
         fputs("}\n", stderr);
 }
 
+/* Whether that file is one of those that are read: it would be gone before. */
+static bool is_read(const window_plan *plan, const char *path)
+{
+    struct stat own, other;
+    bool same = false;
+    for (uint32_t i = 0; i < plan->files.count && stat(path, &own) == 0; i++)
+        same |= stat(plan->files.at[i], &other) == 0 && own.st_dev == other.st_dev &&
+                own.st_ino == other.st_ino && S_ISREG(own.st_mode);
+    return same;
+}
+
 static int run(window_plan *plan, const window_words *words, const weir_config *config)
 {
     window_job job = {.plan = plan, .json = words->json};
+    if (words->late && is_read(plan, words->late))
+        return weir_report(
+            weir_err_new("--late: `%s` is one of the files that are read", words->late), 2);
     if (words->late) {
         /* Only worker 0 prints. */
         job.late = fopen(config->cluster.process ? "/dev/null" : words->late, "w");

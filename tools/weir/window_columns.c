@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "operators/io/file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,8 +59,10 @@ static weir_err *read_schema(columns *to, char *schema)
 static weir_kind kind_of_value(const char *value)
 {
     char *end;
-    size_t digits = strspn(value + (*value == '-'), "0123456789");
-    if (digits && digits < 19 && !value[(*value == '-') + digits])
+    const char *digits = value + (*value == '-');
+    errno = 0;
+    (void)strtoll(value, &end, 10);
+    if (*digits >= '0' && *digits <= '9' && !*end && errno == 0)
         return WEIR_KIND_i64;
     strtod(value, &end);
     return *value && !*end && strcspn(value, "nNxX") == strlen(value) ? WEIR_KIND_f64

@@ -4,6 +4,7 @@
 
 #include "base/type.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- values ----------------------------------------------------------------------------- */
@@ -116,12 +117,21 @@ typedef struct extreme {
     int64_t has;
 } extreme;
 
+/* An order of all numbers, so that it does not matter which comes first: -0 is less than 0, and a
+ * NaN is greater than all. */
+static bool is_less(double a, double b)
+{
+    if (isnan(a) || isnan(b))
+        return !isnan(a) && isnan(b);
+    return a == b ? signbit(a) && !signbit(b) : a < b;
+}
+
 static void take_extreme(const aggregate *of, char *slot, extreme value, bool least)
 {
     extreme now;
     memcpy(&now, slot, sizeof now);
-    bool less = of->real ? value.real < now.real : value.whole < now.whole;
-    bool more = of->real ? value.real > now.real : value.whole > now.whole;
+    bool less = of->real ? is_less(value.real, now.real) : value.whole < now.whole;
+    bool more = of->real ? is_less(now.real, value.real) : value.whole > now.whole;
     if (value.has && (!now.has || (least ? less : more)))
         memcpy(slot, &value, sizeof value);
 }
@@ -237,6 +247,8 @@ static void finish_run(const void *in, void *out, uint32_t rows, weir_batch *int
     }
 }
 
+#define MANY_SESSIONS 32
+
 void window_fold_init(window_plan *plan)
 {
     plan->fold = (weir_fold_kernel){"aggregates", plan->row, plan->acc, fold_run};
@@ -247,4 +259,10 @@ void window_fold_init(window_plan *plan)
     for (uint32_t a = 0; a < plan->aggregate_count; a++)
         if (plan->aggregates[a].way->release)
             plan->windows.release = release;
+    /* With such a bound a key may have many sessions that are open. The quick way has them in a
+     * list, all of which each row goes through: what has something to release goes the general
+     * way. */
+    if (plan->windows.kind == WEIR_SESSION &&
+        plan->policy.bound / MANY_SESSIONS >= plan->windows.gap)
+        plan->windows.release = release;
 }

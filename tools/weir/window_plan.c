@@ -211,6 +211,19 @@ static weir_err *read_slides(weir_windows *how, const char *text, int64_t unit_n
     return err;
 }
 
+static weir_err *check_sizes(const weir_windows *how)
+{
+    bool hops = how->kind == WEIR_HOPPING;
+    if ((how->kind == WEIR_TUMBLING || hops) && how->size == 0)
+        return weir_err_new("--%s: windows have a size above 0", hops ? "hop" : "tumble");
+    if (how->kind == WEIR_SESSION && how->gap == 0)
+        return weir_err_new("--session takes a gap above 0");
+    if (how->slide > how->size || (hops && how->slide == 0))
+        return weir_err_new("--%s: the slide is above 0, and no more than the size",
+                            hops ? "hop" : "count");
+    return NULL;
+}
+
 static weir_err *read_windows(window_plan *plan, const window_words *words, int64_t unit_ns)
 {
     weir_windows *how = &plan->windows;
@@ -228,8 +241,12 @@ static weir_err *read_windows(window_plan *plan, const window_words *words, int6
         err = read_duration("session", words->session, unit_ns, &how->gap);
     if (words->hop || words->count)
         err = read_slides(how, words->hop ? words->hop : words->count, unit_ns);
+    if (!err)
+        err = check_sizes(how);
     if (!err && words->bound)
         err = read_duration("bound", words->bound, unit_ns, &plan->policy.bound);
+    if (!err && words->lateness && words->count)
+        err = weir_err_new("--lateness is not for windows of a number of rows: no row is late");
     if (!err && words->lateness)
         err = read_duration("lateness", words->lateness, unit_ns, &how->lateness);
     how->output = how->lateness ? WEIR_RETRACTING : WEIR_ACCUMULATING;

@@ -76,6 +76,7 @@ static void watermark_each(window_plan *plan)
     plan->policy.partition = &plan->by_file;
     plan->policy.partitions = plan->files.count;
     plan->policy.arg = plan;
+    plan->windows.order = WINDOW_FILE_FIELD;
 }
 
 void window_read_init(window_plan *plan)
