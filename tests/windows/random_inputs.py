@@ -138,7 +138,8 @@ class Case:
             return random.choice(('{"at": 1', "[]", '{"at": "no"}', "nonsense"))
         between = "\t" if self.format == "tsv" else ","
         return random.choice(("nonsense", between.join(["no number"] * 6),
-                              between.join(["1" * 40, "a", "b", "1", "1", "true"])))
+                              between.join(["1" * 40 if name == "at" else "1"
+                                            for name, _ in self.columns])))
 
     def write(self):
         paths = []
