@@ -89,6 +89,16 @@ class Windows(unittest.TestCase):
                                   "20\t30\tbob\t1\t0\t0\t0\t0\t1\n")
         self.assertEqual(counts["late"], 0)
 
+    def test_sums_of_fractions_do_not_depend_on_the_order(self):
+        rows = [(random.randrange(300), random.uniform(-1, 1) * 10 ** random.randrange(-9, 9))
+                for _ in range(2000)]
+        file = self.path("rows.tsv", "at\tx\n".encode() + "".join(
+            f"{at}\t{x!r}\n" for at, x in rows).encode())
+        for window in (["--hop", "60/20"], ["--global"], ["--hop", "50/20", "--lateness", "10"]):
+            printed = self.windows(file, file, "--time", "at", *window, "--bound", "300", "--agg",
+                                   "sum:x,avg:x,variance:x,stddev:x")[0]
+            self.assertGreater(len(printed), 0)
+
     def test_all_aggregates_beside_plain_python(self):
         users = ["ann", "bob", "somebody with a long name", "another of the long names"]
         rows = [(random.randrange(300), random.choice(users), random.randrange(-500, 1500),

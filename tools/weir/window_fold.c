@@ -3,6 +3,7 @@
 #include "window.h"
 
 #include "base/type.h"
+#include "doubled.h"
 
 #include <math.h>
 #include <string.h>
@@ -46,38 +47,42 @@ static void finish_count(WEIR_UNUSED const aggregate *of, WEIR_UNUSED const char
 static const aggregate_way count = {
     .name = "count", .result = WEIR_KIND_i64, .finish = finish_count};
 
-/* ---- sum and avg: of whole numbers 128 bits --------------------------------------------- */
+/* ---- sum and avg: of whole numbers 128 bits, of others twice the digits ------------------- */
+
+static void add_whole(char *slot, aggregate_wide value)
+{
+    aggregate_wide sum;
+    memcpy(&sum, slot, sizeof sum);
+    sum += value;
+    memcpy(slot, &sum, sizeof sum);
+}
+
+static void add_real(char *slot, doubled value)
+{
+    doubled sum;
+    memcpy(&sum, slot, sizeof sum);
+    sum = doubled_add(sum, value);
+    memcpy(slot, &sum, sizeof sum);
+}
 
 static void add_sum(const aggregate *of, char *slot, const char *row, int64_t diff)
 {
-    aggregate_wide sum;
-    double real;
-    if (of->real) {
-        memcpy(&real, slot, sizeof real);
-        real += aggregate_real(&of->field, row) * (double)diff;
-        memcpy(slot, &real, sizeof real);
-    } else {
-        memcpy(&sum, slot, sizeof sum);
-        sum += aggregate_whole(&of->field, row) * diff;
-        memcpy(slot, &sum, sizeof sum);
-    }
+    if (of->real)
+        add_real(slot, (doubled){aggregate_real(&of->field, row) * (double)diff, 0});
+    else
+        add_whole(slot, aggregate_whole(&of->field, row) * diff);
 }
 
 static void merge_sum(const aggregate *of, char *slot, const char *other)
 {
-    aggregate_wide sums[2];
-    double reals[2];
-    if (of->real) {
-        memcpy(&reals[0], slot, sizeof *reals);
-        memcpy(&reals[1], other, sizeof *reals);
-        reals[0] += reals[1];
-        memcpy(slot, &reals[0], sizeof *reals);
-    } else {
-        memcpy(&sums[0], slot, sizeof *sums);
-        memcpy(&sums[1], other, sizeof *sums);
-        sums[0] += sums[1];
-        memcpy(slot, &sums[0], sizeof *sums);
-    }
+    aggregate_wide whole;
+    doubled real;
+    memcpy(&whole, other, sizeof whole);
+    memcpy(&real, other, sizeof real);
+    if (of->real)
+        add_real(slot, real);
+    else
+        add_whole(slot, whole);
 }
 
 static void finish_sum(const aggregate *of, const char *slot, WEIR_UNUSED int64_t rows,
@@ -93,13 +98,14 @@ static void finish_avg(const aggregate *of, const char *slot, int64_t rows, char
                        WEIR_UNUSED weir_batch *into)
 {
     aggregate_wide sum;
-    double real;
+    doubled real;
     memcpy(&sum, slot, sizeof sum);
     memcpy(&real, slot, sizeof real);
-    double mean = (of->real ? real : (double)sum) / (double)rows;
+    double mean = (of->real ? real.high : (double)sum) / (double)rows;
     memcpy(value_out, &mean, sizeof mean);
 }
 
+_Static_assert(sizeof(doubled) == sizeof(aggregate_wide), "both are two fields");
 #define SUM .of = AGGREGATE_OF_NUMBERS, .slot_fields = 2, .slot = {WEIR_KIND_i64, WEIR_KIND_i64}, \
             .add = add_sum, .merge = merge_sum
 static const aggregate_way sum = {

@@ -3,8 +3,8 @@
 #include "window.h"
 
 #include "base/type.h"
+#include "doubled.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -288,42 +288,60 @@ const aggregate_way aggregate_median = {.name = "median", QUANTILE};
 
 /* ---- variance --------------------------------------------------------------------------- */
 
+typedef struct spread {
+    doubled sum, squares;
+} spread;
+
+static void add_spread_of(char *slot, spread more)
+{
+    spread all;
+    memcpy(&all, slot, sizeof all);
+    all.sum = doubled_add(all.sum, more.sum);
+    all.squares = doubled_add(all.squares, more.squares);
+    memcpy(slot, &all, sizeof all);
+}
+
 static void add_spread(const aggregate *of, char *slot, const char *row, int64_t diff)
 {
-    weir_spread_add((double *)(void *)slot, aggregate_real(&of->field, row), diff);
+    doubled value = {aggregate_real(&of->field, row), 0}, times = {(double)diff, 0};
+    doubled sum = doubled_times(value, times);
+    add_spread_of(slot, (spread){sum, doubled_times(sum, value)});
 }
 
 static void merge_spread(WEIR_UNUSED const aggregate *of, char *slot, const char *other)
 {
-    double from[3];
-    memcpy(from, other, sizeof from);
-    weir_spread_merge((double *)(void *)slot, from);
+    spread more;
+    memcpy(&more, other, sizeof more);
+    add_spread_of(slot, more);
 }
 
-static double variance_of(const char *slot)
+/* n squares - sum^2, over n^2. */
+static double variance_of(const char *slot, int64_t rows)
 {
-    double spread[3];
-    memcpy(spread, slot, sizeof spread);
-    return weir_spread_variance(spread);
+    spread all;
+    memcpy(&all, slot, sizeof all);
+    doubled n = {(double)rows, 0}, squared = doubled_times(all.sum, all.sum);
+    squared = (doubled){-squared.high, -squared.low};
+    double variance = doubled_add(doubled_times(n, all.squares), squared).high / n.high / n.high;
+    return !isfinite(variance) ? NAN : variance > 0 ? variance : 0;
 }
 
-static void finish_variance(WEIR_UNUSED const aggregate *of, const char *slot,
-                            WEIR_UNUSED int64_t rows, char *value_out, WEIR_UNUSED weir_batch *into)
+static void finish_variance(WEIR_UNUSED const aggregate *of, const char *slot, int64_t rows,
+                            char *value_out, WEIR_UNUSED weir_batch *into)
 {
-    double value = variance_of(slot);
+    double value = variance_of(slot, rows);
     memcpy(value_out, &value, sizeof value);
 }
 
-static void finish_deviation(WEIR_UNUSED const aggregate *of, const char *slot,
-                             WEIR_UNUSED int64_t rows, char *value_out,
-                             WEIR_UNUSED weir_batch *into)
+static void finish_deviation(WEIR_UNUSED const aggregate *of, const char *slot, int64_t rows,
+                             char *value_out, WEIR_UNUSED weir_batch *into)
 {
-    double value = sqrt(variance_of(slot));
+    double value = sqrt(variance_of(slot, rows));
     memcpy(value_out, &value, sizeof value);
 }
 
-#define SPREAD .of = AGGREGATE_OF_NUMBERS, .slot_fields = 3,                                   \
-               .slot = {WEIR_KIND_f64, WEIR_KIND_f64, WEIR_KIND_f64},                          \
+#define SPREAD .of = AGGREGATE_OF_NUMBERS, .slot_fields = 4,                                   \
+               .slot = {WEIR_KIND_f64, WEIR_KIND_f64, WEIR_KIND_f64, WEIR_KIND_f64},           \
                .result = WEIR_KIND_f64, .add = add_spread, .merge = merge_spread
 const aggregate_way aggregate_variance = {.name = "variance", SPREAD, .finish = finish_variance};
 const aggregate_way aggregate_deviation = {.name = "stddev", SPREAD, .finish = finish_deviation};
