@@ -84,7 +84,7 @@ static void make_events(void)
         uint64_t key = below(keys);
         events[i] = (event){.at = i * ahead - (int64_t)below(spread),
                             .key = weir_text_c(key % 2 ? "a key of some length"
-                                                       : "short" + key % 5),
+                                                       : &"short"[key % 5]),
                             .number = key,
                             .value = (int64_t)below(2000) - 500,
                             .note = weir_text_of(texts[i], (uint32_t)length)};
