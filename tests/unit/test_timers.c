@@ -344,8 +344,21 @@ static void on_every(weir_keyed *at, WEIR_UNUSED void *state, int64_t time)
     weir_keyed_event_at(at, time + 60);
 }
 
+static const weir_keyed_logic wishes = {.name = "wishes",
+                                        .in = &wish_type,
+                                        .state = &seen_type,
+                                        .out = &told_type,
+                                        .row = on_wish,
+                                        .event = on_wished};
+static const weir_keyed_logic for_ever = {.name = "wishes",
+                                          .in = &wish_type,
+                                          .state = &seen_type,
+                                          .out = &told_type,
+                                          .row = on_wish,
+                                          .event = on_every};
+
 typedef struct wishing {
-    weir_keyed_logic logic;
+    const weir_keyed_logic *logic;
     wish rows[8];
     int64_t stamps[8];
     uint32_t count;
@@ -356,14 +369,9 @@ static void run_wishes(weir_worker *worker, void *arg)
 {
     wishing *self = arg;
     weir_input *input;
-    self->logic.name = "wishes";
-    self->logic.in = &wish_type;
-    self->logic.state = &seen_type;
-    self->logic.out = &told_type;
-    self->logic.row = on_wish;
     weir_dataflow *flow = weir_dataflow_begin(worker, "wishes");
     weir_stream in = weir_input_new(flow, &wish_type, &input);
-    test_watch(weir_keyed_by(in, WEIR_BY(wish, user), &self->logic, NULL), &self->out);
+    test_watch(weir_keyed_by(in, WEIR_BY(wish, user), self->logic, NULL), &self->out);
     if (!test_end(flow))
         return;
     for (uint32_t i = 0; i < self->count; i++) {
@@ -377,7 +385,7 @@ static void run_wishes(weir_worker *worker, void *arg)
 
 START_TEST(a_timer_for_the_past_keeps_its_time_and_can_be_taken_back)
 {
-    wishing self = {.logic.event = on_wished,
+    wishing self = {.logic = &wishes,
                     .rows = {{1, 5, false}, {1, 7, false}, {1, 5, true}, {2, 6, false},
                              {2, 100, false}, {2, 6, true}, {1, 100, false}, {1, 110, false}},
                     .stamps = {100, 100, 100, 100, 100, 101, 105, 105},
@@ -400,7 +408,7 @@ END_TEST
 
 START_TEST(a_key_that_always_asks_for_another_timer_is_stopped_when_there_are_no_more_rows)
 {
-    wishing self = {.logic.event = on_every,
+    wishing self = {.logic = &for_ever,
                     .rows = {{1, 5, false}, {2, 70000000, true}},
                     .stamps = {0, 69000000},
                     .count = 2};
