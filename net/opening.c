@@ -6,7 +6,9 @@
  * What may end it: time; a process of ours that can never fit; one that has given up. What may
  * not: strangers. Somebody who has not shown that it belongs here has WI_GREETING_BYTES_MAX
  * bytes and VISIT_NS, and only VISITS_MAX can be there at once: a new one takes the place of
- * the oldest. With a shared key only who knows it can end the opening from outside.
+ * the oldest that has said nothing, or else of the oldest. Only ACCEPTED_MAX are let in at a
+ * time, so that a flood leaves time to hear those who came. With a shared key only who knows it
+ * can end the opening from outside.
  *
  * Once the mesh is open nobody listens any more: who comes later is refused by the system. */
 #include "visit.h"
@@ -22,6 +24,7 @@
 #include "../base/assert.h"
 
 #define VISITS_MAX 64
+#define ACCEPTED_MAX 16
 #define VISIT_NS (5000 * WI_NS_PER_MS)
 #define STRANGERS_LOGGED_MAX 3
 #define RETRY_NS (20 * WI_NS_PER_MS)
@@ -210,16 +213,31 @@ static bool look_at_dial(opening *open, uint32_t process, wi_lane lane)
 
 /* ---- those who dial us ------------------------------------------------------------------ */
 
+static bool is_silent(const wi_visit *visit)
+{
+    return visit->total == 0 && visit->read == 0;
+}
+
+/* Whether this one, rather than the other, makes room for a newcomer. */
+static bool makes_room(const wi_visit *visit, const wi_visit *other)
+{
+    if (!visit || !other)
+        return !visit && other;
+    if (is_silent(visit) != is_silent(other))
+        return is_silent(visit);
+    return visit->since_ns < other->since_ns;
+}
+
 static bool accept_visits(opening *open)
 {
-    bool any = false;
-    for (wi_link *link; (link = wi_listener_accept(open->mesh->listener)); any = true) {
+    wi_link *link;
+    int accepted = 0;
+    for (; accepted < ACCEPTED_MAX && (link = wi_listener_accept(open->mesh->listener));
+         accepted++) {
         wi_visit **place = &open->visits[0];
-        for (int i = 0; i < VISITS_MAX && *place; i++) {
-            wi_visit **other = &open->visits[i];
-            if (!*other || (*other)->since_ns < (*place)->since_ns)
-                place = other;
-        }
+        for (int i = 1; i < VISITS_MAX; i++)
+            if (makes_room(open->visits[i], *place))
+                place = &open->visits[i];
         wi_visit_free(*place);
         *place = NULL;
         weir_err *err =
@@ -227,7 +245,7 @@ static bool accept_visits(opening *open)
         if (err)
             give_up(open, err);
     }
-    return any;
+    return accepted > 0;
 }
 
 /* It was turned away, or has turned us away. Is that the end, or nothing of ours? */
