@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +45,15 @@ struct wi_file {
     const uint8_t *packed_at;
     size_t packed_bytes;
     bool fd_ended, part_ended;
+    bool looks; /* bytes that could not be read again are kept, */
+    char *kept; /* and come first when they have been put back */
+    size_t kept_at, kept_bytes;
+    wi_file *next_back;
 };
+
+/* Those that were looked at, and put back. */
+static wi_file *back;
+static pthread_mutex_t back_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- unpacking -------------------------------------------------------------------------- */
 
@@ -136,11 +145,33 @@ bool wi_file_is_own(const char *path)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+/* What was put back of that path: its descriptor, and what had been read. */
+static bool take_back(wi_file *file)
+{
+    pthread_mutex_lock(&back_lock);
+    wi_file **at = &back;
+    while (*at && strcmp((*at)->path, file->path) != 0)
+        at = &(*at)->next_back;
+    wi_file *found = *at;
+    if (found)
+        *at = found->next_back;
+    pthread_mutex_unlock(&back_lock);
+    if (!found)
+        return false;
+    file->fd = found->fd;
+    file->kept = found->kept;
+    file->kept_bytes = found->kept_bytes;
+    wi_free(found->path);
+    wi_free(found);
+    return true;
+}
+
 static weir_err *open_it(wi_file *file)
 {
     struct stat facts;
     bool standard = strcmp(file->path, "-") == 0;
-    file->fd = standard ? STDIN_FILENO : open(file->path, O_RDONLY | O_CLOEXEC);
+    if (!take_back(file))
+        file->fd = standard ? STDIN_FILENO : open(file->path, O_RDONLY | O_CLOEXEC);
     if (file->fd < 0 || fstat(file->fd, &facts) < 0)
         return weir_err_new("cannot open `%s`: %s", file->path, strerror(errno));
     if (S_ISDIR(facts.st_mode))
@@ -167,6 +198,32 @@ wi_file *wi_file_open(const char *path, weir_err **err_out)
     return NULL;
 }
 
+wi_file *wi_file_look(const char *path, weir_err **err_out)
+{
+    wi_file *file = wi_file_open(path, err_out);
+    if (file)
+        file->looks = file->pipe || strcmp(path, "-") == 0;
+    return file;
+}
+
+void wi_file_put_back(wi_file *file)
+{
+    if (file && file->looks) {
+        wi_file *again = WI_NEW(wi_file);
+        *again = (wi_file){.path = wi_strdup(file->path),
+                           .fd = file->fd,
+                           .kept = file->kept,
+                           .kept_bytes = file->kept_bytes};
+        file->fd = -1;
+        file->kept = NULL;
+        pthread_mutex_lock(&back_lock);
+        again->next_back = back;
+        back = again;
+        pthread_mutex_unlock(&back_lock);
+    }
+    wi_file_close(file);
+}
+
 void wi_file_close(wi_file *file)
 {
     if (!file)
@@ -178,6 +235,7 @@ void wi_file_close(wi_file *file)
     if (file->fd > STDIN_FILENO)
         close(file->fd);
     wi_free(file->packed);
+    wi_free(file->kept);
     wi_free(file->path);
     wi_free(file);
 }
@@ -236,13 +294,33 @@ static wi_file_gives read_fd(wi_file *file, void *to, size_t room, bool wait, si
     }
 }
 
+/* The same, with what was put back first. */
+static wi_file_gives read_bytes(wi_file *file, void *to, size_t room, bool wait, size_t *got_out,
+                                weir_err **err_out)
+{
+    if (!file->looks && file->kept_at < file->kept_bytes) {
+        size_t left = file->kept_bytes - file->kept_at;
+        *got_out = left < room ? left : room;
+        memcpy(to, file->kept + file->kept_at, *got_out);
+        file->kept_at += *got_out;
+        return WI_FILE_BYTES;
+    }
+    wi_file_gives gives = read_fd(file, to, room, wait, got_out, err_out);
+    if (file->looks && gives == WI_FILE_BYTES && *got_out) {
+        file->kept = wi_realloc(file->kept, file->kept_bytes + *got_out);
+        memcpy(file->kept + file->kept_bytes, to, *got_out);
+        file->kept_bytes += *got_out;
+    }
+    return gives;
+}
+
 static wi_file_gives read_packed(wi_file *file, char *to, size_t room, bool wait, size_t *got_out,
                                  weir_err **err_out)
 {
     for (;;) {
         if (file->packed_bytes == 0 && !file->fd_ended) {
             wi_file_gives gives =
-                read_fd(file, file->packed, PACKED_BYTES, wait, &file->packed_bytes, err_out);
+                read_bytes(file, file->packed, PACKED_BYTES, wait, &file->packed_bytes, err_out);
             if (gives != WI_FILE_BYTES)
                 return gives;
             file->packed_at = file->packed;
@@ -285,7 +363,7 @@ wi_file_gives wi_file_read(wi_file *file, char *to, size_t room, bool wait, size
     *got_out = 0;
     if (file->unpack)
         return read_packed(file, to, room, wait, got_out, err_out);
-    wi_file_gives gives = read_fd(file, to, room, wait, got_out, err_out);
+    wi_file_gives gives = read_bytes(file, to, room, wait, got_out, err_out);
     if (gives != WI_FILE_BYTES || *got_out)
         return gives;
     *err_out = has_shrunk(file);

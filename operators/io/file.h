@@ -11,6 +11,10 @@ typedef struct wi_file wi_file;
 /* NULL and *err_out if it cannot be opened. "-" is the standard input. */
 wi_file *wi_file_open(const char *path, weir_err **err_out);
 void wi_file_close(wi_file *file);
+/* To see how it begins: after wi_file_put_back, who opens that path in this process gets all of it,
+ * of what can be read once only, too. Any thread. */
+wi_file *wi_file_look(const char *path, weir_err **err_out);
+void wi_file_put_back(wi_file *file);
 /* Whether it can be opened; nothing is taken from a pipe. */
 weir_err *wi_file_try(const char *path);
 

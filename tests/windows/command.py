@@ -225,6 +225,39 @@ class Windows(unittest.TestCase):
         self.assertEqual(self.windows(self.path("a.tsv", CLICKS.encode()), *options)[0], expected)
         self.assertEqual(self.windows(self.path("empty.tsv", b""), *options)[0], "")
 
+    def test_names_in_the_first_line_of_a_pipe(self):
+        """A pipe can be read once: looking for names took the rows away."""
+        options = ["--time", "at", "--tumble", "10", "--key", "user"]
+        expected = "0\t10\tann\t1\n10\t20\tann\t1\n10\t20\tbob\t1\n20\t30\tbob\t1\n"
+        kinds = ["--schema", "user:text at:i64"]
+        self.assertEqual(self.windows("-", *kinds, *options, stdin=CLICKS.encode())[0], expected)
+        for way, file in itertools.product(WAYS[:-1], ("-", "/dev/stdin")):
+            done = self.run_once(way, [file, *options], CLICKS.encode())
+            self.assertEqual(done.stdout.decode(), expected, done.stderr)
+        pipe = self.path("clicks.csv.xz")
+        os.mkfifo(pipe)
+        body = lzma.compress(CLICKS.replace("\t", ",").encode())
+        for more in ([], kinds):
+            writer = threading.Thread(target=self.path, args=("clicks.csv.xz", body))
+            writer.start()
+            done = self.run_once(["-w", "2"], [pipe, *options, *more])
+            writer.join()
+            self.assertEqual(done.stdout.decode(), expected, done.stderr)
+        done = self.run_once(2, ["-", *options], CLICKS.encode())
+        self.assertIn("say by --schema what the columns of `-` are", done.stderr.decode())
+
+    def test_kinds_follow_from_the_first_row_that_is_one(self):
+        options = ["--time", "at", "--tumble", "10", "--key", "user"]
+        names = self.path("names.csv", b"user,at\n")
+        rows = b'at,user\n\n7\n1,"ann\n, ""and"" bob"\n2,x\0y\n'
+        self.assertEqual(self.windows(names, *options, "--agg", "sum:at")[0], "")
+        expected = '0\t10\tann\\n, "and" bob\t1\n0\t10\tx\0y\t1\n'
+        file = self.path("rows.csv", rows)
+        self.assertEqual(self.windows(file, *options)[0], expected)
+        self.assertEqual(self.windows(names, file, *options)[0], expected)
+        unclosed = self.path("open.csv", b'user,at\n"ann,5\nbob,6\n')
+        self.assertEqual(self.windows(unclosed, *options)[0], "0\t10\tbob\t1\n")
+
     def test_several_files_have_watermarks_of_their_own(self):
         lines = CLICKS.split("\n", 1)[1].splitlines(True)
         first = self.path("in/1.tsv", (CLICKS + "40\tann\t0\n").encode())
@@ -324,7 +357,7 @@ class Windows(unittest.TestCase):
         self.refused(2, "has no kind", *time, "--tumble", "1", "--schema", "at")
         self.refused(2, "there is no kind `int`", *time, "--tumble", "1", "--schema", "at:int")
         self.refused(2, "cannot open", self.path("none.tsv"), "--time", "at", "--tumble", "1")
-        self.refused(2, "what the columns of the standard input", "-", "--time", "at")
+        self.refused(2, "`-` is empty", "-", "--time", "at")
         self.refused(2, "--hop: the slide", *time, "--hop", "10/20")
         self.refused(2, "--hop: the slide", *time, "--hop", "10/0")
         self.refused(2, "--count: the slide", *time, "--count", "5/7")

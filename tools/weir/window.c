@@ -164,6 +164,8 @@ int command_window(int argc, char **argv)
     if (err)
         return weir_report(err, 2);
     words.files = (const char *const *)argv + 1;
+    words.shared = config.cluster.processes > 1;
+    words.first = config.cluster.process == 0;
     window_plan plan;
     err = window_plan_init(&plan, &words);
     int code = err ? weir_report(err, 2) : run(&plan, &words, &config);

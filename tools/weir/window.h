@@ -64,6 +64,7 @@ typedef struct window_words {
     const char *schema, *time, *key, *unit, *tumble, *hop, *session, *count;
     const char *bound, *lateness, *aggregates, *late, *speed;
     bool csv, json_lines, global, json;
+    bool shared, first; /* there are several processes; this is the first one */
 } window_words;
 
 /* What they mean. */

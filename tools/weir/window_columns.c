@@ -1,4 +1,4 @@
-/* The columns of the files of `weir window`: from --schema, or from the first lines. */
+/* The columns of the files of `weir window`: from --schema, or from the first rows. */
 #include "window.h"
 
 #include "base/alloc.h"
@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- names and kinds -------------------------------------------------------------------- */
 
@@ -55,7 +56,7 @@ static weir_err *read_schema(columns *to, char *schema)
     return to->count ? NULL : weir_err_new("--schema has no columns");
 }
 
-/* What a value of the first row looks like. */
+/* What a value looks like. */
 static weir_kind kind_of_value(const char *value)
 {
     char *end;
@@ -69,60 +70,139 @@ static weir_kind kind_of_value(const char *value)
                                                                      : WEIR_KIND_weir_text;
 }
 
-/* ---- the first lines -------------------------------------------------------------------- */
+/* ---- the first rows --------------------------------------------------------------------- */
 
-/* A line's fields, each with a NUL behind, one after another in `text`. */
+/* A row's fields, each with a NUL behind, one after another in `text`. */
 typedef struct pieces {
     char *text;
     const char *at[COLUMNS_MAX + 1];
     uint32_t count; /* COLUMNS_MAX + 1: more */
 } pieces;
 
-static pieces cut(const char *line, bool csv)
+static pieces cut(const char *at, size_t length, bool csv)
 {
-    pieces of = {.text = wi_alloc(strlen(line) + 1)};
+    char separator = csv ? ',' : '\t';
+    pieces of = {.text = wi_alloc(length + 1)};
     char *to = of.text;
+    const char *end = at + length;
+    end -= at < end && end[-1] == '\n';
+    end -= at < end && end[-1] == '\r';
     for (bool more = true; more && of.count <= COLUMNS_MAX;) {
-        bool quoted = csv && *line == '"';
+        bool quoted = csv && at < end && *at == '"';
         of.at[of.count++] = to;
-        line += quoted;
-        for (; *line && (quoted ? *line != '"' || line[1] == '"' : *line != (csv ? ',' : '\t'));) {
-            line += quoted && *line == '"';
-            *to++ = *line++;
+        for (at += quoted; at < end && (quoted || *at != separator); at++) {
+            if (quoted && *at == '"') {
+                quoted = at + 1 < end && at[1] == '"';
+                at += quoted;
+                if (!quoted)
+                    continue;
+            }
+            *to++ = *at;
         }
-        line += quoted && *line;
         *to++ = '\0';
-        more = *line == (csv ? ',' : '\t');
-        line += more;
+        more = at < end && *at == separator;
+        at += more;
     }
     return of;
 }
 
-/* Those of the first two lines; there may be fewer. */
-static weir_err *read_first_lines(const char *path, bool csv, pieces lines_out[2])
+/* Named limit: how much of a file is looked at. */
+#define HEAD_BYTES_MAX ((size_t)1 << 20)
+
+/* How a file begins. */
+typedef struct head {
+    wi_file *from;
+    char *text;
+    size_t length, at; /* at: of the next row */
+    bool ended;
+} head;
+
+static weir_err *read_more(head *of)
 {
     weir_err *err = NULL;
-    weir_lines *from = weir_lines_open(path, &err);
-    for (int i = 0; from && !err && i < 2; i++) {
-        size_t length;
-        const char *line = weir_lines_next(from, &length, &err);
-        if (line && i == 0 && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
-            line += 3;
-        if (line)
-            lines_out[i] = cut(line, csv);
-    }
-    weir_lines_close(from);
+    size_t room = HEAD_BYTES_MAX - of->length, got = 0;
+    if (!of->text)
+        of->text = wi_alloc(HEAD_BYTES_MAX);
+    if (room)
+        wi_file_read(of->from, of->text + of->length, room, true, &got, &err);
+    of->length += got;
+    of->ended = got == 0;
     return err;
 }
 
-/* Names are in the first line; what kinds they are of follows from the second. */
-static weir_err *read_header(columns *to, const pieces *names, const pieces *values)
+/* Where the row ends, newlines in its quotes apart; 0: not in what has been read. */
+static size_t row_end(const head *of, bool csv)
+{
+    bool quoted = false, begins = true, closed = false;
+    for (size_t i = of->at; i < of->length; i++) {
+        char c = of->text[i];
+        if (c == '\n' && !quoted)
+            return i + 1;
+        bool was = quoted;
+        quoted = csv && (quoted ? c != '"' : c == '"' && (begins || closed));
+        closed = was && !quoted;
+        begins = c == ',';
+    }
+    return 0;
+}
+
+/* The next row; false: there is none. One whose quotes do not end is its first line. */
+static bool next_row(head *of, bool csv, pieces *row_out, weir_err **err_out)
+{
+    size_t end = 0;
+    while (!*err_out && !(end = row_end(of, csv)) && !of->ended)
+        *err_out = read_more(of);
+    if (*err_out || of->at == of->length)
+        return false;
+    if (!end)
+        end = row_end(of, false);
+    if (!end)
+        end = of->length;
+    if (of->at == 0 && end >= 3 && memcmp(of->text, "\xEF\xBB\xBF", 3) == 0)
+        of->at = 3;
+    *row_out = cut(of->text + of->at, end - of->at, csv);
+    of->at = end;
+    return true;
+}
+
+/* The first row, and, with values, the next that has as many fields; without them there are no
+ * fields. */
+static weir_err *read_first_rows(const char *path, bool csv, bool with_values, pieces *names_out,
+                                 pieces *values_out)
 {
     weir_err *err = NULL;
-    for (uint32_t c = 0; c < names->count && !err; c++)
-        err = add_column(to, names->at[c],
-                         c < values->count ? kind_of_value(values->at[c]) : WEIR_KIND_weir_text);
+    head of = {.from = wi_file_look(path, &err)};
+    bool more = of.from && next_row(&of, csv, names_out, &err) && with_values;
+    while (more && (more = next_row(&of, csv, values_out, &err))) {
+        if (values_out->count == names_out->count)
+            break;
+        wi_free(values_out->text);
+        *values_out = (pieces){.count = 0};
+    }
+    wi_file_put_back(of.from);
+    wi_free(of.text);
     return err;
+}
+
+/* Names, and values beneath them: a row's, if there is one. */
+typedef struct first_rows {
+    pieces names, values;
+} first_rows;
+
+static void first_rows_fini(first_rows *rows)
+{
+    wi_free(rows->names.text);
+    wi_free(rows->values.text);
+    *rows = (first_rows){0};
+}
+
+/* What the value beneath that name looks like. Where there are no rows it could be anything. */
+static weir_kind kind_of_column(const first_rows *rows, const char *name)
+{
+    for (uint32_t c = 0; c < rows->values.count; c++)
+        if (strcmp(rows->names.at[c], name) == 0)
+            return kind_of_value(rows->values.at[c]);
+    return rows->values.count ? WEIR_KIND_weir_text : WEIR_KIND_i64;
 }
 
 /* Whether the first line has all the names that --schema says. */
@@ -140,34 +220,74 @@ static bool has_names(const columns *of, const pieces *line)
 
 /* ---- all of it -------------------------------------------------------------------------- */
 
-static weir_err *find_columns(window_plan *plan, columns *found, bool schema, pieces first[2])
+/* Whether it can be read once only. */
+static bool is_pipe(const char *file)
 {
-    const char *file = plan->files.at[0];
+    struct stat facts;
+    return wi_file_is_own(file) ||
+           (stat(file, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode));
+}
+
+/* Whether this process may look at how the file begins. In a cluster, the first one reads the
+ * standard input, and who reads another pipe is open. */
+static bool may_look(const window_words *words, const char *file)
+{
+    return !words->shared || !is_pipe(file) || (words->first && wi_file_is_own(file));
+}
+
+/* The names are those of the first file; what kinds they are of says the first file with a row. */
+static weir_err *read_header(const window_plan *plan, const window_words *words, columns *to,
+                             const first_rows *first)
+{
+    first_rows found = {.values.count = 0};
+    const first_rows *rows = first;
+    weir_err *err = NULL;
+    for (uint32_t f = 1; f < plan->files.count && !rows->values.count; f++) {
+        const char *file = plan->files.at[f];
+        weir_row_format format = wi_file_format(file, plan->format);
+        first_rows_fini(&found);
+        if (format != WEIR_JSON && may_look(words, file))
+            weir_err_free(read_first_rows(file, format == WEIR_CSV, true, &found.names,
+                                          &found.values)); /* who reads it says what is wrong */
+        rows = &found;
+    }
+    for (uint32_t c = 0; c < first->names.count && !err; c++)
+        err = add_column(to, first->names.at[c], kind_of_column(rows, first->names.at[c]));
+    first_rows_fini(&found);
+    return err;
+}
+
+static weir_err *find_columns(window_plan *plan, const window_words *words, columns *found,
+                              first_rows *first)
+{
+    const char *file = plan->files.at[0], *schema = words->schema;
     weir_row_format format = wi_file_format(file, plan->format);
-    bool standard = strcmp(file, "-") == 0;
-    if (!schema && (standard || format == WEIR_JSON))
-        return weir_err_new("say by --schema what the %s are",
-                            standard ? "columns of the standard input" : "members of the objects");
-    if (standard || format == WEIR_JSON)
+    if (!schema && format == WEIR_JSON)
+        return weir_err_new("say by --schema what the members of the objects are");
+    if (!schema && words->shared && is_pipe(file))
+        return weir_err_new("say by --schema what the columns of `%s` are: only one process reads "
+                            "it, and all have to know", file);
+    if (format == WEIR_JSON || !may_look(words, file))
         return NULL;
-    weir_err *err = read_first_lines(file, format == WEIR_CSV, first);
+    weir_err *err =
+        read_first_rows(file, format == WEIR_CSV, !schema, &first->names, &first->values);
     if (err && schema) { /* in a cluster only who reads it needs the file */
         weir_err_free(err);
         return NULL;
     }
-    plan->header = !schema || has_names(found, &first[0]);
+    plan->header = !schema || has_names(found, &first->names);
     if (err || schema)
         return err;
-    if (!first[0].count)
+    if (!first->names.count)
         return weir_err_new("`%s` is empty: it has no line with names, and no --schema is given",
                             file);
-    return read_header(found, &first[0], &first[1]);
+    return read_header(plan, words, found, first);
 }
 
 weir_err *window_columns_read(window_plan *plan, const window_words *words)
 {
     char *schema = words->schema ? wi_strdup(words->schema) : NULL;
-    pieces first[2] = {{.count = 0}, {.count = 0}};
+    first_rows first = {.values.count = 0};
     columns found = {.count = 0};
     weir_err *err = NULL;
     plan->format = words->json_lines ? WEIR_JSON : words->csv ? WEIR_CSV : WEIR_TSV;
@@ -176,14 +296,13 @@ weir_err *window_columns_read(window_plan *plan, const window_words *words)
     if (!err && schema)
         err = read_schema(&found, schema);
     if (!err)
-        err = find_columns(plan, &found, schema != NULL, first);
+        err = find_columns(plan, words, &found, &first);
     if (!err && plan->files.count > 1)
         err = add_column(&found, WINDOW_FILE_FIELD, WEIR_KIND_u32);
     plan->extra = schema != NULL;
     if (!err)
         plan->row = weir_type_new("row", found.at, found.count, &err);
-    wi_free(first[0].text);
-    wi_free(first[1].text);
+    first_rows_fini(&first);
     wi_free(schema);
     return err;
 }
