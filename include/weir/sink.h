@@ -27,7 +27,9 @@ typedef enum weir_diffs {
      * In CSV, or under a header, such a row has no place: it stops the run. */
     WEIR_DIFFS_OTHERS,
     /* All of them: `diff` is the first column. */
-    WEIR_DIFFS_ALL
+    WEIR_DIFFS_ALL,
+    /* None: a row has as many lines as its diff says. One below 0 stops the run. */
+    WEIR_DIFFS_LINES
 } weir_diffs;
 
 /* ---- printing --------------------------------------------------------------------------- */

@@ -31,7 +31,7 @@ void wi_outgoing_fail(wi_outgoing *out, weir_err *err)
 
 /* ---- lines ------------------------------------------------------------------------------ */
 
-static void put_row(wi_outgoing *out, const void *row, int64_t diff)
+static void put_line(wi_outgoing *out, const void *row, int64_t diff)
 {
     if (out->failed)
         return;
@@ -42,6 +42,12 @@ static void put_row(wi_outgoing *out, const void *row, int64_t diff)
         wi_grow(&out->ends, &out->end_capacity, out->end_count + 1, sizeof *out->ends);
         out->ends[out->end_count++] = out->lines.length;
     }
+}
+
+static void put_row(wi_outgoing *out, const void *row, int64_t diff)
+{
+    for (int64_t lines = wi_write_lines(out->writer, &diff); lines > 0 && !out->failed; lines--)
+        put_line(out, row, diff);
 }
 
 static bool is_full(const wi_outgoing *out)

@@ -46,12 +46,16 @@ static void write_out(weir_op *op, size_t at_least)
 static void print_row(weir_op *op, const void *row, int64_t diff)
 {
     state *book = weir_op_state(op);
-    if (!wi_write_row(book->writer, &book->lines, row, diff)) {
-        if (!book->failed)
-            wi_write_refused(op, diff);
-        book->failed = true;
+    for (int64_t lines = wi_write_lines(book->writer, &diff); lines > 0; lines--) {
+        if (!wi_write_row(book->writer, &book->lines, row, diff)) {
+            if (!book->failed)
+                wi_write_refused(op, diff);
+            book->failed = true;
+        }
+        write_out(op, CHUNK_BYTES);
+        if (book->failed)
+            return;
     }
-    write_out(op, CHUNK_BYTES);
 }
 
 static void on_start(weir_op *op)

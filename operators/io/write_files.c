@@ -155,7 +155,7 @@ static void flush_all(weir_op *op, state *to)
 }
 
 /* False: it stops the run. */
-static bool write_row(weir_op *op, state *to, wi_segment *segment, const void *row, int64_t diff)
+static bool write_line(weir_op *op, state *to, wi_segment *segment, const void *row, int64_t diff)
 {
     size_t before = segment->lines.length;
     if (segment->rows++ == 0)
@@ -169,6 +169,14 @@ static bool write_row(weir_op *op, state *to, wi_segment *segment, const void *r
     if (segment->lines.length >= CHUNK_BYTES && !to->failed)
         check(op, wi_segment_flush(&to->all, segment));
     return !to->failed;
+}
+
+static bool write_row(weir_op *op, state *to, wi_segment *segment, const void *row, int64_t diff)
+{
+    int64_t lines = wi_write_lines(to->writer, &diff);
+    while (lines > 0 && write_line(op, to, segment, row, diff))
+        lines--;
+    return lines == 0;
 }
 
 static void take_rows(weir_op *op, state *to, const weir_batch *batch, uint32_t begin,

@@ -19,7 +19,7 @@ typedef struct step {
 struct wi_row_writer {
     const weir_type *type;
     weir_row_format format;
-    bool header, diffs;
+    bool header, diffs, lines;
     bool strict; /* a diff other than +1 has no place */
     uint32_t count;
     step steps[];
@@ -29,7 +29,7 @@ struct wi_row_writer {
 
 void wi_lines_check(weir_stream in, const char *name, const wi_lines_how *how)
 {
-    if (how->format > WEIR_JSON || how->diffs > WEIR_DIFFS_ALL)
+    if (how->format > WEIR_JSON || how->diffs > WEIR_DIFFS_LINES)
         weir_scope_fail(in.scope, "%s: there is no such format, or no such way with diffs", name);
     else if (how->diffs == WEIR_DIFFS_ALL && weir_type_find(in.type, "diff"))
         weir_scope_fail(in.scope,
@@ -66,7 +66,9 @@ wi_row_writer *wi_row_writer_new(const weir_type *type, const wi_lines_how *how)
     writer->format = how->format;
     writer->header = how->header && how->format != WEIR_JSON;
     writer->diffs = how->diffs == WEIR_DIFFS_ALL;
-    writer->strict = !writer->diffs && (writer->header || how->format == WEIR_CSV);
+    writer->lines = how->diffs == WEIR_DIFFS_LINES;
+    writer->strict =
+        !writer->diffs && (writer->lines || writer->header || how->format == WEIR_CSV);
     writer->count = type->field_count;
     for (uint32_t f = 0; f < writer->count; f++)
         make_step(writer, f);
@@ -191,6 +193,15 @@ static void put_diff(const wi_row_writer *writer, wi_bytes *bytes, int64_t diff)
     bytes->length = (size_t)(to - bytes->at);
     if (!writer->diffs && writer->count)
         wi_bytes_put(bytes, json ? "," : "\t", 1);
+}
+
+int64_t wi_write_lines(const wi_row_writer *writer, int64_t *diff)
+{
+    int64_t lines = *diff;
+    if (!writer->lines || lines < 0)
+        return 1;
+    *diff = 1;
+    return lines;
 }
 
 bool wi_write_row(const wi_row_writer *writer, wi_bytes *bytes, const void *row, int64_t diff)

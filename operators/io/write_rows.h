@@ -34,6 +34,8 @@ wi_row_writer *wi_row_writer_new(const weir_type *type, const wi_lines_how *how)
 void wi_row_writer_free(wi_row_writer *writer);
 /* The names of the columns, as a line, if that is wanted. */
 void wi_write_header(const wi_row_writer *writer, wi_bytes *to);
+/* How many lines a row is to have, and the diff of each. */
+int64_t wi_write_lines(const wi_row_writer *writer, int64_t *diff);
 /* A line. False if there is no place for the diff: nothing is written. */
 bool wi_write_row(const wi_row_writer *writer, wi_bytes *to, const void *row, int64_t diff);
 /* worker. Stops the execution because wi_write_row said so. */

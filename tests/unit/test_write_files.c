@@ -627,6 +627,23 @@ START_TEST(a_row_without_a_place_for_its_diff_stops_the_run)
 }
 END_TEST
 
+START_TEST(equal_rows_of_a_segment_have_a_line_each)
+{
+    char *directory = new_directory();
+    once of = {.how = {.directory = directory,
+                       .prefix = "r",
+                       .extension = "csv",
+                       .header = true,
+                       .sorted = true,
+                       .diffs = WEIR_DIFFS_LINES},
+               .copies = 2};
+    test_run(&(weir_config){.workers = 2}, write_some, &of);
+    expect_file(directory, "r-00000000000000000000.csv",
+                "at,word\n1,a\n1,a\n1,a\n1,b\n1,b\n1,b\n");
+    remove_directory(directory);
+}
+END_TEST
+
 START_TEST(mistakes_are_found_while_building)
 {
     char *directory = new_directory(), *missing = path_of(directory, "a/b"),
@@ -671,6 +688,7 @@ int main(void)
     tcase_add_test(cases, a_run_that_is_stopped_leaves_nothing);
     tcase_add_test(cases, a_file_that_cannot_be_written_stops_the_run);
     tcase_add_test(cases, a_row_without_a_place_for_its_diff_stops_the_run);
+    tcase_add_test(cases, equal_rows_of_a_segment_have_a_line_each);
     tcase_add_test(cases, mistakes_are_found_while_building);
     return test_main("write_files", cases);
 }

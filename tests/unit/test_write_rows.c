@@ -136,8 +136,9 @@ static char *line_of(const weir_type *type, const void *row, int64_t diff, wi_li
     wi_row_writer *writer = wi_row_writer_new(type, &how);
     wi_bytes bytes = {0};
     wi_write_header(writer, &bytes);
-    if (!wi_write_row(writer, &bytes, row, diff))
-        wi_bytes_put(&bytes, "refused", 7);
+    for (int64_t lines = wi_write_lines(writer, &diff); lines > 0; lines--)
+        if (!wi_write_row(writer, &bytes, row, diff))
+            wi_bytes_put(&bytes, "refused", 7);
     wi_bytes_put(&bytes, "", 1);
     wi_row_writer_free(writer);
     return bytes.at;
@@ -199,6 +200,11 @@ START_TEST(diffs_have_a_place_or_are_refused)
            "{\"diff\":-9223372036854775808,\"only\":\"x\"}\n");
     expect(&one_type, &row, 1, (wi_lines_how){.format = WEIR_JSON, .diffs = WEIR_DIFFS_ALL},
            "{\"diff\":1,\"only\":\"x\"}\n");
+    wi_lines_how lines = {.format = WEIR_CSV, .header = true, .diffs = WEIR_DIFFS_LINES};
+    expect(&one_type, &row, 3, lines, "only\nx\nx\nx\n");
+    expect(&one_type, &row, 0, lines, "only\n");
+    expect(&one_type, &row, -1, lines, "only\nrefused");
+    expect(&one_type, &row, -1, (wi_lines_how){.diffs = WEIR_DIFFS_LINES}, "refused");
 }
 END_TEST
 

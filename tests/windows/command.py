@@ -203,6 +203,13 @@ class Windows(unittest.TestCase):
         with open(late, encoding="utf-8") as file:
             self.assertEqual(file.read(), "1\tann\t30\n")
 
+    def test_equal_late_rows_have_a_line_each(self):
+        rows = self.path("rows.tsv", b"at\tuser\n30\tann\n" + b"1\tbob\n" * 3)
+        late = self.path("late.tsv")
+        self.windows(rows, "--time", "at", "--tumble", "10", "--late", late)
+        with open(late, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "1\tbob\n" * 3)
+
     def test_packed_files_and_csv(self):
         quoted = CLICKS.replace("\t", ",").replace("ann", '"ann, ""the\tfirst"""').encode()
         options = ["--time", "at", "--tumble", "10s", "--key", "user", "--bound", "20"]

@@ -58,7 +58,7 @@ static void work(weir_worker *worker, void *arg)
                   &(weir_print_how){.format = job->json ? WEIR_JSON : WEIR_TSV});
     weir_inspect_batch(weir_gather(late.missed, 0), count_missed, job);
     if (job->late)
-        weir_print(late.rows, job->late);
+        weir_print_as(late.rows, job->late, &(weir_print_how){.diffs = WEIR_DIFFS_LINES});
     if (first)
         job->counts.here = true;
     if (weir_dataflow_end_or_stop(flow))
