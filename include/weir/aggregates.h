@@ -136,8 +136,8 @@ WEIR_API void weir_hll_release(uint64_t *hll);
  * rank: 0.01 is 1 %. There is a counter for each power of (1 + error) / (1 - error) between the
  * least and the greatest magnitude that were ever added, at most WEIR_SKETCH_BINS for each sign:
  * beyond, small magnitudes are taken together, and only quantiles among these are off by more. At
- * 1 % that is not before they span a factor of 10^70, at 0.1 % one of 10^7. Infinities are the
- * greatest and the least number; a NaN is greater than all. */
+ * 1 % that is not before they span a factor of 10^70, at 0.1 % one of 10^7. Infinities are
+ * counted for themselves; a NaN is greater than all. */
 #define WEIR_SKETCH_BINS 8192
 WEIR_API void weir_sketch_add(uint64_t *sketch, double error, double value, int64_t diff);
 WEIR_API void weir_sketch_merge(uint64_t *sketch, uint64_t from);

@@ -24,7 +24,8 @@ typedef struct side {
 typedef struct sketch {
     double error, log_gamma;
     int64_t zeros, nans;
-    side sides[2]; /* numbers below, and above 0 */
+    int64_t infinite[2]; /* below, and above all numbers: as these they would crowd out others */
+    side sides[2];       /* numbers below, and above 0 */
 } sketch;
 
 static sketch *sketch_of(uint64_t field)
@@ -99,13 +100,14 @@ static sketch *sketch_at(uint64_t *field, double error)
 void weir_sketch_add(uint64_t *field, double error, double value, int64_t diff)
 {
     sketch *to = sketch_at(field, error);
-    double magnitude = fabs(value) <= DBL_MAX ? fabs(value) : DBL_MAX;
     if (isnan(value))
         to->nans = sum(to->nans, diff);
+    else if (isinf(value))
+        to->infinite[value > 0] = sum(to->infinite[value > 0], diff);
     else if (value == 0)
         to->zeros = sum(to->zeros, diff);
     else
-        add_to_bin(&to->sides[value > 0], (int32_t)ceil(log(magnitude) / to->log_gamma), diff);
+        add_to_bin(&to->sides[value > 0], (int32_t)ceil(log(fabs(value)) / to->log_gamma), diff);
 }
 
 static void merge_side(side *to, const int64_t *bins, int32_t first, uint32_t count,
@@ -129,6 +131,7 @@ void weir_sketch_merge(uint64_t *field, uint64_t other)
     to->nans = sum(to->nans, from->nans);
     for (int s = 0; s < 2; s++) {
         const side *it = &from->sides[s];
+        to->infinite[s] = sum(to->infinite[s], from->infinite[s]);
         merge_side(&to->sides[s], it->bins, it->first, it->count, it->greatest);
     }
 }
@@ -155,8 +158,12 @@ static int64_t rows_of(const side *of)
 int64_t weir_sketch_rows(uint64_t field)
 {
     const sketch *of = sketch_of(field);
-    return of ? sum(sum(of->zeros, of->nans), sum(rows_of(&of->sides[0]), rows_of(&of->sides[1])))
-              : 0;
+    if (!of)
+        return 0;
+    int64_t rows = sum(of->zeros, of->nans);
+    for (int s = 0; s < 2; s++)
+        rows = sum(rows, sum(of->infinite[s], rows_of(&of->sides[s])));
+    return rows;
 }
 
 /* The middle of a bin, in the sense of the relative error. */
@@ -176,6 +183,8 @@ double weir_sketch_quantile(uint64_t field, double q)
     double wanted = ceil(q * (double)rows);
     int64_t rank = wanted >= (double)rows ? rows : wanted < 1 ? 1 : (int64_t)wanted;
     const side *below = &of->sides[0], *above = &of->sides[1];
+    if ((seen = of->infinite[0]) >= rank)
+        return -INFINITY;
     for (uint32_t i = below->count; i-- > 0;)
         if ((seen = sum(seen, below->bins[i])) >= rank)
             return -middle_of(of, below, i);
@@ -184,7 +193,7 @@ double weir_sketch_quantile(uint64_t field, double q)
     for (uint32_t i = 0; i < above->count; i++)
         if ((seen = sum(seen, above->bins[i])) >= rank)
             return middle_of(of, above, i);
-    return NAN;
+    return sum(seen, of->infinite[1]) >= rank ? INFINITY : NAN;
 }
 
 /* ---- as bytes --------------------------------------------------------------------------- */
@@ -195,10 +204,10 @@ struct side_head {
 };
 struct head {
     double error;
-    int64_t zeros, nans;
+    int64_t zeros, nans, infinite[2];
     struct side_head sides[2];
 };
-_Static_assert(sizeof(struct head) == 56, "no padding goes out");
+_Static_assert(sizeof(struct head) == 72, "no padding goes out");
 
 /* Bins [*begin_out, *end_out) are those that are not 0, and what is between them. */
 static void trim(const side *of, uint32_t *begin_out, uint32_t *end_out)
@@ -218,7 +227,10 @@ weir_bytes weir_sketch_bytes(uint64_t field, weir_batch *into)
     uint32_t begin[2], end[2];
     if (!of)
         return weir_text_of("", 0);
-    struct head head = {.error = of->error, .zeros = of->zeros, .nans = of->nans};
+    struct head head = {.error = of->error,
+                        .zeros = of->zeros,
+                        .nans = of->nans,
+                        .infinite = {of->infinite[0], of->infinite[1]}};
     size_t size = sizeof head;
     for (int s = 0; s < 2; s++) {
         const side *it = &of->sides[s];
@@ -284,6 +296,7 @@ bool weir_sketch_merge_bytes(uint64_t *field, const weir_bytes *from)
     at += sizeof head;
     for (int s = 0; s < 2; s++) {
         const struct side_head *it = &head.sides[s];
+        to->infinite[s] = sum(to->infinite[s], head.infinite[s]);
         int64_t *bins = wi_alloc(it->count * sizeof *bins + 1);
         memcpy(bins, at, it->count * sizeof *bins);
         merge_side(&to->sides[s], bins, it->first, it->count, it->greatest);

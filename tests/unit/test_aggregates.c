@@ -264,6 +264,29 @@ START_TEST(quantiles_of_what_is_no_usual_number)
 }
 END_TEST
 
+START_TEST(an_infinity_took_all_other_numbers_for_one)
+{
+    uint64_t sketch = 0, part = 0, read = 0;
+    weir_batch *batch = weir_batch_new(&note_type, 1);
+    for (int i = 1; i <= 98; i++)
+        weir_sketch_add(&sketch, 0.01, i, 1);
+    weir_sketch_add(&part, 0.01, INFINITY, 1);
+    weir_sketch_add(&part, 0.01, -INFINITY, 1);
+    weir_sketch_merge(&sketch, part);
+    weir_bytes bytes = weir_sketch_bytes(sketch, batch);
+    ck_assert(weir_sketch_merge_bytes(&read, &bytes));
+    ck_assert_int_eq(weir_sketch_rows(read), 100);
+    ck_assert_double_eq(weir_sketch_quantile(read, 0.01), -INFINITY);
+    ck_assert_double_le(fabs(weir_sketch_quantile(read, 0.5) - 49), 0.49 + 1e-9);
+    ck_assert_double_le(fabs(weir_sketch_quantile(read, 0.99) - 98), 0.98 + 1e-9);
+    ck_assert_double_eq(weir_sketch_quantile(read, 1), INFINITY);
+    weir_batch_drop(batch);
+    weir_sketch_release(&sketch);
+    weir_sketch_release(&part);
+    weir_sketch_release(&read);
+}
+END_TEST
+
 /* In any order, where the bins are not enough for all magnitudes; the large ones are right. */
 START_TEST(small_magnitudes_are_taken_together_when_there_are_too_many)
 {
@@ -485,6 +508,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, bytes_that_are_damaged_are_refused);
     tcase_add_loop_test(tests, quantiles_are_off_by_no_more_than_is_said, 0, 30);
     tcase_add_test(tests, quantiles_of_what_is_no_usual_number);
+    tcase_add_test(tests, an_infinity_took_all_other_numbers_for_one);
     tcase_add_test(tests, small_magnitudes_are_taken_together_when_there_are_too_many);
     tcase_add_loop_test(tests, the_top_is_what_sorting_all_gives, 0, 30);
     tcase_add_loop_test(tests, variance_is_that_of_the_definition, 0, 10);
