@@ -348,6 +348,7 @@ class Windows(unittest.TestCase):
         self.refused(2, "say one of --tumble", *time)
         self.refused(2, "say one of --tumble", *time, "--tumble", "1", "--session", "2")
         self.refused(2, "--tumble takes a duration", *time, "--tumble", "1x")
+        self.refused(2, "has room for", *time, "--tumble", "9223372036854775807w")
         self.refused(2, "--hop takes SIZE/SLIDE", *time, "--hop", "10")
         self.refused(2, "there is no column `when`", clicks, "--time", "when", "--tumble", "1")
         self.refused(2, "is to be i64", clicks, "--time", "user", "--tumble", "1")

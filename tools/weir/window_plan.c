@@ -59,7 +59,9 @@ static weir_err *read_duration(const char *option, const char *text, int64_t uni
         return weir_err_new("--%s takes a duration such as 3600, 90s, 1h or 7d, not `%s`", option,
                             text);
     __int128 all = (__int128)number * of_ns;
-    if (all % unit_ns != 0 || all / unit_ns > INT64_MAX)
+    if (all / unit_ns > INT64_MAX)
+        return weir_err_new("--%s: %s is more than the time column has room for", option, text);
+    if (all % unit_ns != 0)
         return weir_err_new("--%s: %s is no whole number of the time column's unit; see --unit",
                             option, text);
     *duration_out = (int64_t)(all / unit_ns);
@@ -301,7 +303,8 @@ weir_err *window_plan_init(window_plan *out, const window_words *words)
     if (!err)
         err = window_aggregates_read(out, words->aggregates, time);
     if (!err && (time->bytes != 8 || !wi_kind_is_signed(time->kind)))
-        err = weir_err_new("--time: `%s` is to be i64, time_ms or time_us", words->time);
+        err = weir_err_new("--time: `%s` is to be i64, time_ms or time_us; say by --schema what it is",
+                           words->time);
     if (!err)
         err = make_acc_type(out, time->kind);
     if (!err)
