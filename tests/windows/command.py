@@ -368,6 +368,7 @@ class Windows(unittest.TestCase):
         self.refused(2, "`-` is empty", "-", "--time", "at")
         self.refused(2, "--hop: the slide", *time, "--hop", "10/20")
         self.refused(2, "--hop: the slide", *time, "--hop", "10/0")
+        self.refused(2, "each row would be in 5000000 windows", *time, "--hop", "5000000/1")
         self.refused(2, "--count: the slide", *time, "--count", "5/7")
         self.refused(2, "size above 0", *time, "--tumble", "0")
         self.refused(2, "gap above 0", *time, "--session", "0s")

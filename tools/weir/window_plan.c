@@ -14,6 +14,8 @@
 /* How much faster than it happened. */
 #define SPEED_MIN 1e-6
 #define SPEED_MAX 1e12
+/* Named limit: windows that a row is in. */
+#define OVERLAP_MAX 1000000
 
 /* ---- words ------------------------------------------------------------------------------ */
 
@@ -223,6 +225,10 @@ static weir_err *check_sizes(const weir_windows *how)
     if (how->slide > how->size || (hops && how->slide == 0))
         return weir_err_new("--%s: the slide is above 0, and no more than the size",
                             hops ? "hop" : "count");
+    if (how->slide && how->size / how->slide > OVERLAP_MAX)
+        return weir_err_new("--%s: each row would be in %lld windows; let it be %d at most, by a "
+                            "longer slide", hops ? "hop" : "count",
+                            (long long)(how->size / how->slide), OVERLAP_MAX);
     return NULL;
 }
 
