@@ -309,8 +309,8 @@ weir_err *window_plan_init(window_plan *out, const window_words *words)
     if (!err)
         err = window_aggregates_read(out, words->aggregates, time);
     if (!err && (time->bytes != 8 || !wi_kind_is_signed(time->kind)))
-        err = weir_err_new("--time: `%s` is to be i64, time_ms or time_us; say by --schema what it is",
-                           words->time);
+        err = weir_err_new("--time: `%s` is to be i64, time_ms or time_us; say by --schema what "
+                           "it is", words->time);
     if (!err)
         err = make_acc_type(out, time->kind);
     if (!err)
