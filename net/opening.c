@@ -78,8 +78,16 @@ static void log_stranger(opening *open, const wi_visit *visit)
                 open->mesh->config.process, wi_link_peer(visit->link), visit->reason);
 }
 
+static bool starts_with(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* That nobody is there any more says less than what was heard while somebody was. */
 static void note(guest *who, const char *why)
 {
+    if (*who->last && (starts_with(why, "closed by peer") || starts_with(why, "connection refused")))
+        return;
     snprintf(who->last, sizeof who->last, "%.*s", (int)sizeof who->last - 1, why);
 }
 
