@@ -86,7 +86,8 @@ static bool starts_with(const char *text, const char *with)
 /* That nobody is there any more says less than what was heard while somebody was. */
 static void note(guest *who, const char *why)
 {
-    if (*who->last && (starts_with(why, "closed by peer") || starts_with(why, "connection refused")))
+    if (*who->last &&
+        (starts_with(why, "closed by peer") || starts_with(why, "connection refused")))
         return;
     snprintf(who->last, sizeof who->last, "%.*s", (int)sizeof who->last - 1, why);
 }
