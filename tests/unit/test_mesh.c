@@ -8,7 +8,7 @@
 #include "tests/support/execution.h"
 #include "tests/support/mesh_ways.h"
 
-#define PATIENCE_NS 30000000000u
+#define PATIENCE_NS 60000000000u
 
 /* ---- traffic ---------------------------------------------------------------------------- */
 
