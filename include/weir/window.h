@@ -108,6 +108,14 @@ typedef struct weir_windows {
      * unless they have a trigger. A pane is as long as what divides size and slide; if a window of
      * time would have more than 4096, there are none. */
     const weir_fold_kernel *combine;
+    /* `combine` with a diff of -1 takes an acc away again that it has added: all that it keeps are
+     * sums, or the like. Windows that overlap and have panes then keep one sum of them, to which a
+     * pane is added when it is complete, and from which it is taken when no later window has it:
+     * this takes less memory, and no window takes longer than others to fire. What is sent is the
+     * same, but sums of floating-point numbers drift: what rounding has added stays until their
+     * key has no rows in a window. Ignored where windows do not overlap or have no panes; not for
+     * sessions and windows of all time. */
+    bool inverse;
     /* Of tumbling and such hopping windows, with `combine`: rows are first folded on the worker
      * where they are, and what goes to the worker of their key are accs, as long as that is a
      * quarter of the rows or less. It pays where there are few keys. Results are the same if

@@ -69,10 +69,11 @@ void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, cons
     wi_acc_add_rows(call, acc, diff);
 }
 
-void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other)
+void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other,
+                    int64_t diff)
 {
-    run(call, keys, call->how.combine, acc, other, 1);
-    wi_acc_add_rows(call, acc, wi_acc_rows(call, other));
+    run(call, keys, call->how.combine, acc, other, diff);
+    wi_acc_add_rows_of(call, acc, other, diff);
 }
 
 static void free_contents(const wi_windowing *call, char *acc)

@@ -390,6 +390,14 @@ START_TEST(what_makes_no_sense_is_refused)
     how.finish = &without_place;
     refused(how, none, "have, after the key, no start, end and rows (three i64)");
     how = tumbling();
+    how.inverse = true;
+    refused(how, none, "and there is no `combine`: give one, or leave `inverse` out");
+    how = (weir_windows){.kind = WEIR_GLOBAL, .time = "at", .combine = &add_sum, .inverse = true};
+    refused(how, none, "is for windows that overlap, and its windows of all time do not");
+    how = (weir_windows){.kind = WEIR_SESSION, .time = "at", .gap = 1, .combine = &add_sum,
+                         .inverse = true};
+    refused(how, none, "and its sessions do not: leave it out");
+    how = tumbling();
     refused(how, (weir_watermark_policy){.time = "at", .bound = -1}, "its bound is -1");
     refused(how, (weir_watermark_policy){.time = "when"}, "field of event(");
     refused(how, (weir_watermark_policy){.time = "at", .watermark = "mark"}, "are two policies");

@@ -12,7 +12,7 @@ bool result_of(const expected *to, const rows *of, int64_t start, int64_t last, 
         out->key = u->row.key;
         out->rows += u->diff;
         out->sum += u->row.value * u->diff;
-        if (longer(&u->row.note, &out->longest))
+        if (!to->of->how.inverse && longer(&u->row.note, &out->longest))
             out->longest = u->row.note;
     }
     if (to->of->boxed)
