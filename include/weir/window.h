@@ -150,7 +150,9 @@ typedef struct weir_late {
  * A window [start, end) closes when the watermark reaches its end, and fires at time end - 1: the
  * last of its own. It takes later rows until end + lateness <= their stamp; those that it takes
  * after it has closed make it fire again, once, at their stamp. `trigger` lets it fire before, or
- * for other reasons instead. If its rows are 0 it sends nothing.
+ * for other reasons instead. If its rows are 0 it sends nothing;
+ * but when discarding it does if the kernels' fields are not all zeros, since other rows came than
+ * were taken away: so results add up.
  * A session fires again also if it is about to be merged, with rows that it has not fired with,
  * into one that is still open; when retracting, what they have sent is taken back then, at the
  * latest when that stamp ends. A row that is taken away does not make a session shorter, unless it

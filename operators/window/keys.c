@@ -102,6 +102,14 @@ void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc)
     memcpy(acc, key->blank, call->by.type->size);
 }
 
+bool wi_acc_is_new(const wi_windowing *call, const char *acc)
+{
+    for (uint32_t at = call->rows_at + sizeof(int64_t); at < call->by.type->size; at++)
+        if (acc[at])
+            return false;
+    return true;
+}
+
 /* ---- windows of a key ------------------------------------------------------------------- */
 
 uint32_t wi_windows_from(const wi_window_key *key, int64_t last)

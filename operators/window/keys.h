@@ -145,13 +145,22 @@ static inline void wi_acc_set_limits(const wi_windowing *call, char *acc, int64_
     memcpy(acc + call->start_at, &start, sizeof start);
     memcpy(acc + call->end_at, &end, sizeof end);
 }
-/* Makes it as new. */
+/* Makes it as new; whether the kernels' fields are. */
 void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc);
+bool wi_acc_is_new(const wi_windowing *call, const char *acc);
 static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)
 {
     int64_t rows;
     memcpy(&rows, acc + call->rows_at, sizeof rows);
     return rows;
+}
+
+/* Whether a window sends its result: if it has rows. Results that are to be added up (discarding)
+ * are also sent if as many rows came as were taken away, but others. */
+static inline bool wi_acc_is_sent(const wi_windowing *call, const char *acc)
+{
+    return wi_acc_rows(call, acc) ||
+           (call->how.output == WEIR_DISCARDING && !wi_acc_is_new(call, acc));
 }
 
 static inline void wi_acc_add_rows(const wi_windowing *call, char *acc, int64_t more)

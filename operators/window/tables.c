@@ -117,6 +117,10 @@ static void send_accs(weir_op *op, weir_batch *accs, int64_t start, int64_t last
 void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last, int64_t time)
 {
     const wi_windowing *call = weir_op_arg(op);
+    if (call->how.output == WEIR_DISCARDING) { /* what is sent is not for its rows alone to say */
+        wi_window_send_copy(op, table, start, last, time);
+        return;
+    }
     for (uint32_t c = 0; (uint64_t)c << call->by.chunk_shift < table->count; c++) {
         weir_batch *batch = wi_table_take(table, c, call->rows_at);
         send_accs(op, batch, start, last, time);
@@ -133,7 +137,7 @@ void wi_window_send_copy(weir_op *op, const wi_table *table, int64_t start, int6
         weir_batch *copy = weir_batch_new(call->by.type, end - begin);
         for (uint32_t i = begin; i < end; i++) {
             const char *acc = wi_window_group(table, i);
-            if (wi_acc_rows(call, acc))
+            if (wi_acc_is_sent(call, acc))
                 memcpy((char *)copy->rows + (size_t)copy->count++ * size, acc, size);
         }
         if (!call->how.finish)

@@ -171,6 +171,7 @@ static question random_question(void)
     question it = {.bound = (int64_t)below(40), .notes = below(3) == 0};
     weir_windows *how = &it.windows;
     how->time = "at";
+    how->output = below(2) ? WEIR_DISCARDING : WEIR_ACCUMULATING;
     how->kind = (weir_window_kind[]){WEIR_TUMBLING, WEIR_HOPPING, WEIR_SESSION}[below(3)];
     how->slide = 1 + (int64_t)below(20);
     how->size = how->kind == WEIR_HOPPING ? how->slide * (1 + (int64_t)below(6)) : how->slide;
