@@ -69,7 +69,7 @@ void wi_cells_refresh(const wi_windowing *call, wi_window_keys *keys, const wi_w
     wi_acc_reset(call, key, session->acc);
     for (uint32_t i = cells_from(key, session->start);
          i < key->cell_count && key->cells[i].time <= session->last; i++)
-        wi_acc_combine(call, keys, session->acc, key->cells[i].acc);
+        wi_acc_combine(call, keys, session->acc, key->cells[i].acc, 1);
     session->stale = false;
 }
 

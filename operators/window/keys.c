@@ -69,10 +69,11 @@ void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, cons
     wi_acc_add_rows(call, acc, diff);
 }
 
-void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other)
+void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other,
+                    int64_t diff)
 {
-    run(call, keys, call->how.combine, acc, other, 1);
-    wi_acc_add_rows(call, acc, wi_acc_rows(call, other));
+    run(call, keys, call->how.combine, acc, other, diff);
+    wi_acc_add_rows_of(call, acc, other, diff);
 }
 
 static void free_contents(const wi_windowing *call, char *acc)
@@ -99,6 +100,14 @@ void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc)
 {
     free_contents(call, acc);
     memcpy(acc, key->blank, call->by.type->size);
+}
+
+bool wi_acc_is_new(const wi_windowing *call, const char *acc)
+{
+    for (uint32_t at = call->rows_at + sizeof(int64_t); at < call->by.type->size; at++)
+        if (acc[at])
+            return false;
+    return true;
 }
 
 /* ---- windows of a key ------------------------------------------------------------------- */

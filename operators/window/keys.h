@@ -130,10 +130,11 @@ void wi_queue_free(const wi_windowing *call, wi_queue *queue);
 /* An acc without rows, with a key's fields. */
 char *wi_acc_new(const wi_windowing *call, const wi_window_key *key);
 void wi_acc_free(const wi_windowing *call, char *acc);
-/* Folds a row into an acc, or (wi_acc_combine) another acc. */
+/* Folds a row into an acc, or (wi_acc_combine) another acc: its diff is 1, or with `inverse` -1. */
 void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
                  int64_t diff);
-void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other);
+void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other,
+                    int64_t diff);
 /* The result that is sent for an acc, as a batch of its own. */
 weir_batch *wi_acc_result(const wi_windowing *call, const char *acc);
 /* Fills in the limits of its window. */
@@ -144,8 +145,9 @@ static inline void wi_acc_set_limits(const wi_windowing *call, char *acc, int64_
     memcpy(acc + call->start_at, &start, sizeof start);
     memcpy(acc + call->end_at, &end, sizeof end);
 }
-/* Makes it as new. */
+/* Makes it as new; whether the kernels' fields are. */
 void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc);
+bool wi_acc_is_new(const wi_windowing *call, const char *acc);
 static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)
 {
     int64_t rows;
@@ -153,10 +155,40 @@ static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)
     return rows;
 }
 
+/* Whether a window sends its result: if it has rows. Results that are to be added up (discarding)
+ * are also sent if as many rows came as were taken away, but others. */
+static inline bool wi_acc_is_sent(const wi_windowing *call, const char *acc)
+{
+    return wi_acc_rows(call, acc) ||
+           (call->how.output == WEIR_DISCARDING && !wi_acc_is_new(call, acc));
+}
+
 static inline void wi_acc_add_rows(const wi_windowing *call, char *acc, int64_t more)
 {
     int64_t rows = (int64_t)((uint64_t)wi_acc_rows(call, acc) + (uint64_t)more);
     memcpy(acc + call->rows_at, &rows, sizeof rows);
+}
+
+/* Those of another acc, whose diff is 1 or -1. */
+static inline void wi_acc_add_rows_of(const wi_windowing *call, char *acc, const char *other,
+                                      int64_t diff)
+{
+    uint64_t rows = (uint64_t)wi_acc_rows(call, other);
+    wi_acc_add_rows(call, acc, (int64_t)(diff < 0 ? -rows : rows));
+}
+
+/* Of how many accs a group of a table is the sum: kept where the start will be that is sent. */
+static inline int64_t wi_acc_parts(const wi_windowing *call, const char *acc)
+{
+    int64_t parts;
+    memcpy(&parts, acc + call->start_at, sizeof parts);
+    return parts;
+}
+
+static inline void wi_acc_add_parts(const wi_windowing *call, char *acc, int64_t more)
+{
+    int64_t parts = wi_acc_parts(call, acc) + more;
+    memcpy(acc + call->start_at, &parts, sizeof parts);
 }
 
 #endif

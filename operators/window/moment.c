@@ -136,7 +136,7 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
     wi_cells_refresh(call, now->keys, key, window);
     wi_acc_set_limits(call, window->acc, window->start, window->last);
     wi_now_take_back(now, window);
-    if (wi_acc_rows(call, window->acc)) {
+    if (wi_acc_is_sent(call, window->acc)) {
         if (call->how.output == WEIR_RETRACTING)
             send_and_remember(now, window);
         else

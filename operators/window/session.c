@@ -43,7 +43,7 @@ static void take_over(wi_now *now, wi_window *to, wi_window *from)
 {
     to->stale |= from->stale;
     if (!to->stale)
-        wi_acc_combine(now->call, now->keys, to->acc, from->acc);
+        wi_acc_combine(now->call, now->keys, to->acc, from->acc, 1);
     move_sent(to, from);
     to->fresh = (int64_t)((uint64_t)to->fresh + (uint64_t)from->fresh);
     to->due = from->due < to->due ? from->due : to->due;

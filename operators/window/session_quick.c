@@ -375,7 +375,7 @@ static void close_session(present *now, session *it, uint32_t at_most)
     const wi_windowing *call = now->call;
     const weir_type *type = call->by.type;
     int64_t end = wi_add_saturating(it->last, 1);
-    if (!wi_acc_rows(call, acc_of(it)))
+    if (!wi_acc_is_sent(call, acc_of(it)))
         return;
     if (!now->closed) {
         uint32_t usual = weir_batch_rows_usual(type);
