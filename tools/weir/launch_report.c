@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,11 +120,12 @@ void launch_report_json(const struct launch *launch, int code)
         put_process(to, launch, i);
     fprintf(to, "]}\n");
     fclose(to);
-    FILE *file = launch->plan.json_path ? fopen(launch->plan.json_path, "we") : NULL;
-    if (!launch->plan.json_path)
+    const char *path = launch->plan.json_path;
+    FILE *file = path ? fopen(path, "we") : NULL;
+    if (!path)
         launch_print(text, length);
-    else if (!file || fwrite(text, 1, length, file) != length)
-        launch_say("cannot write `%s`", launch->plan.json_path);
+    else if (!file || fwrite(text, 1, length, file) != length || fflush(file))
+        launch_say("cannot write the summary to `%s`: %s", path, strerror(errno));
     if (file)
         fclose(file);
     free(text);
