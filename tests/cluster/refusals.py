@@ -170,6 +170,9 @@ class Refusals(ClusterTest):
             self.assertIn(why, said)
             self.assertIn(path, said)
             self.assertNotIn(KEY.strip(), said)
+        found = subprocess.run([PROGRAM, "--processes", "2", "--process", "0"], timeout=20,
+                               env=environment(WEIR_KEY="short"), stderr=subprocess.PIPE)
+        self.assertIn(b": the shared key has 5 bytes, at least 16", found.stderr)
         key = self.write("key", KEY)
         for transport in self.each():
             cluster = Cluster(self, 2, transport, "--key-file", key).wait(20)
