@@ -20,7 +20,7 @@ int launch_code(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static double seconds(const struct launch_process *process)
+double launch_seconds(const struct launch_process *process)
 {
     return (double)(process->end_ns - process->start_ns) / 1e9;
 }
@@ -66,7 +66,7 @@ void launch_report_failure(const struct launch *launch, unsigned index)
     if (launch->running)
         snprintf(then, sizeof then, "; stopping the other %u", launch->running);
     launch_say("process %u (%spid %d) %s after %.1f s%s", index, where, (int)process->pid, how,
-               seconds(process), then);
+               launch_seconds(process), then);
 }
 
 /* ---- for scripts ------------------------------------------------------------------------ */
@@ -100,7 +100,7 @@ static void put_process(FILE *to, const struct launch *launch, unsigned index)
         fprintf(to, ",\"exit\":null,\"signal\":%d", WTERMSIG(process->status));
     else
         fprintf(to, ",\"exit\":%d,\"signal\":null", WEXITSTATUS(process->status));
-    fprintf(to, ",\"seconds\":%.3f}", seconds(process));
+    fprintf(to, ",\"seconds\":%.3f}", launch_seconds(process));
 }
 
 void launch_report_json(const struct launch *launch, int code)
