@@ -191,7 +191,8 @@ static void end_dial(opening *open, uint32_t process, wi_lane lane)
         who->wait_ns[lane] = 0;
         settle(open, visit);
     } else if (may_retry(visit)) {
-        uint64_t wait_ns = who->wait_ns[lane] ? 2 * who->wait_ns[lane] : RETRY_NS;
+        bool crowded = strstr(visit->reason, "too many links wait") != NULL;
+        uint64_t wait_ns = who->wait_ns[lane] && !crowded ? 2 * who->wait_ns[lane] : RETRY_NS;
         who->wait_ns[lane] = wait_ns < RETRY_NS_MAX ? wait_ns : RETRY_NS_MAX;
         who->retry_ns[lane] = open->now_ns + who->wait_ns[lane];
         note(who, visit->reason);
