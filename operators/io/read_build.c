@@ -25,15 +25,16 @@ static bool is_own_process(const weir_worker *worker, uint32_t owner)
 }
 
 /* The files that this process reads can be opened; of standard input nothing is taken. */
-static weir_err *try_files(const weir_dataflow *flow, const wi_read_call *call)
+static weir_err *try_files(const weir_dataflow *flow, wi_read_call *call)
 {
     const weir_worker *worker = weir_scope_worker(flow);
     weir_err *err = NULL;
+    call->bytes = WI_NEWS(uint64_t, call->files.count);
     for (uint32_t p = 0; p < call->files.count && !err; p++) {
         const char *path = call->files.at[p];
         uint32_t owner = wi_read_owner(call, p, weir_worker_count(worker));
         if (!wi_file_is_own(path) && (call->what.split || is_own_process(worker, owner)))
-            err = wi_file_try(path);
+            err = wi_file_try(path, &call->bytes[p]);
     }
     return err;
 }
@@ -156,6 +157,8 @@ static void keep(weir_builder *builder, wi_read_call *call)
         weir_builder_keep(builder, call->files.at[i]);
     if (call->files.at)
         weir_builder_keep(builder, call->files.at);
+    if (call->bytes)
+        weir_builder_keep(builder, call->bytes);
 }
 
 weir_stream weir_read_rows(weir_dataflow *flow, const weir_type *type, const weir_read *what)

@@ -88,7 +88,7 @@ static void set_range(weir_op *op, wi_part *part)
     const wi_read_call *call = weir_op_arg(op);
     uint32_t index = weir_worker_index(weir_op_worker(op));
     uint32_t workers = weir_worker_count(weir_op_worker(op));
-    uint64_t bytes = wi_file_bytes(part->file);
+    uint64_t bytes = call->bytes ? call->bytes[part->index] : 0;
     part->ranged = call->what.split;
     part->range_at = part->range_begin = 0;
     part->range_end = UINT64_MAX;
@@ -219,9 +219,21 @@ static weir_err *read_header(wi_part *part, bool ended)
     return err;
 }
 
+/* That those who read its other parts have seen the same file. */
+static weir_err *check_parts(weir_op *op, const wi_part *part)
+{
+    const wi_read_call *call = weir_op_arg(op);
+    uint64_t bytes = part->ranged ? call->bytes[part->index] : 0;
+    bool apart = bytes && weir_worker_count(weir_op_worker(op)) > 1;
+    return apart ? wi_file_check(part->file, bytes) : NULL;
+}
+
 static wi_part_gives end_file(weir_op *op, wi_part *part)
 {
     wi_rows_place place = wi_rows_at(part->rows);
+    weir_err *err = check_parts(op, part);
+    if (err)
+        return fail(op, part, err);
     if (place.bytes < part->go_to)
         return fail(op, part,
                     weir_err_new("`%s` has %llu bytes now: it is to be read from byte %llu on",

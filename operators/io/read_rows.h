@@ -22,6 +22,7 @@ typedef struct wi_read_call {
     weir_read what; /* its pointers: copies, or NULL */
     const weir_type *type;
     wi_paths files;         /* partition i is files.at[i]; unless what.grows */
+    uint64_t *bytes;        /* of those that are split, when this was built: parts go by it */
     uint32_t partitions;
     uint32_t look_ms;
 } wi_read_call;

@@ -209,6 +209,17 @@ class Files(unittest.TestCase):
             self.assertEqual(got, expected)
         self.refused("rows of files that are split have no order", path, "--split", "--offsets")
 
+    def test_parts_of_a_file_that_grew_lacked_rows(self):
+        paths = [self.path(f"{i:03}.tsv", ROWS * 1000) for i in range(80)]
+        with subprocess.Popen([PROGRAM, *SCHEMA, *paths, "--split", "-w", "2", "--read-bytes", "99"],
+                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as reads:
+            while reads.poll() is None: # before and after a worker has read its part
+                with open(random.choice(paths), "ab") as file:
+                    file.write(ROWS)
+                time.sleep(0.001)
+            self.assertIn("has changed while workers read parts of it", reads.stderr.read().decode())
+        self.assertEqual(reads.returncode, 1)
+
     def test_epochs_and_offsets(self):
         # The bad ones are "bad", or their file's base: records of file f are base + number.
         def record(base, i):
@@ -330,6 +341,18 @@ class Files(unittest.TestCase):
         self.assertEqual(self.read(path, "--line-by-line", "--row-bytes", "100"),
                          ["2\tbob\t20"] * 100 +
                          [f"bad\t{path}:1: field 2 `user`: its quote is not closed"])
+
+    def test_a_fifo_that_nobody_wrote_to_held_up_its_worker(self):
+        fifo = self.path("a.tsv")
+        os.mkfifo(fifo)
+        self.refused("field 1 `ts`: x does not read", fifo, self.path("b.tsv", b"x\n"), "--strict")
+        for way in WAYS[:2]:
+            with subprocess.Popen([PROGRAM, *SCHEMA, fifo, *way], stdout=subprocess.PIPE) as reads:
+                with open(fifo, "wb") as file:
+                    for at in range(0, len(ROWS), 7):
+                        file.write(ROWS[at:at + 7])
+                        file.flush()
+                self.assertEqual(plain(reads.communicate(timeout=60)[0]), self.ROWS)
 
     def test_a_folder_that_grows(self):
         for number, way in enumerate(WAYS[:3]):
