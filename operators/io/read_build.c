@@ -70,12 +70,13 @@ static weir_err *find_folder(wi_read_call *call)
     return err;
 }
 
-/* That a worker could make a decoder for every format that there may be, and the field that gets
- * the partition's number can. */
+/* That a worker could make a decoder, and that the field that gets the partition's number can. */
 static weir_err *try_type(const wi_read_call *call)
 {
     weir_err *err = NULL;
     wi_rows_how how = {.type = call->type,
+                       .format = call->what.format,
+                       .header = call->what.header,
                        .given = call->what.partition,
                        .value = call->partitions ? call->partitions - 1 : 0};
     wi_rows_free(wi_rows_new(&how, &err));

@@ -24,7 +24,7 @@ static weir_type *type;
 
 static const weir_option own[] = {
     {.name = "schema", .value = "COLUMNS", .text = &schema, .help = "a:i64 b:text"},
-    {.name = "format", .value = "NAME", .text = &format, .help = "tsv, csv or json"},
+    {.name = "format", .value = "NAME", .text = &format, .help = "tsv, csv, json or lines"},
     {.name = "partition", .value = "FIELD", .text = &partition, .help = "gets the number"},
     {.name = "until", .value = "NAME", .text = &until, .help = "of the last file"},
     {.name = "from", .value = "P,B,R,L,FILE", .text = &from, .help = "an offset"},
@@ -133,6 +133,7 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
                       .path = grows ? paths[0] : NULL,
                       .format = format && *format == 'c'   ? WEIR_CSV
                                 : format && *format == 'j' ? WEIR_JSON
+                                : format && *format == 'l' ? WEIR_LINES
                                                            : WEIR_TSV,
                       .header = header,
                       .extra = extra,
