@@ -343,36 +343,38 @@ class Files(unittest.TestCase):
                          [f"bad\t{path}:1: field 2 `user`: its quote is not closed"])
 
     def test_plain_lines(self):
-        texts = [b'GET "/a\tb" \\x16\\x03, 200', b"", b"{}", b"x" * 70, b"\xff\0", b"\"open,", b"\r", b"9"]
-        texts += [b"line %d" % i for i in range(3000)]
-        data, schema = b"\n".join(texts), ["--format", "lines", "--schema", "line:text part:u8"]
+        texts = [b'GET "/a\tb" \\x16\\x03, 200', b"", b"{}", b"x" * 70, b"\xff\0", b'"open,', b"\r"]
+        texts += [b"line %d" % i for i in range(600)]
+        data, folder = b"\n".join(texts), self.path("in")
         self.path("in/a.log", data)
         self.path("in/b.csv.gz", gzip.compress(data + b"\r\n"))
         self.path("in/c.json", b"\xef\xbb\xbf" + data)
-        # As plain() undoes what was escaped twice; the CR is a part of its line's end.
-        expected = sorted(text.decode("latin-1").replace("\\", "\\\\").replace("\t", "\\t").replace("\r", "")
-                          + f"\t{part}" for part in range(3) for text in texts)
-        self.assertEqual(self.read(self.path("in/*"), "--partition", "part", schema=schema), expected)
-        self.assertEqual(self.read(self.path("in"), "--partition", "part", "--split", schema=schema),
-                         expected)
-        self.assertEqual(self.read("-", "--partition", "part", schema=schema, stdin=data),
-                         [line for line in expected if line.endswith("\t0")])
+
+        def lines_of(*arguments, **more):
+            return self.read(*arguments, "--format", "lines", "--partition", "part", **more,
+                             schema=["--schema", "line:text part:u8"])
+
+        def printed(text, part): # the CR is a part of its line's end
+            text = text.decode("latin-1").replace("\\", "\\\\").replace("\t", "\\t")
+            return text.replace("\r", "") + f"\t{part}"
+        expected = [[printed(text, part) for text in texts] for part in range(3)]
+        self.assertEqual(lines_of(self.path("in/*")), sorted(sum(expected, [])))
+        self.assertEqual(lines_of(folder, "--split"), sorted(sum(expected, [])))
+        self.assertEqual(lines_of("-", stdin=data), sorted(expected[0]))
         self.path("in/z", b"")
-        lines = self.read(self.path("in"), "--grows", "--until", "z", "--partition", "part",
-                          "--epoch-records", "700", "--offsets", "--marked", schema=schema)
-        offsets = [line.split("\t") for line in lines if "\toffset\t" in line]
-        at = random.choice([offset for offset in offsets if int(offset[5]) % 700 == 0])
-        again = self.read(self.path("in"), "--grows", "--until", "z", "--partition", "part",
-                          "--epoch-records", "700", "--marked", "--from",
-                          f"0,{at[4]},{at[5]},{at[6]},{at[3]}", schema=schema)
+        grows = [folder, "--grows", "--until", "z", "--epoch-records", "150", "--marked"]
+        lines = lines_of(*grows, "--offsets")
+        at = random.choice([line.split("\t") for line in lines
+                            if "\toffset\t" in line and int(line.split("\t")[5]) % 150 == 0])
+        again = lines_of(*grows, "--from", f"0,{at[4]},{at[5]},{at[6]},{at[3]}")
         self.assertEqual(again, [line for line in lines if "\toffset\t" not in line and
-                                 int(line.split("\t")[0]) >= int(at[5]) // 700])
-        self.assertIn(f"bad\t{self.path('in/a.log')}:4: the line has more than 60 bytes", self.read(
-            self.path("in/a.log"), "--partition", "part", "--row-bytes", "60", schema=schema))
-        self.refused("`row` is to have one text for a line, and no other columns",
-                     self.path("in"), "--format", "lines")
-        self.refused("lines have no columns that a header could name", self.path("in"), "--header",
-                     "--partition", "part", schema=schema)
+                                 int(line.split("\t")[0]) >= int(at[5]) // 150])
+        self.assertIn(f"bad\t{folder}/a.log:4: the line has more than 60 bytes",
+                      lines_of(self.path("in/a.log"), "--row-bytes", "60"))
+        self.refused("`row` is to have one text for a line, and no other columns", folder,
+                     "--format", "lines")
+        self.refused("lines have no columns that a header could name", folder, "--header",
+                     "--format", "lines", schema=["--schema", "line:text"])
 
     def test_a_fifo_that_nobody_wrote_to_held_up_its_worker(self):
         fifo = self.path("a.tsv")
