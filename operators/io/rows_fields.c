@@ -1,6 +1,6 @@
 /* The fast way through TSV, CSV and plain lines. Sixty-four bytes at a time are looked at for
- * separators and newlines (and, in TSV, backslashes), which gives a word with a bit for each; fields
- * end where the next bit is. What is wrong is not said here: see rows_bad.c. */
+ * separators and newlines (and, in TSV, backslashes), which gives a word with a bit for each;
+ * fields end where the next bit is. What is wrong is not said here: see rows_bad.c. */
 #include "rows_parts.h"
 
 #ifdef __SSE2__
