@@ -209,17 +209,6 @@ class Files(unittest.TestCase):
             self.assertEqual(got, expected)
         self.refused("rows of files that are split have no order", path, "--split", "--offsets")
 
-    def test_parts_of_a_file_that_grew_lacked_rows(self):
-        paths = [self.path(f"{i:03}.tsv", ROWS * 200) for i in range(80)]
-        with subprocess.Popen([PROGRAM, *SCHEMA, *paths, "--split", "-w", "2", "--read-bytes", "99"],
-                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as reads:
-            while reads.poll() is None: # before and after a worker has read its part
-                with open(random.choice(paths), "ab") as file:
-                    file.write(ROWS)
-                time.sleep(0.001)
-            self.assertIn("has changed while workers read parts of it", reads.stderr.read().decode())
-        self.assertEqual(reads.returncode, 1)
-
     def test_epochs_and_offsets(self):
         # The bad ones are "bad", or their file's base: records of file f are base + number.
         def record(base, i):
