@@ -7,6 +7,7 @@ import lzma
 import os
 import random
 import re
+import resource
 import subprocess
 import tempfile
 import threading
@@ -195,6 +196,14 @@ class Files(unittest.TestCase):
                      schema=schema)
         self.assertEqual(self.read(many, "--partition", "part", schema=["--schema", "ts:i64 part:i32"]),
                          sorted(f"{i}\t{i}" for i in range(300)))
+
+    def test_more_files_than_may_be_open(self):
+        paths = [self.path(f"{i:03}.tsv", b"%d\tx\t1\n" % i) for i in range(300)]
+        done = subprocess.run([PROGRAM, *SCHEMA, *paths, "-w", "4"], capture_output=True, check=False,
+                              timeout=60, preexec_fn=lambda: resource.setrlimit(
+                                  resource.RLIMIT_NOFILE, (100, 100)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(set(plain(done.stdout))), 300)
 
     def test_parts_of_a_file(self):
         for header in (b"", b"n,ts\n", b"\xef\xbb\xbfn,ts\r\n"):
