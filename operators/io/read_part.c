@@ -82,7 +82,7 @@ static void begin_from(wi_part *part, const char *name, bool grows)
     }
 }
 
-/* Where this worker's part of a file is: nowhere if the file can only be read from its begin. */
+/* Where this worker's part of a file is: all of it if it can only be read from its begin. */
 static void set_range(weir_op *op, wi_part *part)
 {
     const wi_read_call *call = weir_op_arg(op);
@@ -95,8 +95,6 @@ static void set_range(weir_op *op, wi_part *part)
     if (bytes) {
         part->range_begin = (uint64_t)((unsigned __int128)bytes * index / workers);
         part->range_end = (uint64_t)((unsigned __int128)bytes * (index + 1) / workers);
-    } else if (index != wi_read_owner(call, part->index, workers)) {
-        part->range_end = 0;
     }
 }
 
@@ -223,9 +221,10 @@ static weir_err *read_header(wi_part *part, bool ended)
 static weir_err *check_parts(weir_op *op, const wi_part *part)
 {
     const wi_read_call *call = weir_op_arg(op);
-    uint64_t bytes = part->ranged ? call->bytes[part->index] : 0;
-    bool apart = bytes && weir_worker_count(weir_op_worker(op)) > 1;
-    return apart ? wi_file_check(part->file, bytes) : NULL;
+    bool apart = part->ranged && !wi_file_is_own(part->path) &&
+                 weir_worker_count(weir_op_worker(op)) > 1;
+    uint64_t bytes = apart ? call->bytes[part->index] : 0;
+    return apart && (bytes || wi_file_bytes(part->file)) ? wi_file_check(part->file, bytes) : NULL;
 }
 
 static wi_part_gives end_file(weir_op *op, wi_part *part)

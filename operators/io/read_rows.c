@@ -122,7 +122,7 @@ static void start_parts(weir_op *op)
     uint32_t index = weir_worker_index(weir_op_worker(op));
     uint32_t workers = weir_worker_count(weir_op_worker(op));
     for (uint32_t p = 0; p < call->partitions; p++)
-        if (call->what.split || wi_read_owner(call, p, workers) == index)
+        if ((call->what.split && call->bytes[p]) || wi_read_owner(call, p, workers) == index)
             add_part(call, reading, p);
     reading->open = WI_NEWS(uint32_t, reading->count + 1);
 }

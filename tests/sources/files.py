@@ -217,6 +217,10 @@ class Files(unittest.TestCase):
                             schema=["--schema", "n:u64 ts:i64"])
             self.assertEqual(got, expected)
         self.refused("rows of files that are split have no order", path, "--split", "--offsets")
+        with open(self.path("d.tsv", ROWS), "rb") as own: # one worker reads all of it
+            done = subprocess.run([PROGRAM, *SCHEMA, "/dev/stdin", "--split", "-w", "2"], stdin=own,
+                                  capture_output=True, check=False, timeout=60)
+        self.assertEqual((plain(done.stdout), done.stderr), (self.ROWS, b""))
 
     def test_epochs_and_offsets(self):
         # The bad ones are "bad", or their file's base: records of file f are base + number.
