@@ -279,12 +279,6 @@ class Windows(unittest.TestCase):
                          expected)
         self.refused(2, "say by --schema what the members of the objects are", path, *options[2:])
 
-    def test_rows_of_a_pipe_were_lost_where_columns_were_looked_for(self):
-        options = ["--schema", "at:i64", "--time", "at", "--tumble", "10"]
-        self.refused(2, "say by --schema what the columns of a pipe are", "/dev/stdin", *options[2:])
-        done = self.run_once([], ["/dev/stdin", *options], b"1\n2\n11\n")
-        self.assertEqual(done.stdout.decode(), "0\t10\t2\n10\t20\t1\n", done.stderr)
-
     def test_a_schema_of_some_columns(self):
         clicks = self.path("clicks.tsv", CLICKS.encode())
         printed = self.windows(clicks, "--schema", "ms:u8 at:i64", "--time", "at", "--tumble", "10",

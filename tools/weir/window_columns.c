@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- names and kinds -------------------------------------------------------------------- */
 
@@ -141,25 +140,15 @@ static bool has_names(const columns *of, const pieces *line)
 
 /* ---- all of it -------------------------------------------------------------------------- */
 
-/* Whether it can be read only once: what is looked at here would be missing later. */
-static bool is_pipe(const char *file)
-{
-    struct stat facts;
-    return strcmp(file, "-") == 0 ||
-           (stat(file, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode));
-}
-
 static weir_err *find_columns(window_plan *plan, columns *found, bool schema, pieces first[2])
 {
     const char *file = plan->files.at[0];
     weir_row_format format = wi_file_format(file, plan->format);
-    bool pipe = is_pipe(file);
-    if (!schema && (pipe || format == WEIR_JSON))
+    bool standard = strcmp(file, "-") == 0;
+    if (!schema && (standard || format == WEIR_JSON))
         return weir_err_new("say by --schema what the %s are",
-                            format == WEIR_JSON        ? "members of the objects"
-                            : strcmp(file, "-") == 0 ? "columns of the standard input"
-                                                       : "columns of a pipe");
-    if (pipe || format == WEIR_JSON)
+                            standard ? "columns of the standard input" : "members of the objects");
+    if (standard || format == WEIR_JSON)
         return NULL;
     weir_err *err = read_first_lines(file, format == WEIR_CSV, first);
     if (err && schema) { /* in a cluster only who reads it needs the file */
