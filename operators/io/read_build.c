@@ -83,12 +83,14 @@ static weir_err *try_type(const wi_read_call *call)
     return err;
 }
 
-static weir_err *check_from(const wi_read_call *call)
+static weir_err *check_from(wi_read_call *call)
 {
     const weir_read *what = &call->what;
     for (uint32_t i = 0; i < what->from_count; i++) {
         const weir_offset *from = &what->from[i];
         const char *file = weir_text_at(&from->file);
+        uint64_t epoch = what->epoch_records ? from->records / what->epoch_records : 0;
+        call->from_epoch = epoch > call->from_epoch ? epoch : call->from_epoch;
         if (from->partition >= call->partitions)
             return weir_err_new("is to go on in partition %u; there are %u", from->partition,
                                 call->partitions);

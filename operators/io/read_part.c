@@ -238,7 +238,13 @@ static wi_part_gives end_file(weir_op *op, wi_part *part)
                     weir_err_new("`%s` has %llu bytes now: it is to be read from byte %llu on",
                                  part->path, (unsigned long long)place.bytes,
                                  (unsigned long long)part->go_to));
+    /* What a run before has said is said again, but not at a time that was complete then. */
+    const wi_read_call *call = weir_op_arg(op);
+    uint64_t epoch = part->epoch;
+    if (part->go_to && place.records == part->records && epoch < call->from_epoch)
+        part->epoch = call->from_epoch;
     wi_read_offset(op, part);
+    part->epoch = epoch;
     part->records = place.records;
     close_file(part);
     return WI_PART_READ;

@@ -24,6 +24,7 @@ typedef struct wi_read_call {
     wi_paths files;         /* partition i is files.at[i]; unless what.grows */
     uint64_t *bytes;        /* of those that are split, when this was built: parts go by it */
     uint32_t partitions;
+    uint64_t from_epoch; /* to which the partition has come that is furthest in what.from */
     uint32_t look_ms;
 } wi_read_call;
 

@@ -256,6 +256,15 @@ class Files(unittest.TestCase):
         self.refused("is to go on in `x` as partition 0, which is", *paths, "--from", "0,1,1,1,x")
         self.refused("is to go on in partition 7; there are 2", *paths, "--from", "7,1,1,1,x")
 
+    def test_going_on_said_offsets_at_epochs_that_had_been_complete(self):
+        paths = [self.path(f"{i}.tsv", ROWS * i) for i in (1, 4)] # of 3 and 12 records
+        options = [*paths, "--epoch-records", "2", "--offsets", "--marked"]
+        sizes = [len(ROWS), 2 * len(ROWS)]
+        lines = self.read(*options, "--from", ";".join(
+            f"{part},{sizes[part]},{3 + 3 * part},{3 + 3 * part},{paths[part]}" for part in (0, 1)))
+        self.assertEqual(min(int(line.split("\t")[0]) for line in lines), 3)
+        self.assertIn(f"3\toffset\t0\t{paths[0]}\t{sizes[0]}\t3\t3", lines)
+
     def test_going_on_behind_a_header(self):
         data = b"n,user,ts\n" + b"".join(b'%d,"a\nb",%d\n' % (i, i) for i in range(50))
         path = self.path("a.csv", data)
