@@ -2,30 +2,47 @@
  *
  * What a row needs lies together: a key's entry has its first session, with the acc, behind it, so
  * that finding both is one wait for memory; those of a block of rows overlap. Other sessions of the
- * key, which are open at the same time only if rows are far out of order, are in a list. Rows wait
- * until their stamp is complete, in the order in which they came (or see order.h); then they are
- * folded in blocks, and sessions whose last instant that is are sent. The results are those of the
- * general way. A key with many sessions that are open takes long: the list is gone through.
+ * key, which are open at the same time only if rows are far out of order, are kept in their order.
+ * Rows wait until their stamp is complete, in the order in which they came (or see order.h); then
+ * they are folded in blocks, and sessions whose last instant that is are sent. The results are those
+ * of the general way.
  *
  * Invariants
  *   Q1  Before the rows of stamp T are handled, no session is there whose last instant is before T.
  *   Q2  For each entry with sessions a notification is asked for, no later than the first of their
  *       last instants. It may be earlier: a session that grows asks again only then.
- *   Q3  An entry without sessions (`empty`) is there only while a notification refers to it. */
+ *   Q3  An entry without sessions (`empty`) is there only while a notification refers to it.
+ *   Q4  The session beside the entry is the earliest of its key; `others` are there only if there
+ *       is one. Sessions do not touch, so that their starts have the order of their ends. */
 #include "order.h"
 #include "window.h"
 
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
+#include "../../base/sorted.h"
 #include "../stream/common.h"
 
 #define BLOCK 256 /* rows whose entries are found together */
 #define BUCKETS_MIN 64
 
 typedef struct session {
-    struct session *next; /* of its key; or unused */
+    union {
+        struct session *unused; /* the next one */
+        struct others *others;  /* of the one beside the entry; NULL: there are none */
+    };
     int64_t start, last;
 } session; /* and the acc */
+
+/* A session that is not the earliest of its key: a copy of its `last`, and where it is. */
+typedef struct other {
+    int64_t last;
+    session *at;
+} other;
+
+typedef struct others {
+    struct others *unused; /* the next one */
+    wi_sorted in_order;
+} others;
 
 typedef struct entry {
     struct entry *next; /* in its bucket; or unused */
@@ -40,6 +57,7 @@ typedef struct sessions {
     uint32_t mask, count;
     entry *unused;
     session *unused_sessions;
+    others *unused_others;
 } sessions;
 
 /* Of a time: rows with that stamp, and entries of which a session may end then. */
@@ -206,20 +224,103 @@ static void fold_pending(present *now)
     now->from = now->to;
 }
 
-/* A session of one row, [start, last]: where its acc is. */
-static char *new_session(present *now, entry *it, int64_t start, int64_t last)
+static inline bool joins(const session *it, int64_t start, int64_t last)
+{
+    return it->last >= wi_subtract_saturating(start, 1) && it->start <= wi_add_saturating(last, 1);
+}
+
+static inline other *other_at(const session *first, uint32_t place)
+{
+    return wi_sorted_at(&first->others->in_order, sizeof(other), place);
+}
+
+/* The place of the first of the others that does not end too early to be joined; whether it is. */
+static bool find_joined(const session *first, int64_t start, int64_t last, uint32_t *place_out)
+{
+    *place_out = 0;
+    if (!first->others)
+        return false;
+    const wi_sorted *in_order = &first->others->in_order;
+    *place_out = wi_sorted_from(in_order, sizeof(other), offsetof(other, last),
+                                wi_subtract_saturating(start, 1));
+    return *place_out < wi_sorted_end(in_order) &&
+           joins(other_at(first, *place_out)->at, start, last);
+}
+
+/* Puts one before that at a place; it is still without key, acc and limits. */
+static session *add_other(present *now, session *first, uint32_t place, int64_t last)
+{
+    sessions *state = now->state;
+    others *to = first->others;
+    session *new = state->unused_sessions;
+    if (new)
+        state->unused_sessions = new->unused;
+    else
+        new = wi_alloc(session_bytes(now->call));
+    if (!to) {
+        to = state->unused_others;
+        if (to)
+            state->unused_others = to->unused;
+        else
+            to = WI_NEW(others);
+        first->others = to;
+    }
+    other *room = wi_sorted_insert(&to->in_order, sizeof *room, &place);
+    *room = (other){last, new};
+    return new;
+}
+
+/* Returns the place of the next one. */
+static uint32_t remove_other(present *now, session *first, uint32_t place)
+{
+    sessions *state = now->state;
+    others *from = first->others;
+    session *gone = other_at(first, place)->at;
+    gone->unused = state->unused_sessions;
+    state->unused_sessions = gone;
+    place = wi_sorted_remove(&from->in_order, sizeof(other), place,
+                             wi_sorted_next(&from->in_order, place));
+    if (!from->in_order.count) {
+        first->others = NULL;
+        from->unused = state->unused_others;
+        state->unused_others = from;
+    }
+    return place;
+}
+
+/* Moves a session; the others of its key stay those of the first. */
+static void move_session(const wi_windowing *call, session *to, const session *from)
+{
+    to->start = from->start;
+    to->last = from->last;
+    memcpy(acc_of(to), acc_of((session *)(uintptr_t)from), call->by.type->size);
+}
+
+/* The first session of a key ends, or its only one. */
+static void remove_first(present *now, entry *it)
+{
+    session *first = first_of(it);
+    it->empty = !first->others;
+    if (it->empty)
+        return;
+    uint32_t place = wi_sorted_first(&first->others->in_order);
+    move_session(now->call, first, other_at(first, place)->at);
+    remove_other(now, first, place);
+}
+
+/* A session of one row, [start, last]: where its acc is. If it is not the first one, it comes
+ * before that of the others at a place. */
+static char *new_session(present *now, entry *it, int64_t start, int64_t last, uint32_t place)
 {
     const wi_windowing *call = now->call;
     session *first = first_of(it), *new = first;
-    if (!it->empty) {
-        new = now->state->unused_sessions;
-        if (new)
-            now->state->unused_sessions = new->next;
-        else
-            new = wi_alloc(session_bytes(call));
+    if (!it->empty && start < first->start) {
+        fold_pending(now);
+        place = first->others ? wi_sorted_first(&first->others->in_order) : 0;
+        move_session(call, add_other(now, first, place, first->last), first);
+    } else if (!it->empty) {
+        new = add_other(now, first, place, last);
         memcpy(acc_of(new), acc_of(first), call->start_at); /* the key */
-        new->next = first->next;
-        first->next = new;
     }
     memset(acc_of(new) + call->start_at, 0, call->by.type->size - call->start_at);
     new->start = start;
@@ -229,63 +330,42 @@ static char *new_session(present *now, entry *it, int64_t start, int64_t last)
     return acc_of(new);
 }
 
-/* Frees the first session, or one in the list. */
-static void remove_session(present *now, entry *it, session *gone)
+/* Adds to a session those of the others, from a place on, that are joined with it. */
+static void merge(present *now, session *first, session *to, uint32_t place, int64_t last)
 {
-    session *first = first_of(it), **link = &first->next;
-    if (gone == first) {
-        gone = first->next;
-        it->empty = !gone;
-        if (it->empty)
+    const wi_windowing *call = now->call;
+    while (first->others && place < wi_sorted_end(&first->others->in_order)) {
+        session *from = other_at(first, place)->at;
+        if (from->start > wi_add_saturating(last, 1))
             return;
-        memcpy(first, gone, session_bytes(now->call));
-    } else {
-        while (*link != gone)
-            link = &(*link)->next;
-        *link = gone->next;
+        void *accs[] = {acc_of(to)};
+        fold_pending(now);
+        call->how.combine->run(acc_of(from), accs, NULL, 1, 1, call->arg);
+        wi_acc_add_rows(call, acc_of(to), wi_acc_rows(call, acc_of(from)));
+        to->last = from->last;
+        place = remove_other(now, first, place);
     }
-    gone->next = now->state->unused_sessions;
-    now->state->unused_sessions = gone;
-}
-
-static inline bool joins(const session *it, int64_t start, int64_t last)
-{
-    return it->last >= wi_subtract_saturating(start, 1) && it->start <= wi_add_saturating(last, 1);
-}
-
-/* The first of the sessions that one of these limits joins, but for `beside`. */
-static session *first_joined(entry *it, int64_t start, int64_t last, const session *beside)
-{
-    session *found = NULL;
-    for (session *s = it->empty ? NULL : first_of(it); s; s = s->next)
-        if (s != beside && joins(s, start, last) && (!found || s->start < found->start))
-            found = s;
-    return found;
 }
 
 /* The acc for a row of a key that has no session, several, or one that it does not join. NULL: it
  * is late. */
 static char *find_session(present *now, entry *it, int64_t start, int64_t last)
 {
-    session *to = first_joined(it, start, last, NULL), *from;
-    if (!to)
-        return last < now->time ? NULL : new_session(now, it, start, last);
-    fold_pending(now);
-    /* In the order of their starts: what they were before, not what they become. */
-    while ((from = first_joined(it, start, last, to))) {
-        void *accs[] = {acc_of(to)};
-        now->call->how.combine->run(acc_of(from), accs, NULL, 1, 1, now->call->arg);
-        wi_acc_add_rows(now->call, acc_of(to), wi_acc_rows(now->call, acc_of(from)));
-        to->last = from->last > to->last ? from->last : to->last;
-        if (from == first_of(it)) { /* what is in the list takes its place */
-            memcpy(acc_of(from), acc_of(to), now->call->by.type->size);
-            from->start = to->start;
-            from->last = to->last;
-            session *list = to;
-            to = from;
-            from = list;
-        }
-        remove_session(now, it, from);
+    session *first = first_of(it), *to = first;
+    uint32_t place = 0;
+    if (it->empty)
+        return last < now->time ? NULL : new_session(now, it, start, last, 0);
+    bool joined = find_joined(first, start, last, &place);
+    if (joins(first, start, last)) {
+        merge(now, first, first, place, last);
+    } else if (joined) {
+        const wi_sorted *in_order = &first->others->in_order;
+        to = other_at(first, place)->at;
+        merge(now, first, to, wi_sorted_next(in_order, place), last);
+        int64_t end = last > to->last ? last : to->last;
+        other_at(first, place)->last = end;
+    } else {
+        return last < now->time ? NULL : new_session(now, it, start, last, place);
     }
     to->start = start < to->start ? start : to->start;
     to->last = last > to->last ? last : to->last;
@@ -298,7 +378,7 @@ static inline char *session_of(present *now, entry *it, int64_t time)
 {
     session *first = first_of(it);
     int64_t last = wi_add_saturating(time, now->call->how.gap - 1);
-    if (WEIR_UNLIKELY(it->empty || first->next || !joins(first, time, last)))
+    if (WEIR_UNLIKELY(it->empty || first->others || !joins(first, time, last)))
         return find_session(now, it, time, last);
     first->start = time < first->start ? time : first->start;
     first->last = last > first->last ? last : first->last;
@@ -395,23 +475,12 @@ static void close_session(present *now, session *it, uint32_t at_most)
  * yet to come, this one among them. */
 static void settle(present *now, entry *it, uint32_t left)
 {
-    int64_t next = INT64_MAX;
     if (it->asked && it->asks <= now->time)
         it->asked = false;
-    for (session *s = it->empty ? NULL : first_of(it), *after; s; s = after) {
-        bool is_first = s == first_of(it);
-        after = s->next;
-        if (s->last > now->time) {
-            next = s->last < next ? s->last : next;
-            continue;
-        }
-        close_session(now, s, left);
-        remove_session(now, it, s);
-        if (is_first) /* another one may have taken its place */
-            after = it->empty ? NULL : s;
-    }
+    for (; !it->empty && first_of(it)->last <= now->time; remove_first(now, it))
+        close_session(now, first_of(it), left);
     if (!it->empty)
-        ask(now, it, next);
+        ask(now, it, first_of(it)->last);
     tidy(now->call, now->state, it);
 }
 
@@ -458,12 +527,14 @@ static void on_discard(WEIR_UNUSED weir_op *op, void *state)
     moment_fini(state);
 }
 
-static void free_sessions(session *list)
+static void free_others(others *gone)
 {
-    for (session *next; list; list = next) {
-        next = list->next;
-        wi_free(list);
-    }
+    const wi_sorted *in_order = &gone->in_order;
+    for (uint32_t place = wi_sorted_first(in_order); place < wi_sorted_end(in_order);
+         place = wi_sorted_next(in_order, place))
+        wi_free(((other *)wi_sorted_at(in_order, sizeof(other), place))->at);
+    wi_sorted_fini(&gone->in_order);
+    wi_free(gone);
 }
 
 static void free_entries(const wi_windowing *call, entry *list, bool used)
@@ -472,9 +543,22 @@ static void free_entries(const wi_windowing *call, entry *list, bool used)
         next = list->next;
         if (used) {
             each_long_text(call, list, free_text);
-            free_sessions(first_of(list)->next);
+            if (first_of(list)->others)
+                free_others(first_of(list)->others);
         }
         wi_free(list);
+    }
+}
+
+static void free_unused(sessions *state)
+{
+    for (session *it = state->unused_sessions, *next; it; it = next) {
+        next = it->unused;
+        wi_free(it);
+    }
+    for (others *it = state->unused_others, *next; it; it = next) {
+        next = it->unused;
+        free_others(it);
     }
 }
 
@@ -485,7 +569,7 @@ static void on_stop(weir_op *op)
     for (uint32_t b = 0; state->buckets && b <= state->mask; b++)
         free_entries(call, state->buckets[b], true);
     free_entries(call, state->unused, false);
-    free_sessions(state->unused_sessions);
+    free_unused(state);
     wi_free(state->buckets);
 }
 
