@@ -1,5 +1,5 @@
-/* Items in the order of an integer in them, an i64: what is put in or taken out anywhere costs about
- * the same, however many there are.
+/* Items in the order of an integer in them, an i64: putting one in or taking it out, wherever,
+ * costs about the same, however many there are.
  *
  * Items are in chunks, of at most some dozens each, so that not all move if one is put between
  * others; a list has the chunks. A few items are in one chunk, that grows, and there is no list.

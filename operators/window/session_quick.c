@@ -4,8 +4,8 @@
  * that finding both is one wait for memory; those of a block of rows overlap. Other sessions of the
  * key, which are open at the same time only if rows are far out of order, are kept in their order.
  * Rows wait until their stamp is complete, in the order in which they came (or see order.h); then
- * they are folded in blocks, and sessions whose last instant that is are sent. The results are those
- * of the general way.
+ * they are folded in blocks, and sessions whose last instant that is are sent. The results are the
+ * general way's.
  *
  * Invariants
  *   Q1  Before the rows of stamp T are handled, no session is there whose last instant is before T.
