@@ -2,7 +2,6 @@
  * empty one, and any other becomes two halves. */
 #include "sorted.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "alloc.h"

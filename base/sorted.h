@@ -4,13 +4,15 @@
  * Items are in chunks, of at most some dozens each, so that not all move if one is put between
  * others; a list has the chunks. A few items are in one chunk, that grows, and there is no list.
  * Where an item is says a *place*: a number that is greater for those that are later in the order.
- * Places, and pointers to items, are good until something is put in or taken out.
+ * Places, and pointers to items, are good until something is put in or taken out; taking out what
+ * is behind them does not count.
  *
  * `step` is the bytes of an item, and `key_at` where its integer is (a multiple of 8); an item may
  * have several that would give the same order. One thread at a time. */
 #ifndef WEIR_BASE_SORTED_H
 #define WEIR_BASE_SORTED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,6 +69,14 @@ static inline void *wi_sorted_at(const wi_sorted *items, uint32_t step, uint32_t
 {
     wi_sorted_chunk *chunk = wi_sorted_chunk_at(items, place >> WI_SORTED_SHIFT);
     return chunk->items + (size_t)(place & WI_SORTED_MASK) * step;
+}
+
+/* Whether there is an item at what may be a place. */
+static inline bool wi_sorted_has(const wi_sorted *items, uint32_t place)
+{
+    uint32_t at = place >> WI_SORTED_SHIFT, item = place & WI_SORTED_MASK;
+    return at >= items->begin && at < items->end &&
+           item >= wi_sorted_chunk_at(items, at)->begin && item < wi_sorted_chunk_at(items, at)->end;
 }
 
 /* The place of the first item whose integer is at or after `key`, or the end. */

@@ -63,8 +63,10 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
     if (!closes && !due)
         wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
     window->dirty |= closes && window->changed && !trigger->not_on_close;
-    if ((window->dirty || window->wrong) && window->last < key->dirty_from)
-        key->dirty_from = window->last;
+    if (window->dirty || window->wrong) {
+        key->dirty_from = window->last < key->dirty_from ? window->last : key->dirty_from;
+        key->dirty_until = window->last > key->dirty_until ? window->last : key->dirty_until;
+    }
     if (closes || due || fires || window->wrong || trigger->each)
         touch(now, key);
 }
@@ -160,22 +162,24 @@ static bool is_due(const wi_now *now, const wi_window *window)
 
 static void fire_due(wi_now *now, wi_window_key *key)
 {
-    const weir_windows *how = &now->call->how;
-    bool early = how->trigger.every || how->trigger.each;
+    const weir_trigger *trigger = &now->call->how.trigger;
+    bool early = trigger->every || trigger->each;
     int64_t from = key->dirty_from < now->time ? key->dirty_from : now->time;
-    for (uint32_t i = early ? 0 : wi_windows_from(key, from); i < key->count; i++) {
-        wi_window *window = &key->windows[i];
+    uint32_t i = early ? wi_sorted_first(&key->windows) : wi_windows_from(key, from);
+    for (; i < wi_sorted_end(&key->windows); i = wi_sorted_next(&key->windows, i)) {
+        wi_window *window = wi_window_at(key, i);
         bool closes = window->last <= now->time;
         if (is_due(now, window))
             wi_now_fire(now, key, window);
         else if (window->wrong)
             wi_now_take_back(now, window);
-        else if (!closes && !early && how->kind != WEIR_SESSION)
+        else if (!closes && !early && window->last > key->dirty_until)
             break;
         window->closed |= closes; /* it may have, before it was saved */
         window->dirty = window->wrong = false;
     }
     key->dirty_from = INT64_MAX;
+    key->dirty_until = INT64_MIN;
 }
 
 /* A window of all time that has discarded what it had is as a new one. */
@@ -188,26 +192,34 @@ static bool is_over(const wi_now *now, const wi_window *window)
 
 void wi_now_ask_next(wi_now *now, wi_window_key *key)
 {
-    if (!key->count)
+    const wi_sorted *windows = &key->windows;
+    if (!windows->count)
         return;
-    uint32_t open = key->windows[0].last > now->time ? 0 : wi_windows_from(key, now->time + 1);
-    int64_t next =
-        open ? wi_add_saturating(key->windows[0].last, now->call->how.lateness) : INT64_MAX;
-    if (open < key->count && key->windows[open].last < next)
-        next = key->windows[open].last;
-    for (uint32_t i = 0; now->call->how.trigger.every && i < key->count; i++)
-        next = key->windows[i].due < next ? key->windows[i].due : next;
+    uint32_t first = wi_sorted_first(windows), end = wi_sorted_end(windows);
+    const wi_window *earliest = wi_window_at(key, first);
+    uint32_t open = earliest->last > now->time ? first : wi_windows_from(key, now->time + 1);
+    int64_t next = INT64_MAX;
+    if (open != first)
+        next = wi_add_saturating(earliest->last, now->call->how.lateness);
+    if (open < end && wi_window_at(key, open)->last < next)
+        next = wi_window_at(key, open)->last;
+    for (uint32_t i = first; now->call->how.trigger.every && i < end;
+         i = wi_sorted_next(windows, i))
+        next = wi_window_at(key, i)->due < next ? wi_window_at(key, i)->due : next;
     wi_now_ask(now, key, next);
 }
 
 static void free_expired(wi_now *now, wi_window_key *key)
 {
-    uint32_t over = 0;
-    while (over < key->count && is_over(now, &key->windows[over]))
-        over++;
-    if (over && key->cell_count)
-        wi_cells_forget(now->call, key, key->windows[over - 1].last);
-    wi_windows_remove(now->call, key, 0, over);
+    const wi_sorted *windows = &key->windows;
+    uint32_t first = wi_sorted_first(windows), over = first;
+    int64_t last = INT64_MIN;
+    for (; over < wi_sorted_end(windows) && is_over(now, wi_window_at(key, over));
+         over = wi_sorted_next(windows, over))
+        last = wi_window_at(key, over)->last;
+    if (over != first && key->cells.count)
+        wi_cells_forget(now->call, key, last);
+    wi_windows_remove(now->call, key, first, over);
 }
 
 void wi_now_settle(wi_now *now, wi_window_key *key)
