@@ -75,8 +75,10 @@ static inline void *wi_sorted_at(const wi_sorted *items, uint32_t step, uint32_t
 static inline bool wi_sorted_has(const wi_sorted *items, uint32_t place)
 {
     uint32_t at = place >> WI_SORTED_SHIFT, item = place & WI_SORTED_MASK;
-    return at >= items->begin && at < items->end &&
-           item >= wi_sorted_chunk_at(items, at)->begin && item < wi_sorted_chunk_at(items, at)->end;
+    if (at < items->begin || at >= items->end)
+        return false;
+    const wi_sorted_chunk *chunk = wi_sorted_chunk_at(items, at);
+    return item >= chunk->begin && item < chunk->end;
 }
 
 /* The place of the first item whose integer is at or after `key`, or the end. */

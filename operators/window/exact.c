@@ -95,6 +95,7 @@ static uint32_t fall_apart(wi_now *now, wi_window_key *key, uint32_t at)
         part->start = start;
         part->last = part_last;
         part->stale = true;
+        part->marked = false;
         if (part->due != WI_NEVER)
             part->due = wi_before_multiple(call->how.trigger.every, start, part->due);
         parts++;

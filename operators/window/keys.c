@@ -156,8 +156,6 @@ static wi_window_key *empty_key(const wi_windowing *call, uint64_t hash)
 {
     wi_window_key *key = wi_calloc(1, sizeof *key + call->by.type->size);
     key->hash = hash;
-    key->dirty_from = INT64_MAX;
-    key->dirty_until = INT64_MIN;
     return key;
 }
 
@@ -184,6 +182,7 @@ static void free_key(const wi_windowing *call, wi_window_key *key)
             free_text(text_of(key->blank, call->by.acc.offsets[f]));
     wi_sorted_fini(&key->windows);
     wi_sorted_fini(&key->cells);
+    wi_free(key->marks);
     wi_free(key);
 }
 

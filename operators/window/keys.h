@@ -57,6 +57,7 @@ typedef struct wi_window {
     bool dirty;    /* it had closed, or closes now, and was given rows: it is to fire */
     bool wrong;    /* what it has sent is to be taken back, unless it fires */
     bool stale;    /* of an exact session: see exact.c */
+    bool marked;   /* its last instant is among the key's marks */
 } wi_window;
 #define WI_NEVER INT64_MAX
 
@@ -79,7 +80,8 @@ typedef struct wi_window_key {
     bool asked;          /* a notification is to come at `asks`, or before */
     bool touched;        /* it is in the list of the moment that is now */
     int64_t asks;
-    int64_t dirty_from, dirty_until; /* dirty and wrong windows have their last instants there */
+    int64_t *marks; /* last instants of windows that are to be looked at; some may be gone */
+    uint32_t mark_count, mark_capacity;
     char blank[];       /* the acc of a window without rows; owns the key's texts */
 } wi_window_key;
 

@@ -1,6 +1,8 @@
 /* What happens to windows at a moment: firing, firing again, and being freed; see moment.h. */
 #include "moment.h"
 
+#include <stdlib.h>
+
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
 
@@ -51,6 +53,12 @@ static void touch(wi_now *now, wi_window_key *key)
     key->touched = true;
 }
 
+static void mark(wi_window_key *key, int64_t last)
+{
+    wi_grow(&key->marks, &key->mark_capacity, key->mark_count + 1, sizeof *key->marks);
+    key->marks[key->mark_count++] = last;
+}
+
 void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t time,
                     int64_t diff)
 {
@@ -63,9 +71,9 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
     if (!closes && !due)
         wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
     window->dirty |= closes && window->changed && !trigger->not_on_close;
-    if (window->dirty || window->wrong) {
-        key->dirty_from = window->last < key->dirty_from ? window->last : key->dirty_from;
-        key->dirty_until = window->last > key->dirty_until ? window->last : key->dirty_until;
+    if ((window->dirty || window->wrong || trigger->each) && !window->marked) {
+        window->marked = true;
+        mark(key, window->last);
     }
     if (closes || due || fires || window->wrong || trigger->each)
         touch(now, key);
@@ -150,6 +158,8 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
 
 /* ---- settling --------------------------------------------------------------------------- */
 
+uint32_t wi_few_windows = 16;
+
 /* Whether a window fires at the end of this moment. */
 static bool is_due(const wi_now *now, const wi_window *window)
 {
@@ -160,26 +170,50 @@ static bool is_due(const wi_now *now, const wi_window *window)
     return due || (trigger->each && window->changed);
 }
 
+static void settle_window(wi_now *now, const wi_window_key *key, wi_window *window)
+{
+    if (is_due(now, window))
+        wi_now_fire(now, key, window);
+    else if (window->wrong)
+        wi_now_take_back(now, window);
+    window->closed |= window->last <= now->time; /* it may have, before it was saved */
+    window->dirty = window->wrong = window->marked = false;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void settle_those(wi_now *now, const wi_window_key *key, int64_t last)
+{
+    const wi_sorted *windows = &key->windows;
+    for (uint32_t i = wi_windows_from(key, last);
+         i < wi_sorted_end(windows) && wi_window_at(key, i)->last == last;
+         i = wi_sorted_next(windows, i))
+        settle_window(now, key, wi_window_at(key, i));
+}
+
+/* Of a key's windows: those that close now, and those that are marked, in order. All are looked at
+ * if they are not many more, and if the trigger makes some fire at a time: they are not marked. */
 static void fire_due(wi_now *now, wi_window_key *key)
 {
-    const weir_trigger *trigger = &now->call->how.trigger;
-    bool early = trigger->every || trigger->each;
-    int64_t from = key->dirty_from < now->time ? key->dirty_from : now->time;
-    uint32_t i = early ? wi_sorted_first(&key->windows) : wi_windows_from(key, from);
-    for (; i < wi_sorted_end(&key->windows); i = wi_sorted_next(&key->windows, i)) {
-        wi_window *window = wi_window_at(key, i);
-        bool closes = window->last <= now->time;
-        if (is_due(now, window))
-            wi_now_fire(now, key, window);
-        else if (window->wrong)
-            wi_now_take_back(now, window);
-        else if (!closes && !early && window->last > key->dirty_until)
-            break;
-        window->closed |= closes; /* it may have, before it was saved */
-        window->dirty = window->wrong = false;
+    const wi_sorted *windows = &key->windows;
+    bool few = windows->count < wi_few_windows * (uint64_t)key->mark_count;
+    if (few || now->call->how.trigger.every) {
+        for (uint32_t i = wi_sorted_first(windows); i < wi_sorted_end(windows);
+             i = wi_sorted_next(windows, i))
+            settle_window(now, key, wi_window_at(key, i));
+    } else if (key->mark_count) {
+        mark(key, now->time);
+        qsort(key->marks, key->mark_count, sizeof *key->marks, compare_times);
+        for (uint32_t i = 0; i < key->mark_count; i++)
+            settle_those(now, key, key->marks[i]);
+    } else {
+        settle_those(now, key, now->time);
     }
-    key->dirty_from = INT64_MAX;
-    key->dirty_until = INT64_MIN;
+    key->mark_count = 0;
 }
 
 /* A window of all time that has discarded what it had is as a new one. */

@@ -73,6 +73,7 @@ static wi_window *merge(wi_now *now, wi_window_key *key, uint32_t begin, uint32_
     merged->last = last;
     merged->closed = false;
     merged->dirty = false;
+    merged->marked = false;
     merged->wrong = wrong;
     return merged;
 }

@@ -17,6 +17,7 @@
 #include <weir/weir.h>
 
 #include "base/sorted.h"
+#include "operators/window/moment.h"
 #include "operators/window/saved.h"
 #include "tests/oracle/windows/naive.h"
 #include "tests/support/cluster.h"
@@ -446,6 +447,7 @@ static void run_case(void)
         expect_played(&wants);
     else
         expect_fixed(&wants);
+    wi_few_windows = draw(2) ? 16 : 0;
     wi_sorted_items = draw(2) ? 128 : 2 + (uint32_t)draw(6);
     if (!of.boxed && !of.policy.partition && draw(4) == 0)
         run_torn(&of);
