@@ -147,6 +147,12 @@ static void feed_two_late(weir_input *a, weir_input *b, int64_t i)
     push(b, -1 - i, i, 1);
 }
 
+static void feed_sessions_apart(weir_input *a, weir_input *b, int64_t i)
+{
+    feed_sessions(a, b, i);
+    push(b, 10 * (i / 2) + 2, 10 * i, 1);
+}
+
 static const hot streams[] = {{deduplicated, feed_one_side, true, ROWS / 3},
                               {in_sessions, feed_sessions, false, ROWS},
                               {in_window, feed_late, false, ROWS},
@@ -154,7 +160,8 @@ static const hot streams[] = {{deduplicated, feed_one_side, true, ROWS / 3},
                               {in_interval_or_not, feed_late, false, ROWS},
                               {as_of, feed_replaced, false, 3},
                               {as_of_now, feed_two_late, false, ROWS - 1},
-                              {at_once_or_not, feed_two_late, false, ROWS}};
+                              {at_once_or_not, feed_two_late, false, ROWS},
+                              {in_sessions, feed_sessions_apart, false, 2 * ROWS}};
 
 /* ---- running them ----------------------------------------------------------------------- */
 
