@@ -156,6 +156,7 @@ static wi_window_key *empty_key(const wi_windowing *call, uint64_t hash)
 {
     wi_window_key *key = wi_calloc(1, sizeof *key + call->by.type->size);
     key->hash = hash;
+    key->due = WI_NEVER;
     return key;
 }
 

@@ -82,6 +82,7 @@ typedef struct wi_window_key {
     int64_t asks;
     int64_t *marks; /* last instants of windows that are to be looked at; some may be gone */
     uint32_t mark_count, mark_capacity;
+    int64_t due; /* no window is due before */
     char blank[];       /* the acc of a window without rows; owns the key's texts */
 } wi_window_key;
 

@@ -65,6 +65,7 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
     const weir_trigger *trigger = &now->call->how.trigger;
     window->changed = true;
     bool fires = fires_at_once(now, window, time, diff);
+    key->due = window->due < key->due ? window->due : key->due;
     if (fires)
         wi_now_fire(now, key, window);
     bool closes = window->last <= now->time, due = window->due <= now->time;
@@ -195,16 +196,25 @@ static void settle_those(wi_now *now, const wi_window_key *key, int64_t last)
         settle_window(now, key, wi_window_at(key, i));
 }
 
-/* Of a key's windows: those that close now, and those that are marked, in order. All are looked at
- * if they are not many more, and if the trigger makes some fire at a time: they are not marked. */
-static void fire_due(wi_now *now, wi_window_key *key)
+static void settle_all(wi_now *now, wi_window_key *key)
 {
     const wi_sorted *windows = &key->windows;
-    bool few = windows->count < wi_few_windows * (uint64_t)key->mark_count;
-    if (few || now->call->how.trigger.every) {
-        for (uint32_t i = wi_sorted_first(windows); i < wi_sorted_end(windows);
-             i = wi_sorted_next(windows, i))
-            settle_window(now, key, wi_window_at(key, i));
+    key->due = WI_NEVER;
+    for (uint32_t i = wi_sorted_first(windows); i < wi_sorted_end(windows);
+         i = wi_sorted_next(windows, i)) {
+        wi_window *window = wi_window_at(key, i);
+        settle_window(now, key, window);
+        key->due = window->due < key->due ? window->due : key->due;
+    }
+}
+
+/* Of a key's windows: those that close now, and those that are marked, in order. All are looked at
+ * if they are not many more, and when the trigger makes some fire: these are not marked. */
+static void fire_due(wi_now *now, wi_window_key *key)
+{
+    bool few = key->windows.count < wi_few_windows * (uint64_t)key->mark_count;
+    if (few || (key->due <= now->time && key->due != WI_NEVER)) {
+        settle_all(now, key);
     } else if (key->mark_count) {
         mark(key, now->time);
         qsort(key->marks, key->mark_count, sizeof *key->marks, compare_times);
@@ -237,10 +247,7 @@ void wi_now_ask_next(wi_now *now, wi_window_key *key)
         next = wi_add_saturating(earliest->last, now->call->how.lateness);
     if (open < end && wi_window_at(key, open)->last < next)
         next = wi_window_at(key, open)->last;
-    for (uint32_t i = first; now->call->how.trigger.every && i < end;
-         i = wi_sorted_next(windows, i))
-        next = wi_window_at(key, i)->due < next ? wi_window_at(key, i)->due : next;
-    wi_now_ask(now, key, next);
+    wi_now_ask(now, key, key->due < next ? key->due : next);
 }
 
 static void free_expired(wi_now *now, wi_window_key *key)

@@ -172,6 +172,7 @@ static void get_key(const wi_windowing *call, const char **at, wi_window_key *ke
         uint32_t place = wi_sorted_end(&key->windows);
         wi_window *window = wi_sorted_insert(&key->windows, sizeof *window, &place);
         wi_saved_get(at, window, sizeof *window);
+        key->due = window->due < key->due ? window->due : key->due;
         window->acc = wi_saved_get_acc(call, key, at);
         window->sent = get_sent(call, at);
     }
