@@ -12,53 +12,22 @@
  *   Q2  For each entry with sessions a notification is asked for, no later than the first of their
  *       last instants. It may be earlier: a session that grows asks again only then.
  *   Q3  An entry without sessions (`empty`) is there only while a notification refers to it.
- *   Q4  The session beside the entry is the earliest of its key; `others` are there only if there
- *       is one. Sessions do not touch, so that their starts have the order of their ends. */
+ *   Q4  The session beside the entry is the earliest of its key. Sessions do not touch, so that
+ *       their starts have the order of their ends. */
 #include "order.h"
+#include "session_quick.h"
 #include "window.h"
 
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
-#include "../../base/sorted.h"
 #include "../stream/common.h"
 
 #define BLOCK 256 /* rows whose entries are found together */
 #define BUCKETS_MIN 64
 
-typedef struct session {
-    union {
-        struct session *unused; /* the next one */
-        struct others *others;  /* of the one beside the entry; NULL: there are none */
-    };
-    int64_t start, last;
-} session; /* and the acc */
-
-/* A session that is not the earliest of its key: a copy of its `last`, and where it is. */
-typedef struct other {
-    int64_t last;
-    session *at;
-} other;
-
-typedef struct others {
-    struct others *unused; /* the next one */
-    wi_sorted in_order;
-} others;
-
-typedef struct entry {
-    struct entry *next; /* in its bucket; or unused */
-    uint64_t hash;
-    int64_t asks;        /* if `asked`: a notification is to come then */
-    uint32_t references; /* of notifications */
-    bool asked, empty;
-} entry; /* and its first session, whose acc has, and owns, the key */
-
-typedef struct sessions {
-    entry **buckets;
-    uint32_t mask, count;
-    entry *unused;
-    session *unused_sessions;
-    others *unused_others;
-} sessions;
+typedef wi_quick_session session;
+typedef wi_quick_entry entry;
+typedef wi_quick_keys sessions;
 
 /* Of a time: rows with that stamp, and entries of which a session may end then. */
 typedef struct moment {
@@ -81,11 +50,6 @@ typedef struct present {
     void *accs[BLOCK];
 } present;
 
-static session *first_of(entry *it)
-{
-    return (session *)(void *)(it + 1);
-}
-
 static char *acc_of(session *it)
 {
     return (char *)(it + 1);
@@ -104,7 +68,8 @@ static void each_long_text(const wi_windowing *call, entry *it, void (*visit)(we
     for (uint32_t f = 0; f < call->by.acc.count; f++) {
         if (call->by.acc.bytes[f] != WEIR_KEY_TEXT)
             continue;
-        weir_text *text = (weir_text *)(void *)(acc_of(first_of(it)) + call->by.acc.offsets[f]);
+        char *acc = acc_of(wi_quick_first(it));
+        weir_text *text = (weir_text *)(void *)(acc + call->by.acc.offsets[f]);
         if (text->length > WEIR_TEXT_INLINE)
             visit(text);
     }
@@ -139,7 +104,7 @@ static void grow(sessions *state)
 
 static inline bool same_key(const wi_windowing *call, entry *it, const char *row)
 {
-    const char *acc = acc_of(first_of(it));
+    const char *acc = acc_of(wi_quick_first(it));
     if (call->by.in.count == 1 && call->by.in.bytes[0] == 8)
         return memcmp(acc, row + call->by.in.offsets[0], 8) == 0;
     return weir_key_equal(&call->by.acc, acc, &call->by.in, row);
@@ -172,7 +137,7 @@ static entry *new_entry(const wi_windowing *call, sessions *state, const char *r
     state->count++;
     for (uint32_t f = 0; f < call->by.in.count; f++) {
         uint32_t bytes = call->by.in.bytes[f];
-        memcpy(acc_of(first_of(it)) + call->by.acc.offsets[f], row + call->by.in.offsets[f],
+        memcpy(acc_of(wi_quick_first(it)) + call->by.acc.offsets[f], row + call->by.in.offsets[f],
                bytes == WEIR_KEY_TEXT ? sizeof(weir_text) : bytes);
     }
     each_long_text(call, it, own_text);
@@ -229,63 +194,17 @@ static inline bool joins(const session *it, int64_t start, int64_t last)
     return it->last >= wi_subtract_saturating(start, 1) && it->start <= wi_add_saturating(last, 1);
 }
 
-static inline other *other_at(const session *first, uint32_t place)
-{
-    return wi_sorted_at(&first->others->in_order, sizeof(other), place);
-}
-
 /* The place of the first of the others that does not end too early to be joined; whether it is. */
-static bool find_joined(const session *first, int64_t start, int64_t last, uint32_t *place_out)
+static bool find_joined(entry *it, int64_t start, int64_t last, uint32_t *place_out)
 {
-    *place_out = 0;
-    if (!first->others)
-        return false;
-    const wi_sorted *in_order = &first->others->in_order;
-    *place_out = wi_sorted_from(in_order, sizeof(other), offsetof(other, last),
-                                wi_subtract_saturating(start, 1));
-    return *place_out < wi_sorted_end(in_order) &&
-           joins(other_at(first, *place_out)->at, start, last);
+    *place_out = wi_others_from(it, wi_subtract_saturating(start, 1));
+    return *place_out < wi_others_end(it) && joins(wi_others_at(it, *place_out), start, last);
 }
 
 /* Puts one before that at a place; it is still without key, acc and limits. */
-static session *add_other(present *now, session *first, uint32_t place, int64_t last)
+static session *add_other(present *now, entry *it, uint32_t place, int64_t last)
 {
-    sessions *state = now->state;
-    others *to = first->others;
-    session *new = state->unused_sessions;
-    if (new)
-        state->unused_sessions = new->unused;
-    else
-        new = wi_alloc(session_bytes(now->call));
-    if (!to) {
-        to = state->unused_others;
-        if (to)
-            state->unused_others = to->unused;
-        else
-            to = WI_NEW(others);
-        first->others = to;
-    }
-    other *room = wi_sorted_insert(&to->in_order, sizeof *room, &place);
-    *room = (other){last, new};
-    return new;
-}
-
-/* Returns the place of the next one. */
-static uint32_t remove_other(present *now, session *first, uint32_t place)
-{
-    sessions *state = now->state;
-    others *from = first->others;
-    session *gone = other_at(first, place)->at;
-    gone->unused = state->unused_sessions;
-    state->unused_sessions = gone;
-    place = wi_sorted_remove(&from->in_order, sizeof(other), place,
-                             wi_sorted_next(&from->in_order, place));
-    if (!from->in_order.count) {
-        first->others = NULL;
-        from->unused = state->unused_others;
-        state->unused_others = from;
-    }
-    return place;
+    return wi_others_add(now->state, it, place, last, session_bytes(now->call));
 }
 
 /* Moves a session; the others of its key stay those of the first. */
@@ -299,13 +218,13 @@ static void move_session(const wi_windowing *call, session *to, const session *f
 /* The first session of a key ends, or its only one. */
 static void remove_first(present *now, entry *it)
 {
-    session *first = first_of(it);
-    it->empty = !first->others;
+    session *first = wi_quick_first(it);
+    it->empty = !first->other;
     if (it->empty)
         return;
-    uint32_t place = wi_sorted_first(&first->others->in_order);
-    move_session(now->call, first, other_at(first, place)->at);
-    remove_other(now, first, place);
+    uint32_t place = wi_others_first(it);
+    move_session(now->call, first, wi_others_at(it, place));
+    wi_others_remove(now->state, it, place);
 }
 
 /* A session of one row, [start, last]: where its acc is. If it is not the first one, it comes
@@ -313,13 +232,12 @@ static void remove_first(present *now, entry *it)
 static char *new_session(present *now, entry *it, int64_t start, int64_t last, uint32_t place)
 {
     const wi_windowing *call = now->call;
-    session *first = first_of(it), *new = first;
+    session *first = wi_quick_first(it), *new = first;
     if (!it->empty && start < first->start) {
         fold_pending(now);
-        place = first->others ? wi_sorted_first(&first->others->in_order) : 0;
-        move_session(call, add_other(now, first, place, first->last), first);
+        move_session(call, add_other(now, it, wi_others_first(it), first->last), first);
     } else if (!it->empty) {
-        new = add_other(now, first, place, last);
+        new = add_other(now, it, place, last);
         memcpy(acc_of(new), acc_of(first), call->start_at); /* the key */
     }
     memset(acc_of(new) + call->start_at, 0, call->by.type->size - call->start_at);
@@ -331,11 +249,11 @@ static char *new_session(present *now, entry *it, int64_t start, int64_t last, u
 }
 
 /* Adds to a session those of the others, from a place on, that are joined with it. */
-static void merge(present *now, session *first, session *to, uint32_t place, int64_t last)
+static void merge(present *now, entry *it, session *to, uint32_t place, int64_t last)
 {
     const wi_windowing *call = now->call;
-    while (first->others && place < wi_sorted_end(&first->others->in_order)) {
-        session *from = other_at(first, place)->at;
+    while (place < wi_others_end(it)) {
+        session *from = wi_others_at(it, place);
         if (from->start > wi_add_saturating(last, 1))
             return;
         void *accs[] = {acc_of(to)};
@@ -343,7 +261,7 @@ static void merge(present *now, session *first, session *to, uint32_t place, int
         call->how.combine->run(acc_of(from), accs, NULL, 1, 1, call->arg);
         wi_acc_add_rows(call, acc_of(to), wi_acc_rows(call, acc_of(from)));
         to->last = from->last;
-        place = remove_other(now, first, place);
+        place = wi_others_remove(now->state, it, place);
     }
 }
 
@@ -351,19 +269,17 @@ static void merge(present *now, session *first, session *to, uint32_t place, int
  * is late. */
 static char *find_session(present *now, entry *it, int64_t start, int64_t last)
 {
-    session *first = first_of(it), *to = first;
+    session *first = wi_quick_first(it), *to = first;
     uint32_t place = 0;
     if (it->empty)
         return last < now->time ? NULL : new_session(now, it, start, last, 0);
-    bool joined = find_joined(first, start, last, &place);
+    bool joined = find_joined(it, start, last, &place);
     if (joins(first, start, last)) {
-        merge(now, first, first, place, last);
+        merge(now, it, first, place, last);
     } else if (joined) {
-        const wi_sorted *in_order = &first->others->in_order;
-        to = other_at(first, place)->at;
-        merge(now, first, to, wi_sorted_next(in_order, place), last);
-        int64_t end = last > to->last ? last : to->last;
-        other_at(first, place)->last = end;
+        to = wi_others_at(it, place);
+        merge(now, it, to, wi_others_next(it, place), last);
+        wi_others_set_last(it, place, last > to->last ? last : to->last);
     } else {
         return last < now->time ? NULL : new_session(now, it, start, last, place);
     }
@@ -376,9 +292,9 @@ static char *find_session(present *now, entry *it, int64_t start, int64_t last)
 
 static inline char *session_of(present *now, entry *it, int64_t time)
 {
-    session *first = first_of(it);
+    session *first = wi_quick_first(it);
     int64_t last = wi_add_saturating(time, now->call->how.gap - 1);
-    if (WEIR_UNLIKELY(it->empty || first->others || !joins(first, time, last)))
+    if (WEIR_UNLIKELY(it->empty || first->other || !joins(first, time, last)))
         return find_session(now, it, time, last);
     first->start = time < first->start ? time : first->start;
     first->last = last > first->last ? last : first->last;
@@ -477,10 +393,10 @@ static void settle(present *now, entry *it, uint32_t left)
 {
     if (it->asked && it->asks <= now->time)
         it->asked = false;
-    for (; !it->empty && first_of(it)->last <= now->time; remove_first(now, it))
-        close_session(now, first_of(it), left);
+    for (; !it->empty && wi_quick_first(it)->last <= now->time; remove_first(now, it))
+        close_session(now, wi_quick_first(it), left);
     if (!it->empty)
-        ask(now, it, first_of(it)->last);
+        ask(now, it, wi_quick_first(it)->last);
     tidy(now->call, now->state, it);
 }
 
@@ -527,38 +443,15 @@ static void on_discard(WEIR_UNUSED weir_op *op, void *state)
     moment_fini(state);
 }
 
-static void free_others(others *gone)
-{
-    const wi_sorted *in_order = &gone->in_order;
-    for (uint32_t place = wi_sorted_first(in_order); place < wi_sorted_end(in_order);
-         place = wi_sorted_next(in_order, place))
-        wi_free(((other *)wi_sorted_at(in_order, sizeof(other), place))->at);
-    wi_sorted_fini(&gone->in_order);
-    wi_free(gone);
-}
-
 static void free_entries(const wi_windowing *call, entry *list, bool used)
 {
     for (entry *next; list; list = next) {
         next = list->next;
         if (used) {
             each_long_text(call, list, free_text);
-            if (first_of(list)->others)
-                free_others(first_of(list)->others);
+            wi_others_free(list);
         }
         wi_free(list);
-    }
-}
-
-static void free_unused(sessions *state)
-{
-    for (session *it = state->unused_sessions, *next; it; it = next) {
-        next = it->unused;
-        wi_free(it);
-    }
-    for (others *it = state->unused_others, *next; it; it = next) {
-        next = it->unused;
-        free_others(it);
     }
 }
 
@@ -569,7 +462,7 @@ static void on_stop(weir_op *op)
     for (uint32_t b = 0; state->buckets && b <= state->mask; b++)
         free_entries(call, state->buckets[b], true);
     free_entries(call, state->unused, false);
-    free_unused(state);
+    wi_others_free_unused(state);
     wi_free(state->buckets);
 }
 
