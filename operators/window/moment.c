@@ -69,6 +69,7 @@ void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t 
     if (fires)
         wi_now_fire(now, key, window);
     bool closes = window->last <= now->time, due = window->due <= now->time;
+    window->closed |= window->last < now->time; /* before this row: it will not do so again */
     if (!closes && !due)
         wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
     window->dirty |= closes && window->changed && !trigger->not_on_close;
