@@ -317,8 +317,11 @@ static void find_entries(const present *now, uint32_t begin, uint32_t count, uin
         __builtin_prefetch(it, 1);
         __builtin_prefetch(it + 64, 1);
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         entries_out[i] = find(call, state, rows + i * size, hashes_out[i]);
+        if (entries_out[i] && wi_quick_first(entries_out[i])->other)
+            __builtin_prefetch(wi_quick_first(entries_out[i])->other, 1); /* or `others` */
+    }
 }
 
 static void put_rows(present *now, const weir_batch *batch, uint32_t begin, uint32_t end)
