@@ -3,7 +3,8 @@
  * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness,
  * output and trigger, and whether panes are taken away again; where batches end; the number of
  * workers, threads or a deterministic schedule, and processes; whether the order of several
- * partitions counts; whether all is torn down in between and built again from what was saved.
+ * partitions counts; how a key's windows lie; whether all is torn down in between and built again
+ * from what was saved.
  * Compared are results, late rows, and rows that missed windows.
  *
  *     oracle_windows [--seed S] [--cases N]
@@ -16,6 +17,8 @@
 
 #include <weir/weir.h>
 
+#include "base/sorted.h"
+#include "operators/window/moment.h"
 #include "operators/window/saved.h"
 #include "tests/oracle/windows/naive.h"
 #include "tests/support/cluster.h"
@@ -465,6 +468,8 @@ static void run_case(void)
         expect_played(&wants);
     else
         expect_fixed(&wants);
+    wi_few_windows = draw(2) ? 16 : 0;
+    wi_sorted_items = draw(2) ? 128 : 2 + (uint32_t)draw(6);
     if (!of.boxed && !of.policy.partition && draw(4) == 0)
         run_torn(&of);
     else

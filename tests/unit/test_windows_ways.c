@@ -267,6 +267,90 @@ START_TEST(with_many_keys_rows_are_passed_on_and_nothing_is_lost)
 }
 END_TEST
 
+/* ---- a key with thousands of sessions that are open ------------------------------------- */
+
+enum { LONG = 20000, AHEAD = 20000, GAP = 2 };
+static int64_t times[LONG];
+
+static event long_event(uint32_t i)
+{
+    return (event){.at = times[i], .key = weir_text_c("a key of some length"), .value = i % 7};
+}
+
+static weir_more push_long(weir_source *source, void *state_, WEIR_UNUSED void *arg)
+{
+    uint32_t *next = state_;
+    for (int i = 0; i < 500 && *next < LONG; i++, ++*next) {
+        event row = long_event(*next);
+        weir_out_row(weir_source_out(source), &row);
+    }
+    return *next < LONG ? WEIR_MORE : WEIR_DONE;
+}
+
+static void work_on_long(weir_worker *worker, void *arg)
+{
+    weir_dataflow *flow = weir_dataflow_begin(worker, "long");
+    weir_stream rows = weir_generate(flow, &event_type, push_long, sizeof(uint32_t), NULL);
+    rows = weir_watermarks(rows, &(weir_watermark_policy){.time = "at", .bound = AHEAD});
+    weir_inspect_batch(weir_window(rows, arg, WEIR_BY(event, key), &add_event, NULL, NULL),
+                       add_batch, (void *)0);
+    if (weir_dataflow_end_or_stop(flow))
+        weir_run(worker);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return times[*x] < times[*y] ? -1 : times[*x] > times[*y];
+}
+
+/* What add_batch makes of the sessions. */
+static uint64_t expect_sessions(uint64_t *count_out)
+{
+    static uint32_t sorted[LONG];
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < LONG; i++)
+        sorted[i] = i;
+    qsort(sorted, LONG, sizeof *sorted, by_time);
+    for (uint32_t i = 0, end; i < LONG; i = end, ++*count_out) {
+        total of;
+        memset(&of, 0, sizeof of);
+        of.key = long_event(0).key;
+        of.start = times[sorted[i]];
+        for (end = i; end < LONG && (end == i || times[sorted[end]] <= of.end); end++) {
+            int64_t value = long_event(sorted[end]).value;
+            of.end = times[sorted[end]] + GAP;
+            of.rows++;
+            of.sum += value;
+            of.most = value > of.most ? value : of.most;
+        }
+        uint64_t hash = weir_row_hash(&total_type, &of) ^ weir_event_epoch(of.end - 1);
+        hash *= 0x9e3779b97f4a7c15u;
+        sum += hash ^ hash >> 29;
+    }
+    return sum;
+}
+
+START_TEST(a_key_may_have_thousands_of_sessions_that_are_open)
+{
+    static const weir_windows ways[] = {
+        {.kind = WEIR_SESSION, .time = "at", .gap = GAP, .combine = &add_total},
+        {.kind = WEIR_SESSION, .time = "at", .gap = GAP, .combine = &add_total, .lateness = 9999},
+        {.kind = WEIR_SESSION, .time = "at", .gap = GAP, .combine = &add_total, .exact = true},
+    };
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < LONG; i++)
+        times[i] = 2 * i + (int64_t)below(AHEAD);
+    uint64_t sum = expect_sessions(&count);
+    sums[0] = counts[0] = 0;
+    weir_config config = {.workers = 1, .batch_rows = 1 + (uint32_t)below(1000)};
+    ck_assert_ptr_null(weir_execute(&config, work_on_long, (void *)&ways[_i]));
+    ck_assert_uint_gt(count, LONG / 10);
+    ck_assert_uint_eq(counts[0], count);
+    ck_assert_uint_eq(sums[0], sum);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     state = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
@@ -277,6 +361,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, the_quick_ways_have_the_results_of_the_general_one, 0, cases);
     tcase_add_test(tests, with_many_keys_rows_are_passed_on_and_nothing_is_lost);
+    tcase_add_loop_test(tests, a_key_may_have_thousands_of_sessions_that_are_open, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
