@@ -171,14 +171,11 @@ static void check_heard(wi_peer *peer, wi_session *session, uint64_t now_ns, boo
     if (wi_session_state_of(session) != WI_SESSION_OPEN || heard_ns > now_ns)
         return;
     uint64_t silent_ns = now_ns - heard_ns;
-    if (paused || silent_ns >= WI_MESH_ALIVE_NS) {
-        /* Perhaps nobody has looked. What waits is read first, and counts. */
-        if (poll_session(peer, session, now_ns))
-            return;
-        if (paused)
-            atomic_store_explicit(&session->heard_ns, now_ns, memory_order_relaxed);
-    }
-    if (paused || silent_ns < peer->mesh->config.silence_ns ||
+    /* Perhaps nobody has looked. What waits is read first, and counts. */
+    bool came = (paused || silent_ns >= WI_MESH_ALIVE_NS) && poll_session(peer, session, now_ns);
+    if (paused) /* also if it was only left from before: that is no news of now */
+        atomic_store_explicit(&session->heard_ns, now_ns, memory_order_relaxed);
+    if (came || paused || silent_ns < peer->mesh->config.silence_ns ||
         atomic_load_explicit(&session->reading, memory_order_relaxed))
         return;
     if (atomic_load_explicit(&session->heard_ns, memory_order_relaxed) == heard_ns)

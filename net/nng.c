@@ -68,6 +68,11 @@ static wi_link *listening_accept(wi_listener *listener)
     nng_stream *stream =
         nng_aio_result(accepted->aio) == 0 ? nng_aio_get_output(accepted->aio, 0) : NULL;
     accept_next(listening); /* also after an error: no descriptors were left, perhaps */
+    if (stream && !wi_nng_is_own(stream)) {
+        nng_stream_close(stream);
+        nng_stream_free(stream);
+        stream = NULL;
+    }
     if (!stream)
         return NULL;
     wi_tls tls = {.authority = listening->authority};

@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/alloc.h"
 #include "../base/assert.h"
@@ -110,6 +111,13 @@ void wi_nng_event_fini(wi_nng_event *event)
         }
     }
     nng_aio_free(event->aio);
+}
+
+bool wi_nng_is_own(nng_stream *stream)
+{
+    uint64_t user;
+    return nng_stream_get_uint64(stream, NNG_OPT_IPC_PEER_UID, &user) != 0 || user == geteuid() ||
+           user == 0;
 }
 
 /* ---- words ------------------------------------------------------------------------------ */
@@ -319,8 +327,12 @@ static wi_link_state link_poll(wi_link *at)
         set_down(link, error);
         return WI_LINK_DOWN;
     }
-    set_up(link, nng_aio_get_output(link->dialled.aio, 0));
-    return WI_LINK_UP;
+    nng_stream *stream = nng_aio_get_output(link->dialled.aio, 0);
+    bool own = wi_nng_is_own(stream);
+    if (!own)
+        set_down(link, NNG_EPERM);
+    set_up(link, stream);
+    return own ? WI_LINK_UP : WI_LINK_DOWN;
 }
 
 static const char *link_peer(const wi_link *link)

@@ -11,6 +11,8 @@ extern const wi_transport wi_transport_nng;
 
 /* A link whose stream is not there yet: the dialer makes it. Owns the dialer; copies the rest. */
 wi_link *wi_nng_link_dial(nng_stream_dialer *dialer, const char *url, const wi_tls *tls);
+/* Whether who is at the other end may be: at local sockets only this user, and root. */
+bool wi_nng_is_own(nng_stream *stream);
 /* A link over a stream that was accepted at the URL, which it owns. */
 wi_link *wi_nng_link_accepted(nng_stream *stream, const char *url, const wi_tls *tls);
 

@@ -78,8 +78,17 @@ static void log_stranger(opening *open, const wi_visit *visit)
                 open->mesh->config.process, wi_link_peer(visit->link), visit->reason);
 }
 
+static bool starts_with(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* That nobody is there any more says less than what was heard while somebody was. */
 static void note(guest *who, const char *why)
 {
+    if (*who->last &&
+        (starts_with(why, "closed by peer") || starts_with(why, "connection refused")))
+        return;
     snprintf(who->last, sizeof who->last, "%.*s", (int)sizeof who->last - 1, why);
 }
 
@@ -182,7 +191,8 @@ static void end_dial(opening *open, uint32_t process, wi_lane lane)
         who->wait_ns[lane] = 0;
         settle(open, visit);
     } else if (may_retry(visit)) {
-        uint64_t wait_ns = who->wait_ns[lane] ? 2 * who->wait_ns[lane] : RETRY_NS;
+        bool crowded = strstr(visit->reason, "too many links wait") != NULL;
+        uint64_t wait_ns = who->wait_ns[lane] && !crowded ? 2 * who->wait_ns[lane] : RETRY_NS;
         who->wait_ns[lane] = wait_ns < RETRY_NS_MAX ? wait_ns : RETRY_NS_MAX;
         who->retry_ns[lane] = open->now_ns + who->wait_ns[lane];
         note(who, visit->reason);

@@ -70,9 +70,9 @@ weir_err *wi_secret_load(const char *file, const char *text, wi_secret *secret_o
     while (secret_out->bytes && strchr(" \t\r\n", secret_out->at[secret_out->bytes - 1]))
         secret_out->bytes--;
     if (!err && secret_out->bytes < WI_SECRET_BYTES_MIN)
-        err = weir_err_new("the shared key %s%s has %u bytes, at least %d are needed: make one "
+        err = weir_err_new("the shared key%s%s has %u bytes, at least %d are needed: make one "
                            "with `head -c 32 /dev/urandom | base64`",
-                           file ? "in " : "", file ? file : "", secret_out->bytes,
+                           file ? " in " : "", file ? file : "", secret_out->bytes,
                            WI_SECRET_BYTES_MIN);
     if (err)
         wi_secret_clear(secret_out);

@@ -11,6 +11,8 @@
 #include "address.h"
 #include "socket_link.h"
 
+#define OTHERS_MAX 64 /* of other users, who are sent away in one call */
+
 typedef struct socket_listener {
     wi_listener listener;
     int socket;
@@ -27,8 +29,15 @@ static const char *listener_url(const wi_listener *listener)
 static wi_link *listener_accept(wi_listener *listener)
 {
     socket_listener *at = (socket_listener *)listener;
-    int accepted = accept4(at->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    return accepted < 0 ? NULL : wi_socket_link_accepted(accepted, at->url);
+    for (int others = 0; others < OTHERS_MAX; others++) {
+        int accepted = accept4(at->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (accepted < 0)
+            return NULL;
+        if (wi_socket_is_own(accepted))
+            return wi_socket_link_accepted(accepted, at->url);
+        close(accepted);
+    }
+    return NULL;
 }
 
 static void listener_close(wi_listener *listener)

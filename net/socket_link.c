@@ -88,6 +88,24 @@ static bool has_met_itself(int socket)
            memcmp(&own, &peer, own_bytes) == 0;
 }
 
+bool wi_socket_is_own(int socket)
+{
+    struct ucred who;
+    int family = AF_UNSPEC;
+    socklen_t bytes = sizeof family, who_bytes = sizeof who;
+    getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &bytes);
+    if (family != AF_UNIX)
+        return true;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &who_bytes) == 0 &&
+           (who.uid == geteuid() || who.uid == 0);
+}
+
+/* Why who has answered is not whom we dialled; 0: it may be. */
+static int wrong_peer(int socket)
+{
+    return has_met_itself(socket) ? ECONNREFUSED : wi_socket_is_own(socket) ? 0 : EPERM;
+}
+
 static void set_up(socket_link *link)
 {
     int yes = 1; /* fails for local ones */
@@ -107,9 +125,9 @@ static void try_next(socket_link *link, int error)
             close(link->at.socket);
         link->at.socket = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         error = link->at.socket < 0 || connect(link->at.socket, to, bytes) < 0 ? errno : 0;
-        if (!error && has_met_itself(link->at.socket))
-            error = ECONNREFUSED;
-        else if (!error)
+        if (!error)
+            error = wrong_peer(link->at.socket);
+        if (!error)
             set_up(link);
         if (!error || (link->at.socket >= 0 && error == EINPROGRESS))
             return;
@@ -130,8 +148,8 @@ static wi_link_state link_poll(wi_link *at)
             struct pollfd ready = {.fd = link->at.socket, .events = POLLOUT};
             if (poll(&ready, 1, 0) > 0) {
                 getsockopt(link->at.socket, SOL_SOCKET, SO_ERROR, &error, &bytes);
-                if (!error && has_met_itself(link->at.socket))
-                    error = ECONNREFUSED;
+                if (!error)
+                    error = wrong_peer(link->at.socket);
                 if (error)
                     try_next(link, error);
                 else

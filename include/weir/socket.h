@@ -65,9 +65,9 @@ typedef struct weir_receive {
 
 /* Rows that others send as lines. When there is no room for rows further down, nothing is read, so
  * that those who send wait. What is no row is counted and goes to weir_rejects, with the
- * connection's peer and the line. A peer that has said all it has to say closes the connection; if
- * it breaks instead, what was in the midst of a line is rejected, and, if it was dialled, the run
- * stops. `how` is copied. */
+ * connection's peer and the line. A peer that has said all it has to say closes the connection; a
+ * line that has no newline by then is none. If it breaks instead, that is rejected, too, and, if it
+ * was dialled, the run stops. `how` is copied. */
 WEIR_API weir_stream weir_receive_rows(weir_dataflow *flow, const weir_type *type,
                                        const weir_receive *how);
 

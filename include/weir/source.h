@@ -1,4 +1,5 @@
-/* Rows from files: typed rows from text in TSV, CSV or JSON lines. docs/sources.md tells more.
+/* Rows from files: typed rows from text in TSV, CSV or JSON lines, or plain lines. docs/sources.md
+ * tells more.
  *
  *     weir_stream clicks = weir_read_rows(flow, &click_type, &(weir_read){.path = "clicks-*.csv",
  *                                                                         .header = true});

@@ -76,8 +76,9 @@ WEIR_API weir_worker *weir_source_worker(const weir_source *source);
 WEIR_API weir_stream weir_from_rows(weir_dataflow *flow, const weir_type *type,
                                     const void *rows, uint64_t count);
 /* The lines of a text file as rows whose only field is a text, without their newlines; the
- * file is read in parts, one by each worker, so each process has to find it there, the same; a
- * pipe is read by worker 0 alone. `path` is a const char*. */
+ * file is read in parts, one by each worker, so each process has to find it there, the same, and
+ * if there are several workers it must not change meanwhile: that stops the run. A pipe is read by
+ * worker 0 alone. `path` is a const char*. */
 WEIR_API weir_stream weir_read_lines(weir_dataflow *flow, const void *path);
 WEIR_API extern const weir_type weir_line_type;
 

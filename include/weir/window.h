@@ -108,6 +108,14 @@ typedef struct weir_windows {
      * unless they have a trigger. A pane is as long as what divides size and slide; if a window of
      * time would have more than 4096, there are none. */
     const weir_fold_kernel *combine;
+    /* `combine` with a diff of -1 takes an acc away again that it has added: all that it keeps are
+     * sums, or the like. Windows that overlap and have panes then keep one sum of them, to which a
+     * pane is added when it is complete, and from which it is taken when no later window has it:
+     * this takes less memory, and no window takes much longer than others to fire. What is sent is
+     * the same, but sums of floating-point numbers drift: what rounding has added stays until their
+     * key has no rows in a window (of a number of rows: for good). Ignored where windows do not
+     * overlap or have no panes; not for sessions and windows of all time. */
+    bool inverse;
     /* Of tumbling and such hopping windows, with `combine`: rows are first folded on the worker
      * where they are, and what goes to the worker of their key are accs, as long as that is a
      * quarter of the rows or less. It pays where there are few keys. Results are the same if
@@ -142,7 +150,8 @@ typedef struct weir_late {
  * A window [start, end) closes when the watermark reaches its end, and fires at time end - 1: the
  * last of its own. It takes later rows until end + lateness <= their stamp; those that it takes
  * after it has closed make it fire again, once, at their stamp. `trigger` lets it fire before, or
- * for other reasons instead. If its rows are 0 it sends nothing.
+ * for other reasons instead. If its rows are 0 it sends nothing; but when discarding it does if the
+ * kernels' fields are not all zeros, since other rows came than were taken away: so results add up.
  * A session fires again also if it is about to be merged, with rows that it has not fired with,
  * into one that is still open; when retracting, what they have sent is taken back then, at the
  * latest when that stamp ends. A row that is taken away does not make a session shorter, unless it

@@ -126,17 +126,19 @@ static int64_t due_of(const wi_entry *a)
     return a->time > a->stamp ? a->time : a->stamp;
 }
 
-/* Rows of `b` with times in [from, until] have come, or been taken away, at `now`. A row of `a` has
- * another match only if it was, or is, one of these. */
-static void match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t from,
-                        int64_t until, passed *most)
+/* Rows of `b` with a time have come, or been taken away, at `now`. A row of `a` has another match
+ * only if it was, or is, one of these. Those before `begin` have been looked at; returns the place
+ * of the first that was not. */
+static uint32_t match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t time,
+                            uint32_t begin, passed *most)
 {
+    const latest_plan *how = (const latest_plan *)matcher->plan;
     const wi_store *store = &matcher->store;
-    uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, from);
-    for (; i < end && now > INT64_MIN; i = wi_side_next(key, A, i)) {
+    uint32_t end = wi_side_end(key, A), i = wi_side_from(store, key, A, time);
+    for (i = i > begin ? i : begin; i < end && now > INT64_MIN; i = wi_side_next(key, A, i)) {
         const wi_entry *a = wi_entry_at(store, key, A, i);
-        if (a->time >= now)
-            break; /* it is not due before */
+        if (a->time >= now || too_old(how, a->time, time))
+            break; /* it is not due before, or it has none of these */
         if (due_of(a) >= now)
             continue;
         const wi_entry *was = match_of(matcher, key, a->time, now - 1, most);
@@ -146,9 +148,10 @@ static void match_again(wi_matcher *matcher, wi_match_key *key, int64_t now, int
             send(matcher, a, was, now, (int64_t)(0 - (uint64_t)a->diff));
             send(matcher, a, is, now, a->diff);
         }
-        if (was && is && was->time > until && is->time > until)
-            break;
+        if (was && is && was->time > time && is->time > time)
+            return wi_side_next(key, A, i);
     }
+    return i;
 }
 
 static void send_due(wi_matcher *matcher, wi_match_key *key, int64_t now, int64_t time,
@@ -259,22 +262,19 @@ static void expire(void *arg, wi_match_key *key)
 
 static void due(wi_matcher *matcher, wi_due first)
 {
-    int64_t from = INT64_MAX, until = INT64_MIN;
     passed most = {.count = 0};
+    uint32_t done = 0;
     wi_due next = first;
     bool more = true;
-    for (; more && next.what == B_CHANGED; more = wi_queue_pop_same(&matcher->queue, &next)) {
-        from = next.at < from ? next.at : from;
-        until = next.at > until ? next.at : until;
-    }
-    if (from <= until)
-        match_again(matcher, first.key, first.time, from, until, &most);
     while (more) {
-        int64_t time = next.at;
-        send_due(matcher, first.key, first.time, time, &most);
+        wi_due it = next;
+        if (it.what == B_CHANGED)
+            done = match_again(matcher, first.key, first.time, it.at, done, &most);
+        else
+            send_due(matcher, first.key, first.time, it.at, &most);
         do
             more = wi_queue_pop_same(&matcher->queue, &next);
-        while (more && next.at == time);
+        while (more && next.at == it.at && next.what == it.what);
     }
     if (most.count > PASSED_FEW)
         drop_taken_away(matcher, first.key, first.time, &most);

@@ -85,27 +85,24 @@ static void look_at(wi_matcher *matcher, const wi_match_key *key, uint32_t side,
 void wi_interval_alone_due(wi_matcher *matcher, wi_due next)
 {
     const wi_interval_plan *how = (const wi_interval_plan *)matcher->plan;
-    int64_t first[2] = {INT64_MAX, INT64_MAX}, last[2] = {INT64_MIN, INT64_MIN}, from, until;
-    int64_t now = next.time, seen = 0;
+    int64_t now = next.time, seen = 0, from, until;
+    __int128 done[2] = {INT64_MIN, INT64_MIN}; /* what is before has been looked at again */
     uint32_t what = UINT32_MAX;
     do {
         uint32_t side = next.what % COMES_LATE;
-        if (next.what >= COMES_LATE) {
-            first[side] = next.at < first[side] ? next.at : first[side];
-            last[side] = next.at > last[side] ? next.at : last[side];
-        } else if (next.what != what || next.at != seen) {
-            look_at(matcher, next.key, side, next.at, next.at, now, false);
-        }
+        bool again = next.what >= COMES_LATE;
+        if (next.what == what && next.at == seen)
+            continue;
         what = next.what;
         seen = next.at;
-    } while (wi_queue_pop_same(&matcher->queue, &next));
-    for (uint32_t side = 0; side < 2; side++)
-        if (first[side] <= last[side]) {
-            int64_t unused;
-            wi_interval_reach(how, side, first[side], &from, &unused);
-            wi_interval_reach(how, side, last[side], &unused, &until);
+        if (!again) {
+            look_at(matcher, next.key, side, seen, seen, now, false);
+        } else if (wi_interval_reach(how, side, seen, &from, &until) && until >= done[side]) {
+            from = from > done[side] ? from : (int64_t)done[side];
+            done[side] = (__int128)until + 1;
             look_at(matcher, next.key, 1 - side, from, until, now, true);
         }
+    } while (wi_queue_pop_same(&matcher->queue, &next));
 }
 
 bool wi_interval_alone_needs(const wi_matcher *matcher, uint32_t side, const wi_entry *row)

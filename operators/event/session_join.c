@@ -34,6 +34,19 @@ typedef struct row_time {
     bool taken;
 } row_time;
 
+static const session none = {INT64_MAX, INT64_MIN};
+
+static bool is_any(session span)
+{
+    return span.first <= span.latest;
+}
+
+static session both(session a, session b)
+{
+    return (session){a.first < b.first ? a.first : b.first,
+                     a.latest > b.latest ? a.latest : b.latest};
+}
+
 #define SOME 16 /* times, or sessions, for which no memory is asked for */
 
 typedef struct row_times {
@@ -158,11 +171,10 @@ static void put(const wi_matcher *matcher, wi_match_key *key, int64_t time)
     uint32_t begin, end;
     session merged = {time, time};
     find_near(matcher, all, time, time, &begin, &end);
-    for (uint32_t i = begin; i < end; i++) {
-        merged.first = all->at[i].first < merged.first ? all->at[i].first : merged.first;
-        merged.latest = all->at[i].latest > merged.latest ? all->at[i].latest : merged.latest;
-    }
-    memmove(&all->at[begin + 1], &all->at[end], (all->end - end) * sizeof *all->at);
+    for (uint32_t i = begin; i < end; i++)
+        merged = both(merged, all->at[i]);
+    if (end != begin + 1)
+        memmove(&all->at[begin + 1], &all->at[end], (all->end - end) * sizeof *all->at);
     all->at[begin] = merged;
     all->end = all->end + 1 - (end - begin);
 }
@@ -295,52 +307,95 @@ static void ask_next(wi_matcher *matcher, wi_match_key *key, int64_t now)
                  (wi_due){.time = next, .key = key, .what = SESSION_CLOSES});
 }
 
-/* The times of what may change at `now`: of rows that are taken, and of sessions that close. */
-static session changing(const wi_matcher *matcher, const sessions *all, const row_times *rows,
-                        int64_t now)
+/* The times of the sessions that close now. */
+static session closing_now(const wi_matcher *matcher, const sessions *all, int64_t now)
 {
-    session span = {INT64_MAX, INT64_MIN};
-    for (unsigned i = 0; i < rows->count; i++)
-        if (rows->at[i].taken) {
-            int64_t time = rows->at[i].time;
-            span.first = time < span.first ? time : span.first;
-            span.latest = time > span.latest ? time : span.latest;
-        }
+    session span = none;
     uint32_t i = find_closing(matcher, all, now);
-    for (; i < all->end && last_of(matcher, &all->at[i]) == now; i++) {
-        span.first = all->at[i].first < span.first ? all->at[i].first : span.first;
-        span.latest = all->at[i].latest > span.latest ? all->at[i].latest : span.latest;
-    }
+    for (; i < all->end && last_of(matcher, &all->at[i]) == now; i++)
+        span = both(span, all->at[i]);
     return span;
 }
 
-/* Decides on the rows that come, and puts in those that are not late. */
-static void put_rows(wi_matcher *matcher, wi_match_key *key, const row_times *rows, int64_t now)
+/* What may change now, in the order of times: rows that are taken, from `row` on, and sessions that
+ * close. */
+typedef struct changes {
+    const row_times *rows;
+    unsigned row;
+    session closing;
+} changes;
+
+static session next_change(changes *left)
 {
-    for (unsigned i = 0; i < rows->count; i++) {
-        const row_time *row = &rows->at[i];
-        if (wi_match_is_late(matcher->plan, row->time, now))
-            settle(matcher, key, row->time, now, row->taken);
-        if (row->taken)
-            put(matcher, key, row->time);
+    const row_times *rows = left->rows;
+    while (left->row < rows->count && !rows->at[left->row].taken)
+        left->row++;
+    if (left->row < rows->count &&
+        (!is_any(left->closing) || rows->at[left->row].time <= left->closing.first)) {
+        int64_t time = rows->at[left->row++].time;
+        return (session){time, time};
+    }
+    session closing = left->closing;
+    left->closing = none;
+    return closing;
+}
+
+/* The next of those, *next, with all that may be in one session with it. *next becomes the first
+ * that is not. */
+static session next_changes(const wi_matcher *matcher, const sessions *all, changes *left,
+                            session *next)
+{
+    session span = *next;
+    for (;;) {
+        uint32_t begin, end;
+        find_near(matcher, all, span.first, span.latest, &begin, &end);
+        int64_t latest = span.latest;
+        if (begin < end && all->at[end - 1].latest > latest)
+            latest = all->at[end - 1].latest;
+        *next = next_change(left);
+        if (!is_any(*next) || (__int128)next->first - latest > gap_of(matcher))
+            return span;
+        span = both(span, *next);
     }
 }
 
+/* Says of the rows that come which are late. */
+static void settle_rows(wi_matcher *matcher, wi_match_key *key, const row_times *rows, int64_t now)
+{
+    for (unsigned i = 0; i < rows->count; i++)
+        if (wi_match_is_late(matcher->plan, rows->at[i].time, now))
+            settle(matcher, key, rows->at[i].time, now, rows->at[i].taken);
+}
+
+/* Puts in rows that are taken, from *row to the end of `span`, and sends what is different. */
+static void change_span(wi_matcher *matcher, wi_match_key *key, const row_times *rows,
+                        unsigned *row, const session *span, int64_t now)
+{
+    const sessions *all = key->more;
+    uint32_t begin, end;
+    find_near(matcher, all, span->first, span->latest, &begin, &end);
+    session some[SOME], *old = end - begin <= SOME ? some : wi_alloc((end - begin) * sizeof *old);
+    memcpy(old, all->at + begin, (end - begin) * sizeof *old);
+    for (; *row < rows->count && rows->at[*row].time <= span->latest; ++*row)
+        if (rows->at[*row].taken)
+            put(matcher, key, rows->at[*row].time);
+    send_changes(matcher, key, old, end - begin, now, span);
+    if (old != some)
+        wi_free(old);
+}
+
+/* Only what is near rows that come, or closes, is looked at, and not what is between them. */
 static void change(wi_matcher *matcher, wi_match_key *key, row_times *rows, int64_t now)
 {
     const sessions *all = with_room(key);
     take_near(matcher, all, rows);
-    session span = changing(matcher, all, rows, now);
-    uint32_t begin = 0, end = 0;
-    if (span.first <= span.latest)
-        find_near(matcher, all, span.first, span.latest, &begin, &end);
-    session some[SOME], *old = end - begin <= SOME ? some : wi_alloc((end - begin) * sizeof *old);
-    memcpy(old, all->at + begin, (end - begin) * sizeof *old);
-    put_rows(matcher, key, rows, now);
-    if (span.first <= span.latest)
-        send_changes(matcher, key, old, end - begin, now, &span);
-    if (old != some)
-        wi_free(old);
+    settle_rows(matcher, key, rows, now);
+    changes left = {.rows = rows, .closing = closing_now(matcher, all, now)};
+    unsigned row = 0;
+    for (session next = next_change(&left); is_any(next);) {
+        session span = next_changes(matcher, key->more, &left, &next);
+        change_span(matcher, key, rows, &row, &span, now);
+    }
 }
 
 void wi_session_join_due(wi_matcher *matcher, wi_due next)

@@ -100,6 +100,13 @@ static bool ends_in(const char *path, size_t length, const char *end)
     return length >= bytes && memcmp(path + length - bytes, end, bytes) == 0;
 }
 
+static bool is_packed(const char *path)
+{
+    size_t length = strlen(path);
+    return ends_in(path, length, ".gz") || ends_in(path, length, ".xz") ||
+           ends_in(path, length, ".zst");
+}
+
 static bool start_unpacking(wi_file *file)
 {
     size_t length = strlen(file->path);
@@ -170,8 +177,9 @@ static weir_err *open_it(wi_file *file)
 {
     struct stat facts;
     bool standard = strcmp(file->path, "-") == 0;
+    /* Else opening a FIFO would wait for who writes there; poll does, as long as it takes. */
     if (!take_back(file))
-        file->fd = standard ? STDIN_FILENO : open(file->path, O_RDONLY | O_CLOEXEC);
+        file->fd = standard ? STDIN_FILENO : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file->fd < 0 || fstat(file->fd, &facts) < 0)
         return weir_err_new("cannot open `%s`: %s", file->path, strerror(errno));
     if (S_ISDIR(facts.st_mode))
@@ -240,10 +248,11 @@ void wi_file_close(wi_file *file)
     wi_free(file);
 }
 
-weir_err *wi_file_try(const char *path)
+weir_err *wi_file_try(const char *path, uint64_t *bytes_out)
 {
-    struct stat facts;
+    struct stat facts = {0};
     bool fine = stat(path, &facts) == 0;
+    *bytes_out = S_ISREG(facts.st_mode) && !is_packed(path) ? (uint64_t)facts.st_size : 0;
     if (fine && S_ISDIR(facts.st_mode))
         errno = EISDIR;
     if (fine && !S_ISREG(facts.st_mode))
@@ -261,6 +270,16 @@ uint64_t wi_file_bytes(const wi_file *file)
     return file->bytes;
 }
 
+weir_err *wi_file_check(const wi_file *file, uint64_t bytes)
+{
+    struct stat facts;
+    if (fstat(file->fd, &facts) < 0 || (uint64_t)facts.st_size == bytes)
+        return NULL;
+    return weir_err_new("`%s` has changed while workers read parts of it, from %llu bytes to %llu: "
+                        "rows may be missing. What grows is not for .split",
+                        file->path, (unsigned long long)bytes, (unsigned long long)facts.st_size);
+}
+
 void wi_file_go_to(wi_file *file, uint64_t at)
 {
     file->at = at;
@@ -273,7 +292,7 @@ static wi_file_gives read_fd(wi_file *file, void *to, size_t room, bool wait, si
                              weir_err **err_out)
 {
     struct pollfd ready = {.fd = file->fd, .events = POLLIN};
-    if (file->pipe && !wait && poll(&ready, 1, 0) == 0)
+    if (file->pipe && poll(&ready, 1, wait ? -1 : 0) == 0)
         return WI_FILE_NONE_YET;
     for (;;) {
         ssize_t got = file->plain ? pread(file->fd, to, room, (off_t)file->at)

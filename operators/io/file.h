@@ -15,8 +15,8 @@ void wi_file_close(wi_file *file);
  * of what can be read once only, too. Any thread. */
 wi_file *wi_file_look(const char *path, weir_err **err_out);
 void wi_file_put_back(wi_file *file);
-/* Whether it can be opened; nothing is taken from a pipe. */
-weir_err *wi_file_try(const char *path);
+/* Whether it can be opened, and what wi_file_bytes would say; nothing is taken from a pipe. */
+weir_err *wi_file_try(const char *path, uint64_t *bytes_out);
 
 typedef enum wi_file_gives {
     WI_FILE_BYTES,
@@ -30,6 +30,8 @@ wi_file_gives wi_file_read(wi_file *file, char *to, size_t room, bool wait, size
                            weir_err **err_out);
 /* How many bytes it has, if it can be read from any place: a plain file, not packed; or 0. */
 uint64_t wi_file_bytes(const wi_file *file);
+/* That it still has as many. */
+weir_err *wi_file_check(const wi_file *file, uint64_t bytes);
 /* Only of those: what is read next. */
 void wi_file_go_to(wi_file *file, uint64_t at);
 

@@ -25,15 +25,16 @@ static bool is_own_process(const weir_worker *worker, uint32_t owner)
 }
 
 /* The files that this process reads can be opened; of standard input nothing is taken. */
-static weir_err *try_files(const weir_dataflow *flow, const wi_read_call *call)
+static weir_err *try_files(const weir_dataflow *flow, wi_read_call *call)
 {
     const weir_worker *worker = weir_scope_worker(flow);
     weir_err *err = NULL;
+    call->bytes = WI_NEWS(uint64_t, call->files.count);
     for (uint32_t p = 0; p < call->files.count && !err; p++) {
         const char *path = call->files.at[p];
         uint32_t owner = wi_read_owner(call, p, weir_worker_count(worker));
         if (!wi_file_is_own(path) && (call->what.split || is_own_process(worker, owner)))
-            err = wi_file_try(path);
+            err = wi_file_try(path, &call->bytes[p]);
     }
     return err;
 }
@@ -69,24 +70,27 @@ static weir_err *find_folder(wi_read_call *call)
     return err;
 }
 
-/* That a worker could make a decoder for every format that there may be, and the field that gets
- * the partition's number can. */
+/* That a worker could make a decoder, and that the field that gets the partition's number can. */
 static weir_err *try_type(const wi_read_call *call)
 {
     weir_err *err = NULL;
     wi_rows_how how = {.type = call->type,
+                       .format = call->what.format,
+                       .header = call->what.header,
                        .given = call->what.partition,
                        .value = call->partitions ? call->partitions - 1 : 0};
     wi_rows_free(wi_rows_new(&how, &err));
     return err;
 }
 
-static weir_err *check_from(const wi_read_call *call)
+static weir_err *check_from(wi_read_call *call)
 {
     const weir_read *what = &call->what;
     for (uint32_t i = 0; i < what->from_count; i++) {
         const weir_offset *from = &what->from[i];
         const char *file = weir_text_at(&from->file);
+        uint64_t epoch = what->epoch_records ? from->records / what->epoch_records : 0;
+        call->from_epoch = epoch > call->from_epoch ? epoch : call->from_epoch;
         if (from->partition >= call->partitions)
             return weir_err_new("is to go on in partition %u; there are %u", from->partition,
                                 call->partitions);
@@ -156,6 +160,8 @@ static void keep(weir_builder *builder, wi_read_call *call)
         weir_builder_keep(builder, call->files.at[i]);
     if (call->files.at)
         weir_builder_keep(builder, call->files.at);
+    if (call->bytes)
+        weir_builder_keep(builder, call->bytes);
 }
 
 weir_stream weir_read_rows(weir_dataflow *flow, const weir_type *type, const weir_read *what)

@@ -82,21 +82,19 @@ static void begin_from(wi_part *part, const char *name, bool grows)
     }
 }
 
-/* Where this worker's part of a file is: nowhere if the file can only be read from its begin. */
+/* Where this worker's part of a file is: all of it if it can only be read from its begin. */
 static void set_range(weir_op *op, wi_part *part)
 {
     const wi_read_call *call = weir_op_arg(op);
     uint32_t index = weir_worker_index(weir_op_worker(op));
     uint32_t workers = weir_worker_count(weir_op_worker(op));
-    uint64_t bytes = wi_file_bytes(part->file);
+    uint64_t bytes = call->bytes ? call->bytes[part->index] : 0;
     part->ranged = call->what.split;
     part->range_at = part->range_begin = 0;
     part->range_end = UINT64_MAX;
     if (bytes) {
         part->range_begin = (uint64_t)((unsigned __int128)bytes * index / workers);
         part->range_end = (uint64_t)((unsigned __int128)bytes * (index + 1) / workers);
-    } else if (index != wi_read_owner(call, part->index, workers)) {
-        part->range_end = 0;
     }
 }
 
@@ -219,15 +217,34 @@ static weir_err *read_header(wi_part *part, bool ended)
     return err;
 }
 
+/* That those who read its other parts have seen the same file. */
+static weir_err *check_parts(weir_op *op, const wi_part *part)
+{
+    const wi_read_call *call = weir_op_arg(op);
+    bool apart = part->ranged && !wi_file_is_own(part->path) &&
+                 weir_worker_count(weir_op_worker(op)) > 1;
+    uint64_t bytes = apart ? call->bytes[part->index] : 0;
+    return apart && (bytes || wi_file_bytes(part->file)) ? wi_file_check(part->file, bytes) : NULL;
+}
+
 static wi_part_gives end_file(weir_op *op, wi_part *part)
 {
     wi_rows_place place = wi_rows_at(part->rows);
+    weir_err *err = check_parts(op, part);
+    if (err)
+        return fail(op, part, err);
     if (place.bytes < part->go_to)
         return fail(op, part,
                     weir_err_new("`%s` has %llu bytes now: it is to be read from byte %llu on",
                                  part->path, (unsigned long long)place.bytes,
                                  (unsigned long long)part->go_to));
+    /* What a run before has said is said again, but not at a time that was complete then. */
+    const wi_read_call *call = weir_op_arg(op);
+    uint64_t epoch = part->epoch;
+    if (part->go_to && place.records == part->records && epoch < call->from_epoch)
+        part->epoch = call->from_epoch;
     wi_read_offset(op, part);
+    part->epoch = epoch;
     part->records = place.records;
     close_file(part);
     return WI_PART_READ;

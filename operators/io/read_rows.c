@@ -8,12 +8,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "../../base/alloc.h"
 #include "../../base/hash.h"
 
 #define WAIT_NS_MIN 1000
-#define WAIT_NS_MAX 1000000
+#define WAIT_NS_MAX 10000000 /* so a pipe without data costs less than 1% of a core */
 #define SAID_MAX 10
 
 /* ---- sending ---------------------------------------------------------------------------- */
@@ -121,7 +122,7 @@ static void start_parts(weir_op *op)
     uint32_t index = weir_worker_index(weir_op_worker(op));
     uint32_t workers = weir_worker_count(weir_op_worker(op));
     for (uint32_t p = 0; p < call->partitions; p++)
-        if (call->what.split || wi_read_owner(call, p, workers) == index)
+        if ((call->what.split && call->bytes[p]) || wi_read_owner(call, p, workers) == index)
             add_part(call, reading, p);
     reading->open = WI_NEWS(uint32_t, reading->count + 1);
 }
@@ -216,9 +217,19 @@ static void look(weir_op *op)
 
 /* ---- turns ------------------------------------------------------------------------------ */
 
+/* Half of what the process may have open is for its workers' files. */
+static uint32_t open_max(const weir_worker *worker)
+{
+    struct rlimit may;
+    uint32_t workers = weir_worker_count(worker) / weir_process_count(worker);
+    if (getrlimit(RLIMIT_NOFILE, &may) < 0 || may.rlim_cur / 2 / workers >= WI_FILES_OPEN_MAX)
+        return WI_FILES_OPEN_MAX;
+    return may.rlim_cur / 2 < workers ? 1 : (uint32_t)(may.rlim_cur / 2 / workers);
+}
+
 static void fill_open(wi_reading *reading)
 {
-    while (reading->open_count < WI_FILES_OPEN_MAX && reading->next_part < reading->count)
+    while (reading->open_count < reading->open_max && reading->next_part < reading->count)
         reading->open[reading->open_count++] = reading->next_part++;
 }
 
@@ -306,6 +317,7 @@ static void on_start(weir_op *op)
     if (weir_op_reject_output(op) != UINT32_MAX)
         reading->rejects = weir_op_first_capability(op, weir_op_reject_output(op));
     reading->wait_ns = WAIT_NS_MIN;
+    reading->open_max = open_max(weir_op_worker(op));
     start_parts(op);
     weir_activate(op);
 }

@@ -14,7 +14,7 @@
 #include "paths.h"
 #include "rows.h"
 
-/* Named limit: files that a worker reads at once. */
+/* Named limit: files that a worker reads at once; fewer if the system allows the process few. */
 #define WI_FILES_OPEN_MAX 64
 
 /* What the program says, as the worker keeps it. */
@@ -22,7 +22,9 @@ typedef struct wi_read_call {
     weir_read what; /* its pointers: copies, or NULL */
     const weir_type *type;
     wi_paths files;         /* partition i is files.at[i]; unless what.grows */
+    uint64_t *bytes;        /* of those that are split, when this was built: parts go by it */
     uint32_t partitions;
+    uint64_t from_epoch; /* to which the partition has come that is furthest in what.from */
     uint32_t look_ms;
 } wi_read_call;
 
@@ -47,7 +49,7 @@ typedef struct wi_reading {
     wi_part *parts; /* this worker's */
     uint32_t count, capacity;
     uint32_t *open; /* the ones that are read in turns */
-    uint32_t open_count, next_open, next_part;
+    uint32_t open_count, open_max, next_open, next_part;
     weir_capability *rows, *offsets, *rejects; /* NULL: nobody wants them, or all is done */
     uint32_t offsets_output;
     uint32_t batch_rows;

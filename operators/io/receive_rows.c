@@ -84,7 +84,7 @@ static void ended(connection *at)
 {
     const char *why = wi_link_why(at->link);
     if (strcmp(why, "closed by peer") == 0) {
-        wi_rows_end(at->rows);
+        wi_rows_cut(at->rows, "the connection ended within this line: it has no newline");
         wi_incoming_send(at->in, at->rows);
     } else if (!at->in->how->listen) {
         wi_incoming_fail(at->in,

@@ -148,6 +148,25 @@ static void say(wi_rows *rows, size_t end, weir_err *err)
     weir_err_free(err);
 }
 
+void wi_rows_cut(wi_rows *rows, const char *why)
+{
+    size_t from = rows->end;
+    while (from > rows->begin && rows->buffer->at[from - 1] != '\n')
+        from--;
+    if (from < rows->end && rows->how.bad) {
+        const char *at = rows->buffer->at;
+        uint64_t before = count_newlines(at + rows->begin, from - rows->begin);
+        rows->how.bad(rows->how.arg, &(wi_no_row){.line = rows->place.lines + before + 1,
+                                                  .text = at + from,
+                                                  .length = rows->end - from,
+                                                  .why = why});
+    }
+    rows->end = from;
+    if (rows->buffer)
+        memset(rows->buffer->at + from, 0, WI_ROWS_ZEROS); /* D1 */
+    wi_rows_end(rows);
+}
+
 /* The row at `begin` is longer than may be. Of one with newlines, which are in quoted fields, the
  * first line is left out: a quote that nobody closes may be the reason. What is done does not
  * depend on how much of the row has come. */

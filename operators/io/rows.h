@@ -59,6 +59,8 @@ char *wi_rows_room(wi_rows *rows, size_t *room_out);
 void wi_rows_fill(wi_rows *rows, size_t bytes);
 /* No more bytes will come: the last line may lack its newline. */
 void wi_rows_end(wi_rows *rows);
+/* The same, but a last line without its newline is none, and why is said: it may have been cut. */
+void wi_rows_cut(wi_rows *rows, const char *why);
 
 /* Some of the rows in the bytes that came, at most `most`, those that are none included; NULL if it
  * takes more bytes to go on, or, with *err_out, if the header does not fit the type: then no

@@ -46,13 +46,13 @@ bool wi_rows_value(wi_rows *rows, const wi_column *column, const char *at, size_
                    char *row, weir_err **err_out)
 {
     weir_err *err = NULL;
-    bool csv = rows->how.format == WEIR_CSV;
+    bool as_is = rows->how.format != WEIR_TSV;
     if (!column->field)
         return true;
-    if (csv && odd)
+    if (as_is && odd)
         undoubled_value(rows, column, at, length, row, &err);
     else
-        err = wi_field_parse(column->field, column->number, at, length, csv, row, rows->batch);
+        err = wi_field_parse(column->field, column->number, at, length, as_is, row, rows->batch);
     bool fine = !err;
     if (err_out)
         *err_out = err;
@@ -98,9 +98,10 @@ static field_at field_from(const wi_rows *rows, const char *from, const char *en
             is.wrong = "it goes on after its closing quote";
         return is;
     }
-    while (from < end && *from != '\n' && *from != (csv ? ',' : '\t'))
+    char separator = csv ? ',' : rows->how.format == WEIR_TSV ? '\t' : '\n';
+    while (from < end && *from != '\n' && *from != separator)
         is.odd |= *from++ == '\\';
-    is.odd &= !csv;
+    is.odd &= rows->how.format == WEIR_TSV;
     is.ends = is.value_end = from;
     if (from > is.value && from < end && *from == '\n' && from[-1] == '\r')
         is.value_end--;

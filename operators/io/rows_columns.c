@@ -53,6 +53,19 @@ static weir_err *find_given(wi_rows *rows)
     return NULL;
 }
 
+/* A plain line is one text. */
+static weir_err *check_line(const wi_rows *rows)
+{
+    if (rows->how.format != WEIR_LINES)
+        return NULL;
+    if (rows->how.header)
+        return weir_err_new("lines have no columns that a header could name");
+    if (rows->column_count == 1 && rows->columns[0].as == WI_AS_TEXT)
+        return NULL;
+    return weir_err_new("`%s` is to have one text for a line, and no other columns",
+                        rows->how.type->name);
+}
+
 weir_err *wi_columns_init(wi_rows *rows)
 {
     const weir_type *type = rows->how.type;
@@ -65,7 +78,7 @@ weir_err *wi_columns_init(wi_rows *rows)
     rows->knows_columns = !rows->how.header || rows->how.format == WEIR_JSON;
     if (!err && !rows->column_count)
         err = weir_err_new("`%s` has no fields that could be read", type->name);
-    return err;
+    return err ? err : check_line(rows);
 }
 
 /* ---- the header ------------------------------------------------------------------------- */

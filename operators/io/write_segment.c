@@ -106,13 +106,17 @@ static weir_err *cannot(const wi_segments *all, const char *what, const char *na
 
 /* ---- the directory ---------------------------------------------------------------------- */
 
+/* Who writes all files holds what worker 0 would hold of its own: so a job of one kind keeps out
+ * those of the other. */
+static uint32_t lock_worker(const wi_segments *all)
+{
+    return all->worker == UINT32_MAX ? 0 : all->worker;
+}
+
 static const char *lock_name(const wi_segments *all, char *buffer)
 {
-    char worker[16] = "";
-    if (all->worker != UINT32_MAX)
-        snprintf(worker, sizeof worker, "-w%04u", all->worker);
-    snprintf(buffer, WI_SEGMENT_NAME_BYTES, ".%s%s.%s" LOCK_END, all->how->prefix, worker,
-             all->how->extension);
+    snprintf(buffer, WI_SEGMENT_NAME_BYTES, ".%s-w%04u.%s" LOCK_END, all->how->prefix,
+             lock_worker(all), all->how->extension);
     return buffer;
 }
 
@@ -191,35 +195,36 @@ void wi_segments_close(wi_segments *all)
 }
 
 /* After a prefix: 20 characters that say an epoch. */
-static bool is_epoch(const wi_segments *all, const char *text)
+static bool is_epoch(const char *text)
 {
-    bool event = all->how->event_time;
-    if (event ? *text != 'p' && *text != 'm' : *text < '0' || *text > '9')
-        return false;
-    return strspn(text + 1, "0123456789") == EPOCH_DIGITS - 1;
+    return *text && strchr("0123456789pm", *text) &&
+           strspn(text + 1, "0123456789") == EPOCH_DIGITS - 1;
 }
 
-/* Whether it is the name of a temporary file of this sink, and of which worker. */
-static bool is_temporary(const wi_segments *all, const char *name, uint32_t *worker_out)
+/* "-w0012", if it is there; where it ends. */
+static const char *after_worker(const char *name, uint32_t *worker_out)
 {
-    size_t prefix = strlen(all->how->prefix);
     *worker_out = 0;
+    if (strncmp(name, "-w", 2) != 0 || strspn(name + 2, "0123456789") != 4)
+        return name;
+    for (unsigned i = 2; i < 6; i++)
+        *worker_out = *worker_out * 10 + (uint32_t)(name[i] - '0');
+    return name + 6;
+}
+
+/* Whether a name is that of a temporary file with this prefix and extension, or of the lock of a
+ * worker that there is no more, and of which worker: of a job that was killed, which may have had
+ * more workers, or epochs of another kind. */
+static bool is_left(const wi_segments *all, const char *name, uint32_t *worker_out)
+{
+    size_t prefix = strlen(all->how->prefix), extension = strlen(all->how->extension);
     if (*name++ != '.' || strncmp(name, all->how->prefix, prefix) != 0 || name[prefix] != '-')
         return false;
-    name += prefix + 1;
-    if (!is_epoch(all, name))
-        return false;
-    name += EPOCH_DIGITS;
-    if (all->worker != UINT32_MAX) {
-        if (strncmp(name, "-w", 2) != 0 || strspn(name + 2, "0123456789") != 4)
-            return false;
-        for (unsigned i = 2; i < 6; i++)
-            *worker_out = *worker_out * 10 + (uint32_t)(name[i] - '0');
-        name += 6;
-    }
-    size_t extension = strlen(all->how->extension);
+    bool temporary = is_epoch(name + prefix + 1);
+    name = after_worker(name + prefix + temporary * (1 + EPOCH_DIGITS), worker_out);
     return *name == '.' && strncmp(name + 1, all->how->extension, extension) == 0 &&
-           strcmp(name + 1 + extension, TEMPORARY_END) == 0;
+           strcmp(name + 1 + extension, temporary ? TEMPORARY_END : LOCK_END) == 0 &&
+           (temporary || *worker_out != lock_worker(all));
 }
 
 weir_err *wi_segments_clean(const wi_segments *all, uint32_t of, uint32_t workers)
@@ -234,7 +239,7 @@ weir_err *wi_segments_clean(const wi_segments *all, uint32_t of, uint32_t worker
     weir_err *err = NULL;
     uint32_t worker;
     for (struct dirent *entry; !err && (entry = readdir(directory));)
-        if (is_temporary(all, entry->d_name, &worker) && worker % workers == of &&
+        if (is_left(all, entry->d_name, &worker) && worker % workers == of &&
             unlinkat(all->directory, entry->d_name, 0) < 0 && errno != ENOENT)
             err = cannot(all, "remove", entry->d_name);
     closedir(directory);

@@ -49,7 +49,8 @@ void wi_segment_range(const weir_write *how, uint64_t epoch, uint64_t *first_out
 
 weir_err *wi_segments_open(wi_segments *all);
 void wi_segments_close(wi_segments *all);
-/* Removes temporary files of workers w with w % workers = of (all, without workers in names). */
+/* Removes what others have left, of workers w with w % workers = of. Who left it had a worker `of`,
+ * too, whose lock is held now. */
 weir_err *wi_segments_clean(const wi_segments *all, uint32_t of, uint32_t workers);
 
 /* The name; `buffer` has WI_SEGMENT_NAME_BYTES. */

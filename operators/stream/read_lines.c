@@ -3,7 +3,8 @@
  * Worker i of n reads the lines that start in bytes [size * i / n, size * (i + 1) / n). It
  * reads a buffer at a time; the buffer becomes part of the batch whose lines lie in it, so
  * that lines are not copied. What has no size (a pipe) worker 0 reads alone, and only while
- * there is something to read. The file must not change meanwhile. */
+ * there is something to read. Parts go by the size that the file had when the dataflow was built; a
+ * file that has another one then stops the run: workers may have seen different ones. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,10 +19,12 @@
 /* So that what was searched and one more read fit the length of a text. */
 #define LINE_BYTES_MAX (UINT32_MAX - BUFFER_BYTES)
 #define WAIT_NS_MIN 1000
-#define WAIT_NS_MAX 1000000
+#define WAIT_NS_MAX 10000000 /* so a pipe without data costs less than 1% of a core */
 
 typedef struct lines_call {
-    char path[1]; /* longer */
+    bool plain;     /* a file that has bytes; /proc says 0 */
+    uint64_t bytes; /* so many, when this was built */
+    char path[1];   /* longer */
 } lines_call;
 
 typedef struct state {
@@ -76,6 +79,22 @@ static void fail(weir_op *op, const char *what)
     finish(weir_op_state(op));
 }
 
+/* All has been read. A file that this worker has read alone may have become longer. */
+static void end(weir_op *op, state *from)
+{
+    const lines_call *call = weir_op_arg(op);
+    struct stat facts;
+    bool alone = weir_worker_count(weir_op_worker(op)) == 1;
+    if (from->plain && fstat(from->fd, &facts) == 0 && (uint64_t)facts.st_size != call->bytes &&
+        (!alone || (uint64_t)facts.st_size < call->bytes))
+        weir_op_stop(op,
+                     "`%s` has changed while it was read, from %llu bytes to %llu: lines may be "
+                     "missing",
+                     call->path, (unsigned long long)call->bytes,
+                     (unsigned long long)facts.st_size);
+    finish(from);
+}
+
 /* Where this worker's part begins. Its first line starts after the newline before it. */
 static bool seek_part(weir_op *op, state *from, uint64_t size)
 {
@@ -98,15 +117,10 @@ static void on_start(weir_op *op)
 {
     const lines_call *call = weir_op_arg(op);
     state *from = weir_op_state(op);
-    struct stat facts;
     from->fd = -1;
     from->wait_ns = WAIT_NS_MIN;
     from->capability = weir_op_first_capability(op, 0);
-    if (stat(call->path, &facts) < 0) {
-        fail(op, "open");
-        return;
-    }
-    from->plain = S_ISREG(facts.st_mode) && facts.st_size > 0; /* /proc says 0 */
+    from->plain = call->plain;
     if (weir_process_count(weir_op_worker(op)) > 1 && is_own(call->path))
         from->plain = false;
     from->aligned = true;
@@ -115,10 +129,11 @@ static void on_start(weir_op *op)
         finish(from);
         return;
     }
-    from->fd = open(call->path, O_RDONLY | O_CLOEXEC);
+    /* Else opening a FIFO would wait for who writes there. */
+    from->fd = open(call->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (from->fd < 0) {
         fail(op, "open");
-    } else if (from->plain && !seek_part(op, from, (uint64_t)facts.st_size)) {
+    } else if (from->plain && !seek_part(op, from, call->bytes)) {
         fail(op, "read");
     } else {
         from->capacity = BUFFER_BYTES;
@@ -232,7 +247,7 @@ static void on_run(weir_op *op)
     size_t room = from->capacity - from->used;
     ssize_t got =
         read(from->fd, from->buffer + from->used, room < BUFFER_BYTES ? room : BUFFER_BYTES);
-    if (got < 0 && errno != EINTR) {
+    if (got < 0 && errno != EINTR && errno != EAGAIN) {
         fail(op, "read");
         return;
     }
@@ -245,7 +260,7 @@ static void on_run(weir_op *op)
     } else if (take_lines(op, from, got == 0)) {
         weir_activate(op);
     } else {
-        finish(from);
+        end(op, from);
     }
 }
 
@@ -267,11 +282,13 @@ static const weir_operator read_lines = {.name = "read_lines",
 /* ---- building --------------------------------------------------------------------------- */
 
 /* Opens a plain file once, so that it is found while building if it cannot be read. */
-static bool readable(const char *path)
+static bool readable(const char *path, lines_call *call)
 {
     struct stat facts;
     if (stat(path, &facts) < 0)
         return false;
+    call->plain = S_ISREG(facts.st_mode) && facts.st_size > 0;
+    call->bytes = (uint64_t)facts.st_size;
     if (S_ISDIR(facts.st_mode)) {
         errno = EISDIR;
         return false;
@@ -288,9 +305,9 @@ weir_stream weir_read_lines(weir_dataflow *flow, const void *path)
 {
     path = wi_path(flow, read_lines.name, path);
     size_t length = strlen(path);
-    lines_call *call = wi_alloc(sizeof *call + length);
+    lines_call *call = wi_calloc(1, sizeof *call + length);
     memcpy(call->path, path, length + 1);
-    if (!readable(path))
+    if (!readable(path, call))
         weir_scope_fail(flow, "read_lines: cannot open `%s`: %s", (const char *)path,
                         strerror(errno));
     weir_builder *builder = weir_operator_begin(flow, &read_lines, call);

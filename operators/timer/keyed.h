@@ -7,6 +7,7 @@
 #ifndef WEIR_OPERATORS_TIMER_KEYED_H
 #define WEIR_OPERATORS_TIMER_KEYED_H
 
+#include "../../base/sorted.h"
 #include "../stream/table.h"
 #include "timers.h"
 
@@ -19,11 +20,10 @@ typedef struct wi_keyed_call {
     bool padded; /* some of those are of no field */
 } wi_keyed_call;
 
-/* Times of one kind at which a key is to be called: ascending, from `first` on. */
+/* Times of one kind at which a key is to be called: items are i64, of the same order. */
 typedef struct wi_key_times {
     weir_timer timer; /* the first of them */
-    uint64_t *at;
-    uint32_t first, count, capacity;
+    wi_sorted at;
 } wi_key_times;
 
 enum { WI_BY_EVENT, WI_BY_CLOCK, WI_TIME_KINDS };

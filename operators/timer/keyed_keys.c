@@ -154,56 +154,53 @@ void wi_keys_expire(wi_keys *keys, int kind, uint64_t now)
 
 /* ---- times ------------------------------------------------------------------------------ */
 
-/* Where `at` is among the times, or would be. */
-static uint32_t place_of(const wi_key_times *times, uint64_t at)
+/* As an i64 with the same order; and the other way. */
+static int64_t order_of(uint64_t time)
 {
-    uint32_t low = times->first, high = times->first + times->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (times->at[middle] < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return weir_event_time(time);
 }
 
-static bool is_at(const wi_key_times *times, uint32_t place, uint64_t at)
+static uint64_t time_of(const wi_key_times *times, uint32_t place)
 {
-    return place < times->first + times->count && times->at[place] == at;
+    int64_t order;
+    memcpy(&order, wi_sorted_at(&times->at, sizeof order, place), sizeof order);
+    return weir_event_epoch(order);
 }
 
+/* Whether there is such a time. *place_out: where it is, or would be. */
+static bool find_time(const wi_key_times *times, uint64_t at, uint32_t *place_out)
+{
+    *place_out = wi_sorted_from(&times->at, sizeof(int64_t), 0, order_of(at));
+    return *place_out < wi_sorted_end(&times->at) && time_of(times, *place_out) == at;
+}
+
+/* The heap has the first one. */
 static void follow(wi_keys *keys, wi_key *key, int kind)
 {
     wi_key_times *times = &key->more->times[kind];
     weir_timers *heap = &keys->heaps[kind];
-    key->timed[kind] = times->count != 0;
-    if (!times->count)
+    key->timed[kind] = times->at.count != 0;
+    if (!times->at.count) {
         wi_timers_remove(heap, &times->timer);
-    else if (times->timer.place && times->timer.due_ns == times->at[times->first])
         return;
-    else if (kind == WI_BY_CLOCK)
-        weir_timers_set(heap, &times->timer, times->at[times->first]);
+    }
+    uint64_t first = time_of(times, wi_sorted_first(&times->at));
+    if (times->timer.place && times->timer.due_ns == first)
+        return;
+    if (kind == WI_BY_CLOCK)
+        weir_timers_set(heap, &times->timer, first);
     else
-        wi_timers_place(heap, &times->timer, times->at[times->first]);
+        wi_timers_place(heap, &times->timer, first);
 }
 
 bool wi_key_time_add(wi_keys *keys, wi_key *key, int kind, uint64_t at)
 {
     wi_key_times *times = &more_of(key)->times[kind];
-    uint32_t place = place_of(times, at), end = times->first + times->count;
-    if (is_at(times, place, at))
+    int64_t order = order_of(at);
+    uint32_t place;
+    if (find_time(times, at, &place))
         return false;
-    if (end == times->capacity && times->first > times->count) {
-        memmove(times->at, times->at + times->first, times->count * sizeof *times->at);
-        place -= times->first;
-        end = times->count;
-        times->first = 0;
-    }
-    wi_grow(&times->at, &times->capacity, end + 1, sizeof *times->at);
-    memmove(times->at + place + 1, times->at + place, (end - place) * sizeof *times->at);
-    times->at[place] = at;
-    times->count++;
+    memcpy(wi_sorted_insert(&times->at, sizeof order, &place), &order, sizeof order);
     follow(keys, key, kind);
     return true;
 }
@@ -213,15 +210,10 @@ bool wi_key_time_remove(wi_keys *keys, wi_key *key, int kind, uint64_t at)
     if (!key->timed[kind])
         return false;
     wi_key_times *times = &key->more->times[kind];
-    uint32_t place = place_of(times, at), end = times->first + times->count;
-    if (!is_at(times, place, at))
+    uint32_t place;
+    if (!find_time(times, at, &place))
         return false;
-    if (place == times->first)
-        times->first++;
-    else
-        memmove(times->at + place, times->at + place + 1, (end - place - 1) * sizeof *times->at);
-    if (--times->count == 0)
-        times->first = 0;
+    wi_sorted_remove(&times->at, sizeof(int64_t), place, wi_sorted_next(&times->at, place));
     follow(keys, key, kind);
     return true;
 }
@@ -262,7 +254,7 @@ static void free_key(wi_keys *keys, wi_key *key)
             wi_free((void *)(uintptr_t)text->at);
     }
     for (int kind = 0; key->more && kind < WI_TIME_KINDS; kind++)
-        wi_free(key->more->times[kind].at);
+        wi_sorted_fini(&key->more->times[kind].at);
     wi_free(key->more);
     wi_free(key);
 }

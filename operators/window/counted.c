@@ -12,6 +12,9 @@
  * is empty again. So each pane is added twice. Without `combine` the accs are those of the windows
  * that are open, and a row is folded into each.
  *
+ * With `inverse` there are no suffixes: prefix is the sum of all full panes, and so a window; then
+ * those that later windows do not have are taken away from it.
+ *
  * A row that is taken away is one of the newest pane's, which only open windows have: its number is
  * given away again. */
 #include "saved.h"
@@ -82,7 +85,7 @@ static void drop_prefix(const wi_windowing *call, wi_queue *queue)
 static void make_suffixes(wi_now *now, wi_queue *queue)
 {
     for (uint32_t i = queue->count - 1; i-- > 0;)
-        wi_acc_combine(now->call, now->keys, *acc_at(queue, i), *acc_at(queue, i + 1));
+        wi_acc_combine(now->call, now->keys, *acc_at(queue, i), *acc_at(queue, i + 1), 1);
     queue->suffix_count = queue->count;
     drop_prefix(now->call, queue);
 }
@@ -90,29 +93,32 @@ static void make_suffixes(wi_now *now, wi_queue *queue)
 /* The newest pane is full. */
 static void add_to_prefix(wi_now *now, const wi_window_key *key, wi_queue *queue)
 {
-    if (!queue->suffix_count)
+    if (!queue->suffix_count && !now->call->how.inverse)
         return;
     if (!queue->prefix)
         queue->prefix = wi_acc_new(now->call, key);
-    wi_acc_combine(now->call, now->keys, queue->prefix, *acc_at(queue, queue->count - 1));
+    wi_acc_combine(now->call, now->keys, queue->prefix, *acc_at(queue, queue->count - 1), 1);
 }
 
 /* The window of the first acc, which is of no use afterwards. */
 static void fire_first(wi_now *now, const wi_window_key *key, wi_queue *queue)
 {
     const weir_windows *how = &now->call->how;
-    if (how->combine && !queue->suffix_count)
+    if (how->combine && !how->inverse && !queue->suffix_count)
         make_suffixes(now, queue);
     wi_window full = {.start = queue->taken - how->size,
                       .last = queue->taken - 1,
-                      .acc = *acc_at(queue, 0),
+                      .acc = how->inverse ? queue->prefix : *acc_at(queue, 0),
                       .changed = true};
-    if (queue->prefix)
-        wi_acc_combine(now->call, now->keys, full.acc, queue->prefix);
+    if (queue->prefix && !how->inverse)
+        wi_acc_combine(now->call, now->keys, full.acc, queue->prefix, 1);
     wi_now_fire(now, key, &full);
-    pop_acc(now->call, queue);
-    for (int64_t i = 1; how->combine && i < how->slide / now->call->pane; i++)
+    int64_t over = how->combine ? how->slide / now->call->pane : 1;
+    for (int64_t i = 0; i < over; i++) {
+        if (how->inverse)
+            wi_acc_combine(now->call, now->keys, queue->prefix, *acc_at(queue, 0), -1);
         pop_acc(now->call, queue);
+    }
 }
 
 /* ---- rows ------------------------------------------------------------------------------- */

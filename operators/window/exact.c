@@ -19,46 +19,48 @@
 #include "../../base/alloc.h"
 #include "../../base/assert.h"
 
-/* The first cell at or after a time. */
-static uint32_t cells_from(const wi_window_key *key, int64_t time)
+static wi_cell *cell_in(const wi_window_key *key, uint32_t place)
 {
-    uint32_t low = 0, high = key->cell_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (key->cells[middle].time < time)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return wi_sorted_at(&key->cells, sizeof(wi_cell), place);
 }
 
-static wi_cell *cell_at(const wi_windowing *call, wi_window_key *key, int64_t time)
+/* The place of the first cell at or after a time. */
+static uint32_t cells_from(const wi_window_key *key, int64_t time)
 {
-    uint32_t at = cells_from(key, time);
-    if (at < key->cell_count && key->cells[at].time == time)
-        return &key->cells[at];
-    wi_grow(&key->cells, &key->cell_capacity, key->cell_count + 1, sizeof *key->cells);
-    memmove(&key->cells[at + 1], &key->cells[at], (key->cell_count++ - at) * sizeof *key->cells);
-    key->cells[at] = (wi_cell){.time = time, .acc = wi_acc_new(call, key)};
-    return &key->cells[at];
+    return wi_sorted_from(&key->cells, sizeof(wi_cell), offsetof(wi_cell, time), time);
+}
+
+static wi_cell *cell_at(const wi_windowing *call, wi_window_key *key, int64_t time,
+                        uint32_t *place_out)
+{
+    *place_out = cells_from(key, time);
+    if (*place_out < wi_sorted_end(&key->cells) && cell_in(key, *place_out)->time == time)
+        return cell_in(key, *place_out);
+    wi_cell *cell = wi_sorted_insert(&key->cells, sizeof *cell, place_out);
+    *cell = (wi_cell){.time = time, .acc = wi_acc_new(call, key)};
+    return cell;
 }
 
 static void remove_cells(const wi_windowing *call, wi_window_key *key, uint32_t begin,
                          uint32_t end)
 {
-    for (uint32_t i = begin; i < end; i++)
-        wi_acc_free(call, key->cells[i].acc);
-    key->cell_count -= end - begin;
-    if (begin < end)
-        memmove(&key->cells[begin], &key->cells[end],
-                (key->cell_count - begin) * sizeof *key->cells);
+    for (uint32_t i = begin; i < end; i = wi_sorted_next(&key->cells, i))
+        wi_acc_free(call, cell_in(key, i)->acc);
+    wi_sorted_remove(&key->cells, sizeof(wi_cell), begin, end);
 }
 
 void wi_cells_forget(const wi_windowing *call, wi_window_key *key, int64_t last)
 {
-    uint32_t end = last == INT64_MAX ? key->cell_count : cells_from(key, last + 1);
-    remove_cells(call, key, 0, end);
+    uint32_t end = last == INT64_MAX ? wi_sorted_end(&key->cells) : cells_from(key, last + 1);
+    remove_cells(call, key, wi_sorted_first(&key->cells), end);
+}
+
+/* The place of the next cell, or the end, if that is after `last`. */
+static uint32_t next_until(const wi_window_key *key, uint32_t place, int64_t last)
+{
+    uint32_t end = wi_sorted_end(&key->cells);
+    place = wi_sorted_next(&key->cells, place);
+    return place < end && cell_in(key, place)->time <= last ? place : end;
 }
 
 void wi_cells_refresh(const wi_windowing *call, wi_window_keys *keys, const wi_window_key *key,
@@ -67,41 +69,40 @@ void wi_cells_refresh(const wi_windowing *call, wi_window_keys *keys, const wi_w
     if (!session->stale)
         return;
     wi_acc_reset(call, key, session->acc);
-    for (uint32_t i = cells_from(key, session->start);
-         i < key->cell_count && key->cells[i].time <= session->last; i++)
-        wi_acc_combine(call, keys, session->acc, key->cells[i].acc);
+    for (uint32_t i = cells_from(key, session->start); i < wi_sorted_end(&key->cells);
+         i = next_until(key, i, session->last))
+        wi_acc_combine(call, keys, session->acc, cell_in(key, i)->acc, 1);
     session->stale = false;
 }
 
-static bool are_apart(const wi_windowing *call, const wi_cell *cell)
-{
-    return wi_subtract_saturating(cell[1].time, call->how.gap) > cell->time;
-}
-
-/* The parts of session `at`, which has lost a cell, and how many they are; 0: it is gone. */
+/* The parts of the session at a place, which has lost a cell, and how many they are; 0: it is
+ * gone. */
 static uint32_t fall_apart(wi_now *now, wi_window_key *key, uint32_t at)
 {
     const wi_windowing *call = now->call;
-    uint32_t parts = 0, cell = cells_from(key, key->windows[at].start);
-    int64_t last = key->windows[at].last;
-    while (cell < key->cell_count && key->cells[cell].time <= last) {
-        int64_t start = key->cells[cell].time;
-        while (cell + 1 < key->cell_count && key->cells[cell + 1].time <= last &&
-               !are_apart(call, &key->cells[cell]))
-            cell++;
-        int64_t part_last = wi_add_saturating(key->cells[cell++].time, call->how.gap - 1);
-        wi_window *part = parts ? wi_windows_insert(call, key, at + parts, start, part_last)
-                                : &key->windows[at];
+    int64_t last = wi_window_at(key, at)->last;
+    uint32_t parts = 0, end = wi_sorted_end(&key->cells);
+    uint32_t cell = cells_from(key, wi_window_at(key, at)->start);
+    while (cell < end && cell_in(key, cell)->time <= last) {
+        int64_t start = cell_in(key, cell)->time, latest = start;
+        while ((cell = next_until(key, cell, last)) < end &&
+               wi_subtract_saturating(cell_in(key, cell)->time, call->how.gap) <= latest)
+            latest = cell_in(key, cell)->time;
+        int64_t part_last = wi_add_saturating(latest, call->how.gap - 1);
+        at = parts ? wi_sorted_next(&key->windows, at) : at;
+        wi_window *part = parts ? wi_windows_insert(call, key, &at, start, part_last)
+                                : wi_window_at(key, at);
         part->start = start;
         part->last = part_last;
         part->stale = true;
+        part->marked = false;
         if (part->due != WI_NEVER)
             part->due = wi_before_multiple(call->how.trigger.every, start, part->due);
         parts++;
     }
     if (!parts) {
-        wi_now_take_back(now, &key->windows[at]);
-        wi_windows_remove(call, key, at, at + 1);
+        wi_now_take_back(now, wi_window_at(key, at));
+        wi_windows_remove(call, key, at, wi_sorted_next(&key->windows, at));
     }
     return parts;
 }
@@ -110,18 +111,19 @@ void wi_now_exact(wi_now *now, wi_window_key *key, uint32_t at, int64_t time, co
                   int64_t diff)
 {
     const wi_windowing *call = now->call;
-    wi_cell *cell = cell_at(call, key, time);
-    wi_window *session = &key->windows[at];
+    uint32_t place, parts = 1;
+    wi_cell *cell = cell_at(call, key, time, &place);
+    wi_window *session = wi_window_at(key, at);
+    int64_t start = session->start;
     wi_assert(session->start <= time && time <= session->last, "E1");
     wi_acc_fold(call, now->keys, cell->acc, row, diff);
     if (!session->stale)
         wi_acc_fold(call, now->keys, session->acc, row, diff);
-    uint32_t parts = 1;
     if (!wi_acc_rows(call, cell->acc)) {
-        uint32_t index = (uint32_t)(cell - key->cells);
-        remove_cells(call, key, index, index + 1);
+        remove_cells(call, key, place, wi_sorted_next(&key->cells, place));
         parts = fall_apart(now, key, at);
+        at = wi_windows_place(key, start, INT64_MIN); /* it may have moved, and begin later */
     }
-    for (uint32_t i = 0; i < parts; i++)
-        wi_now_changed(now, key, &key->windows[at + i], time, i == 0 ? diff : 0);
+    for (uint32_t i = 0; i < parts; i++, at = wi_sorted_next(&key->windows, at))
+        wi_now_changed(now, key, wi_window_at(key, at), time, i == 0 ? diff : 0);
 }

@@ -13,11 +13,12 @@ static wi_window *window_of(wi_now *now, wi_window_key *key, int64_t start, int6
                             uint32_t *at)
 {
     for (int tries = 0; tries < 2; tries++) {
-        if (*at < key->count && key->windows[*at].start == start && key->windows[*at].last == last)
-            return &key->windows[*at];
+        wi_window *window = wi_sorted_has(&key->windows, *at) ? wi_window_at(key, *at) : NULL;
+        if (window && window->start == start && window->last == last)
+            return window;
         *at = wi_windows_place(key, start, last);
     }
-    return wi_windows_insert(now->call, key, *at, start, last);
+    return wi_windows_insert(now->call, key, at, start, last);
 }
 
 /* What became of a row. */
@@ -110,11 +111,12 @@ static void find_keys(const wi_now *now, const weir_batch *batch, uint32_t begin
         keys_out[i] = wi_window_keys_find(now->call, now->keys, weir_batch_row(batch, begin + i),
                                           hashes[i]);
         keys_out[i]->references++;
-        __builtin_prefetch(keys_out[i]->windows);
+        __builtin_prefetch(keys_out[i]->windows.only); /* or the list of chunks */
     }
     for (uint32_t i = 0; i < count; i++)
-        if (keys_out[i]->count)
-            __builtin_prefetch(keys_out[i]->windows->acc, 1);
+        if (keys_out[i]->windows.count)
+            __builtin_prefetch(
+                wi_window_at(keys_out[i], wi_sorted_first(&keys_out[i]->windows))->acc, 1);
 }
 
 static void put_rows(wi_now *now, const weir_batch *batch, uint32_t begin, uint32_t end)

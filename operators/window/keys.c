@@ -69,10 +69,11 @@ void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, cons
     wi_acc_add_rows(call, acc, diff);
 }
 
-void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other)
+void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other,
+                    int64_t diff)
 {
-    run(call, keys, call->how.combine, acc, other, 1);
-    wi_acc_add_rows(call, acc, wi_acc_rows(call, other));
+    run(call, keys, call->how.combine, acc, other, diff);
+    wi_acc_add_rows_of(call, acc, other, diff);
 }
 
 static void free_contents(const wi_windowing *call, char *acc)
@@ -101,41 +102,37 @@ void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc)
     memcpy(acc, key->blank, call->by.type->size);
 }
 
+bool wi_acc_is_new(const wi_windowing *call, const char *acc)
+{
+    for (uint32_t at = call->rows_at + sizeof(int64_t); at < call->by.type->size; at++)
+        if (acc[at])
+            return false;
+    return true;
+}
+
 /* ---- windows of a key ------------------------------------------------------------------- */
 
 uint32_t wi_windows_from(const wi_window_key *key, int64_t last)
 {
-    uint32_t low = 0, high = key->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (key->windows[middle].last < last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return wi_sorted_from(&key->windows, sizeof(wi_window), offsetof(wi_window, last), last);
 }
 
+/* At the ends of the integers some have the same start. */
 uint32_t wi_windows_place(const wi_window_key *key, int64_t start, int64_t last)
 {
-    uint32_t low = 0, high = key->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const wi_window *window = &key->windows[middle];
-        if (window->start < start || (window->start == start && window->last < last))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const wi_sorted *windows = &key->windows;
+    uint32_t place =
+        wi_sorted_from(windows, sizeof(wi_window), offsetof(wi_window, start), start);
+    while (place < wi_sorted_end(windows) && wi_window_at(key, place)->start == start &&
+           wi_window_at(key, place)->last < last)
+        place = wi_sorted_next(windows, place);
+    return place;
 }
 
-wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint32_t at,
+wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint32_t *place,
                              int64_t start, int64_t last)
 {
-    wi_grow(&key->windows, &key->capacity, key->count + 1, sizeof *key->windows);
-    wi_window *window = &key->windows[at];
-    memmove(window + 1, window, (key->count++ - at) * sizeof *window);
+    wi_window *window = wi_sorted_insert(&key->windows, sizeof *window, place);
     *window = (wi_window){.start = start,
                           .last = last,
                           .acc = wi_acc_new(call, key),
@@ -154,14 +151,12 @@ static void free_window(const wi_windowing *call, wi_window *window)
     }
 }
 
-void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin, uint32_t end)
+uint32_t wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin,
+                           uint32_t end)
 {
-    for (uint32_t i = begin; i < end; i++)
-        free_window(call, &key->windows[i]);
-    if (begin < end)
-        memmove(&key->windows[begin], &key->windows[end],
-                (key->count - end) * sizeof *key->windows);
-    key->count -= end - begin;
+    for (uint32_t i = begin; i < end; i = wi_sorted_next(&key->windows, i))
+        free_window(call, wi_window_at(key, i));
+    return wi_sorted_remove(&key->windows, sizeof(wi_window), begin, end);
 }
 
 /* ---- keys ------------------------------------------------------------------------------- */
@@ -170,7 +165,7 @@ static wi_window_key *empty_key(const wi_windowing *call, uint64_t hash)
 {
     wi_window_key *key = wi_calloc(1, sizeof *key + call->by.type->size);
     key->hash = hash;
-    key->dirty_from = INT64_MAX;
+    key->due = WI_NEVER;
     return key;
 }
 
@@ -189,14 +184,15 @@ static wi_window_key *new_key(const wi_windowing *call, const char *row, uint64_
 
 static void free_key(const wi_windowing *call, wi_window_key *key)
 {
-    wi_windows_remove(call, key, 0, key->count);
+    wi_windows_remove(call, key, wi_sorted_first(&key->windows), wi_sorted_end(&key->windows));
     wi_cells_forget(call, key, INT64_MAX);
     wi_queue_free(call, key->queue);
     for (uint32_t f = 0; f < call->by.acc.count; f++)
         if (call->by.acc.bytes[f] == WEIR_KEY_TEXT)
             free_text(text_of(key->blank, call->by.acc.offsets[f]));
-    wi_free(key->windows);
-    wi_free(key->cells);
+    wi_sorted_fini(&key->windows);
+    wi_sorted_fini(&key->cells);
+    wi_free(key->marks);
     wi_free(key);
 }
 
@@ -248,7 +244,7 @@ wi_window_key *wi_window_keys_find(const wi_windowing *call, wi_window_keys *key
 
 void wi_window_keys_tidy(const wi_windowing *call, wi_window_keys *keys, wi_window_key *key)
 {
-    if (key->count || key->references || key->queue)
+    if (key->windows.count || key->references || key->queue)
         return;
     wi_window_key **at = &keys->buckets[(uint32_t)key->hash & keys->mask];
     while (*at != key)

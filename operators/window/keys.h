@@ -10,6 +10,7 @@
 
 #include <weir/window.h>
 
+#include "../../base/sorted.h"
 #include "../stream/table.h"
 #include "field.h"
 
@@ -56,6 +57,7 @@ typedef struct wi_window {
     bool dirty;    /* it had closed, or closes now, and was given rows: it is to fire */
     bool wrong;    /* what it has sent is to be taken back, unless it fires */
     bool stale;    /* of an exact session: see exact.c */
+    bool marked;   /* its last instant is among the key's marks */
 } wi_window;
 #define WI_NEVER INT64_MAX
 
@@ -71,16 +73,16 @@ typedef struct wi_queue wi_queue;
 typedef struct wi_window_key {
     struct wi_window_key *next; /* in its bucket */
     uint64_t hash;
-    wi_window *windows;
-    uint32_t count, capacity;
-    uint32_t cell_count, cell_capacity;
-    wi_cell *cells;  /* in order */
-    wi_queue *queue; /* its numbers outlive its windows: a key that has it stays */
+    wi_sorted windows; /* items are wi_window */
+    wi_sorted cells;   /* and wi_cell */
+    wi_queue *queue;   /* its numbers outlive its windows: a key that has it stays */
     uint32_t references; /* of moments, and of rows that are being put into windows */
     bool asked;          /* a notification is to come at `asks`, or before */
     bool touched;        /* it is in the list of the moment that is now */
     int64_t asks;
-    int64_t dirty_from; /* no dirty window has its last instant before */
+    int64_t *marks; /* last instants of windows that are to be looked at; some may be gone */
+    uint32_t mark_count, mark_capacity;
+    int64_t due; /* no window is due before */
     char blank[];       /* the acc of a window without rows; owns the key's texts */
 } wi_window_key;
 
@@ -110,14 +112,22 @@ static inline void wi_window_keys_prefetch_key(const wi_window_keys *keys, uint6
 /* Frees the key if it has no windows and no references. */
 void wi_window_keys_tidy(const wi_windowing *call, wi_window_keys *keys, wi_window_key *key);
 
-/* The first window whose last instant is at or after `last`. */
+/* Windows are at places: see ../../base/sorted.h. */
+static inline wi_window *wi_window_at(const wi_window_key *key, uint32_t place)
+{
+    return wi_sorted_at(&key->windows, sizeof(wi_window), place);
+}
+
+/* Of the first window whose last instant is at or after `last`. */
 uint32_t wi_windows_from(const wi_window_key *key, int64_t last);
 /* Where the window of this start and last is, or would be. */
 uint32_t wi_windows_place(const wi_window_key *key, int64_t start, int64_t last);
-wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint32_t at,
+/* Puts one before what is at *place, which becomes its own. */
+wi_window *wi_windows_insert(const wi_windowing *call, wi_window_key *key, uint32_t *place,
                              int64_t start, int64_t last);
-/* Frees windows [begin, end). */
-void wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin, uint32_t end);
+/* Frees windows [begin, end); returns the place of what was behind them. */
+uint32_t wi_windows_remove(const wi_windowing *call, wi_window_key *key, uint32_t begin,
+                           uint32_t end);
 
 /* exact.c: frees the cells at and before a time; adds a session up again, if it is stale. */
 void wi_cells_forget(const wi_windowing *call, wi_window_key *key, int64_t last);
@@ -130,10 +140,11 @@ void wi_queue_free(const wi_windowing *call, wi_queue *queue);
 /* An acc without rows, with a key's fields. */
 char *wi_acc_new(const wi_windowing *call, const wi_window_key *key);
 void wi_acc_free(const wi_windowing *call, char *acc);
-/* Folds a row into an acc, or (wi_acc_combine) another acc. */
+/* Folds a row into an acc, or (wi_acc_combine) another acc: its diff is 1, or with `inverse` -1. */
 void wi_acc_fold(const wi_windowing *call, wi_window_keys *keys, char *acc, const void *row,
                  int64_t diff);
-void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other);
+void wi_acc_combine(const wi_windowing *call, wi_window_keys *keys, char *acc, const char *other,
+                    int64_t diff);
 /* The result that is sent for an acc, as a batch of its own. */
 weir_batch *wi_acc_result(const wi_windowing *call, const char *acc);
 /* Fills in the limits of its window. */
@@ -144,8 +155,9 @@ static inline void wi_acc_set_limits(const wi_windowing *call, char *acc, int64_
     memcpy(acc + call->start_at, &start, sizeof start);
     memcpy(acc + call->end_at, &end, sizeof end);
 }
-/* Makes it as new. */
+/* Makes it as new; whether the kernels' fields are. */
 void wi_acc_reset(const wi_windowing *call, const wi_window_key *key, char *acc);
+bool wi_acc_is_new(const wi_windowing *call, const char *acc);
 static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)
 {
     int64_t rows;
@@ -153,10 +165,40 @@ static inline int64_t wi_acc_rows(const wi_windowing *call, const char *acc)
     return rows;
 }
 
+/* Whether a window sends its result: if it has rows. Results that are to be added up (discarding)
+ * are also sent if as many rows came as were taken away, but others. */
+static inline bool wi_acc_is_sent(const wi_windowing *call, const char *acc)
+{
+    return wi_acc_rows(call, acc) ||
+           (call->how.output == WEIR_DISCARDING && !wi_acc_is_new(call, acc));
+}
+
 static inline void wi_acc_add_rows(const wi_windowing *call, char *acc, int64_t more)
 {
     int64_t rows = (int64_t)((uint64_t)wi_acc_rows(call, acc) + (uint64_t)more);
     memcpy(acc + call->rows_at, &rows, sizeof rows);
+}
+
+/* Those of another acc, whose diff is 1 or -1. */
+static inline void wi_acc_add_rows_of(const wi_windowing *call, char *acc, const char *other,
+                                      int64_t diff)
+{
+    uint64_t rows = (uint64_t)wi_acc_rows(call, other);
+    wi_acc_add_rows(call, acc, (int64_t)(diff < 0 ? -rows : rows));
+}
+
+/* Of how many accs a group of a table is the sum: kept where the start will be that is sent. */
+static inline int64_t wi_acc_parts(const wi_windowing *call, const char *acc)
+{
+    int64_t parts;
+    memcpy(&parts, acc + call->start_at, sizeof parts);
+    return parts;
+}
+
+static inline void wi_acc_add_parts(const wi_windowing *call, char *acc, int64_t more)
+{
+    int64_t parts = wi_acc_parts(call, acc) + more;
+    memcpy(acc + call->start_at, &parts, sizeof parts);
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* What happens to windows at a moment: firing, firing again, and being freed; see moment.h. */
 #include "moment.h"
 
+#include <stdlib.h>
+
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
 
@@ -51,20 +53,30 @@ static void touch(wi_now *now, wi_window_key *key)
     key->touched = true;
 }
 
+static void mark(wi_window_key *key, int64_t last)
+{
+    wi_grow(&key->marks, &key->mark_capacity, key->mark_count + 1, sizeof *key->marks);
+    key->marks[key->mark_count++] = last;
+}
+
 void wi_now_changed(wi_now *now, wi_window_key *key, wi_window *window, int64_t time,
                     int64_t diff)
 {
     const weir_trigger *trigger = &now->call->how.trigger;
     window->changed = true;
     bool fires = fires_at_once(now, window, time, diff);
+    key->due = window->due < key->due ? window->due : key->due;
     if (fires)
         wi_now_fire(now, key, window);
     bool closes = window->last <= now->time, due = window->due <= now->time;
+    window->closed |= window->last < now->time; /* before this row: it will not do so again */
     if (!closes && !due)
         wi_now_ask(now, key, window->due < window->last ? window->due : window->last);
     window->dirty |= closes && window->changed && !trigger->not_on_close;
-    if ((window->dirty || window->wrong) && window->last < key->dirty_from)
-        key->dirty_from = window->last;
+    if ((window->dirty || window->wrong || trigger->each) && !window->marked) {
+        window->marked = true;
+        mark(key, window->last);
+    }
     if (closes || due || fires || window->wrong || trigger->each)
         touch(now, key);
 }
@@ -136,7 +148,7 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
     wi_cells_refresh(call, now->keys, key, window);
     wi_acc_set_limits(call, window->acc, window->start, window->last);
     wi_now_take_back(now, window);
-    if (wi_acc_rows(call, window->acc)) {
+    if (wi_acc_is_sent(call, window->acc)) {
         if (call->how.output == WEIR_RETRACTING)
             send_and_remember(now, window);
         else
@@ -148,6 +160,8 @@ void wi_now_fire(wi_now *now, const wi_window_key *key, wi_window *window)
 
 /* ---- settling --------------------------------------------------------------------------- */
 
+uint32_t wi_few_windows = 16;
+
 /* Whether a window fires at the end of this moment. */
 static bool is_due(const wi_now *now, const wi_window *window)
 {
@@ -158,24 +172,59 @@ static bool is_due(const wi_now *now, const wi_window *window)
     return due || (trigger->each && window->changed);
 }
 
+static void settle_window(wi_now *now, const wi_window_key *key, wi_window *window)
+{
+    if (is_due(now, window))
+        wi_now_fire(now, key, window);
+    else if (window->wrong)
+        wi_now_take_back(now, window);
+    window->closed |= window->last <= now->time; /* it may have, before it was saved */
+    window->dirty = window->wrong = window->marked = false;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void settle_those(wi_now *now, const wi_window_key *key, int64_t last)
+{
+    const wi_sorted *windows = &key->windows;
+    for (uint32_t i = wi_windows_from(key, last);
+         i < wi_sorted_end(windows) && wi_window_at(key, i)->last == last;
+         i = wi_sorted_next(windows, i))
+        settle_window(now, key, wi_window_at(key, i));
+}
+
+static void settle_all(wi_now *now, wi_window_key *key)
+{
+    const wi_sorted *windows = &key->windows;
+    key->due = WI_NEVER;
+    for (uint32_t i = wi_sorted_first(windows); i < wi_sorted_end(windows);
+         i = wi_sorted_next(windows, i)) {
+        wi_window *window = wi_window_at(key, i);
+        settle_window(now, key, window);
+        key->due = window->due < key->due ? window->due : key->due;
+    }
+}
+
+/* Of a key's windows: those that close now, and those that are marked, in order. All are looked at
+ * if they are not many more, and when the trigger makes some fire: these are not marked. */
 static void fire_due(wi_now *now, wi_window_key *key)
 {
-    const weir_windows *how = &now->call->how;
-    bool early = how->trigger.every || how->trigger.each;
-    int64_t from = key->dirty_from < now->time ? key->dirty_from : now->time;
-    for (uint32_t i = early ? 0 : wi_windows_from(key, from); i < key->count; i++) {
-        wi_window *window = &key->windows[i];
-        bool closes = window->last <= now->time;
-        if (is_due(now, window))
-            wi_now_fire(now, key, window);
-        else if (window->wrong)
-            wi_now_take_back(now, window);
-        else if (!closes && !early && how->kind != WEIR_SESSION)
-            break;
-        window->closed |= closes; /* it may have, before it was saved */
-        window->dirty = window->wrong = false;
+    bool few = key->windows.count < wi_few_windows * (uint64_t)key->mark_count;
+    if (few || (key->due <= now->time && key->due != WI_NEVER)) {
+        settle_all(now, key);
+    } else if (key->mark_count) {
+        mark(key, now->time);
+        qsort(key->marks, key->mark_count, sizeof *key->marks, compare_times);
+        for (uint32_t i = 0; i < key->mark_count; i++)
+            settle_those(now, key, key->marks[i]);
+    } else {
+        settle_those(now, key, now->time);
     }
-    key->dirty_from = INT64_MAX;
+    key->mark_count = 0;
 }
 
 /* A window of all time that has discarded what it had is as a new one. */
@@ -188,26 +237,31 @@ static bool is_over(const wi_now *now, const wi_window *window)
 
 void wi_now_ask_next(wi_now *now, wi_window_key *key)
 {
-    if (!key->count)
+    const wi_sorted *windows = &key->windows;
+    if (!windows->count)
         return;
-    uint32_t open = key->windows[0].last > now->time ? 0 : wi_windows_from(key, now->time + 1);
-    int64_t next =
-        open ? wi_add_saturating(key->windows[0].last, now->call->how.lateness) : INT64_MAX;
-    if (open < key->count && key->windows[open].last < next)
-        next = key->windows[open].last;
-    for (uint32_t i = 0; now->call->how.trigger.every && i < key->count; i++)
-        next = key->windows[i].due < next ? key->windows[i].due : next;
-    wi_now_ask(now, key, next);
+    uint32_t first = wi_sorted_first(windows), end = wi_sorted_end(windows);
+    const wi_window *earliest = wi_window_at(key, first);
+    uint32_t open = earliest->last > now->time ? first : wi_windows_from(key, now->time + 1);
+    int64_t next = INT64_MAX;
+    if (open != first)
+        next = wi_add_saturating(earliest->last, now->call->how.lateness);
+    if (open < end && wi_window_at(key, open)->last < next)
+        next = wi_window_at(key, open)->last;
+    wi_now_ask(now, key, key->due < next ? key->due : next);
 }
 
 static void free_expired(wi_now *now, wi_window_key *key)
 {
-    uint32_t over = 0;
-    while (over < key->count && is_over(now, &key->windows[over]))
-        over++;
-    if (over && key->cell_count)
-        wi_cells_forget(now->call, key, key->windows[over - 1].last);
-    wi_windows_remove(now->call, key, 0, over);
+    const wi_sorted *windows = &key->windows;
+    uint32_t first = wi_sorted_first(windows), over = first;
+    int64_t last = INT64_MIN;
+    for (; over < wi_sorted_end(windows) && is_over(now, wi_window_at(key, over));
+         over = wi_sorted_next(windows, over))
+        last = wi_window_at(key, over)->last;
+    if (over != first && key->cells.count)
+        wi_cells_forget(now->call, key, last);
+    wi_windows_remove(now->call, key, first, over);
 }
 
 void wi_now_settle(wi_now *now, wi_window_key *key)

@@ -26,6 +26,9 @@
 #include "order.h"
 #include "window.h"
 
+/* How many windows are looked at in the time that it takes to find one; for tests. */
+extern uint32_t wi_few_windows;
+
 /* What is kept for a time: a notification's state. */
 typedef struct wi_moment {
     wi_segments rows;

@@ -13,6 +13,8 @@
  * prefix. When no suffixes are left for it, its panes are made the suffixes, and prefix is
  * empty again. So each pane is added twice, and a window is the sum of two tables.
  *
+ * With `inverse` there are no suffixes: see panes_inverse.c.
+ *
  * A row that is late for some of its windows, but not for all, waits until its stamp is complete;
  * then the windows that it missed have fired, and it is added wherever its pane is a part of.
  *
@@ -21,7 +23,9 @@
  *   P2  A row that is in time for the first window of its pane finds that pane at or after
  *       `prefixed`.
  *   P3  A window before another is not wanted once one has fired, or a waiting row was added:
- *       `next` goes back only while suffixes and prefix are empty. */
+ *       `next` goes back only while suffixes and prefix are empty.
+ *   P4  With `inverse` prefix is the sum of the panes before `prefixed`, and all panes are of
+ *       window `next` or later ones; `edge` is not beyond the first of `next`. */
 #include "panes.h"
 
 #include "../../base/alloc.h"
@@ -91,10 +95,10 @@ static void shift_panes(wi_panes *state, uint32_t count)
 /* Panes before `first` are no window's any more. */
 static void drop_panes(const wi_windowing *call, wi_panes *state, wi_number first)
 {
-    uint32_t count = place_of(state, first);
-    for (uint32_t i = 0; i < count; i++) {
-        fini_table(call, &state->panes[i]->table);
-        wi_free(state->panes[i]);
+    uint32_t count = 0;
+    for (; count < state->count && state->panes[count]->index < first; count++) {
+        fini_table(call, &state->panes[count]->table);
+        wi_free(state->panes[count]);
     }
     shift_panes(state, count);
 }
@@ -191,8 +195,6 @@ static wi_table *sum_next(weir_op *op, wi_panes *state)
     const wi_windowing *call = weir_op_arg(op);
     wi_number first = wi_first_pane(call, state->next), end = first + call->panes;
     bool goes_on = true;
-    const wi_pane *newest = state->count ? state->panes[0] : NULL;
-    state->usual = newest ? newest->table.count : state->usual;
     if (first >= state->edge)
         goes_on = make_suffixes(op, state, end);
     else
@@ -202,6 +204,28 @@ static wi_table *sum_next(weir_op *op, wi_panes *state)
         return sum;
     wi_panes_free_table(call, sum);
     return NULL;
+}
+
+/* Window `next` fires. */
+static bool close_next(weir_op *op, wi_panes *state)
+{
+    const wi_windowing *call = weir_op_arg(op);
+    if (state->count)
+        state->usual = state->panes[0]->table.count;
+    if (call->how.inverse)
+        return add_to_prefix(op, state, wi_last_pane(call, state->next) + 1) &&
+               wi_panes_close_sum(op, state);
+    wi_table *sum = sum_next(op, state);
+    if (sum)
+        wi_panes_close(op, state->next, sum);
+    return sum != NULL;
+}
+
+/* From here on nothing is added up yet; `first` is the first pane that there is. */
+static void begin_with(const wi_windowing *call, wi_panes *state, wi_number next, wi_number first)
+{
+    state->next = next;
+    state->edge = state->prefixed = call->how.inverse ? wi_first_pane(call, next) : first;
 }
 
 /* To the window after `next`; or, if it and others have no rows, to the first that has. */
@@ -216,8 +240,8 @@ static void go_on(const wi_windowing *call, wi_panes *state)
     if (!state->count || state->panes[0]->index <= wi_last_pane(call, state->next))
         return;
     fini_table(call, &state->prefix);
-    state->edge = state->prefixed = state->panes[0]->index;
-    state->next = wi_first_window(call, state->edge);
+    wi_number index = state->panes[0]->index;
+    begin_with(call, state, wi_first_window(call, index), index);
 }
 
 /* Fires all windows that are due at a time, and asks for the next. */
@@ -226,10 +250,8 @@ static void fire(weir_op *op, int64_t time)
     const wi_windowing *call = weir_op_arg(op);
     wi_panes *state = weir_op_state(op);
     while (!is_empty(state) && wi_last_of(call, state->next) <= time) {
-        wi_table *sum = sum_next(op, state);
-        if (!sum)
+        if (!close_next(op, state))
             return;
-        wi_panes_close(op, state->next, sum);
         go_on(call, state);
     }
     if (is_empty(state))
@@ -249,8 +271,7 @@ static void want(weir_op *op, wi_panes *state, wi_number wanted, wi_number first
         return;
     }
     wi_assert(!state->suffix_count && !state->prefix.count, "P3");
-    state->next = wanted;
-    state->edge = state->prefixed = first;
+    begin_with(weir_op_arg(op), state, wanted, first);
     wi_panes_ask(op, wi_last_of(weir_op_arg(op), wanted));
 }
 
@@ -266,6 +287,8 @@ static bool put_late(weir_op *op, const weir_batch *batch, uint32_t row, int64_t
     if (wanted > last)
         return true;
     want(op, state, wanted, own);
+    if (call->how.inverse)
+        return wi_panes_fold_late(op, state, pane_at(call, state, own), batch, row);
     if (own >= state->edge) {
         wi_table *table = &pane_at(call, state, own)->table;
         return wi_window_fold(op, table, batch, row, row + 1) &&

@@ -1,5 +1,6 @@
-/* Panes: what windows of a fixed width that overlap have in common. panes.c says how they are kept;
- * panes_late.c is about windows that have closed, and still take rows.
+/* Panes: what windows of a fixed width that overlap have in common. panes.c says how they are kept,
+ * and panes_inverse.c how if they can be taken away again; panes_late.c is about windows that have
+ * closed, and still take rows.
  *
  * A pane is as long as what divides both the size and the slide, so that windows begin and end with
  * panes; pane n is [n pane, (n + 1) pane). Window n is [n slide, n slide + size). Both numbers may
@@ -96,8 +97,20 @@ void wi_panes_free_table(const wi_windowing *call, wi_table *table);
 /* worker. Asks for a notification. */
 void wi_panes_ask(weir_op *op, int64_t time);
 
+/* Whether windows are kept when they have closed. */
+static inline bool wi_panes_stay(const wi_windowing *call)
+{
+    return call->how.lateness && call->how.output != WEIR_DISCARDING;
+}
+
 /* worker. A window has fired with these groups: takes the table. */
 void wi_panes_close(weir_op *op, wi_number window, wi_table *groups);
+/* worker, with an inverse. Window `next` fires: `prefix` is its sum, and afterwards that of the
+ * panes which the window after it has. A row that came late is folded into a pane, and into
+ * `prefix` if that has the pane. False if the execution is stopped. */
+bool wi_panes_close_sum(weir_op *op, wi_panes *state);
+bool wi_panes_fold_late(weir_op *op, wi_panes *state, wi_pane *pane, const weir_batch *batch,
+                        uint32_t row);
 /* worker. Rows of a moment at `time` that windows which have closed still take: these fire again.
  * False if the execution is stopped. */
 bool wi_panes_fire_again(weir_op *op, const wi_moment *moment, int64_t time);

@@ -59,7 +59,7 @@ void wi_panes_close(weir_op *op, wi_number window, wi_table *groups)
 {
     const wi_windowing *call = weir_op_arg(op);
     int64_t start = wi_start_of(call, window), last = wi_last_of(call, window);
-    bool stays = call->how.lateness && !discards(call);
+    bool stays = wi_panes_stay(call);
     if (stays || call->how.release)
         wi_window_send_copy(op, groups, start, last, last);
     else

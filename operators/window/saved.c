@@ -145,16 +145,21 @@ static wi_sent *get_sent(const wi_windowing *call, const char **at)
 static void put_key(const wi_windowing *call, wi_saved_bytes *to, const wi_window_key *key)
 {
     put_blank(call, to, key);
-    wi_saved_put(to, &key->count, sizeof key->count);
-    for (uint32_t i = 0; i < key->count; i++) {
-        wi_saved_put(to, &key->windows[i], sizeof key->windows[i]);
-        wi_saved_put_acc(call, to, key->windows[i].acc);
-        put_sent(call, to, key->windows[i].sent);
+    const wi_sorted *windows = &key->windows, *cells = &key->cells;
+    wi_saved_put(to, &windows->count, sizeof windows->count);
+    for (uint32_t i = wi_sorted_first(windows); i < wi_sorted_end(windows);
+         i = wi_sorted_next(windows, i)) {
+        const wi_window *window = wi_window_at(key, i);
+        wi_saved_put(to, window, sizeof *window);
+        wi_saved_put_acc(call, to, window->acc);
+        put_sent(call, to, window->sent);
     }
-    wi_saved_put(to, &key->cell_count, sizeof key->cell_count);
-    for (uint32_t i = 0; i < key->cell_count; i++) {
-        wi_saved_put(to, &key->cells[i].time, sizeof key->cells[i].time);
-        wi_saved_put_acc(call, to, key->cells[i].acc);
+    wi_saved_put(to, &cells->count, sizeof cells->count);
+    for (uint32_t i = wi_sorted_first(cells); i < wi_sorted_end(cells);
+         i = wi_sorted_next(cells, i)) {
+        const wi_cell *cell = wi_sorted_at(cells, sizeof *cell, i);
+        wi_saved_put(to, &cell->time, sizeof cell->time);
+        wi_saved_put_acc(call, to, cell->acc);
     }
     wi_queue_write(call, key->queue, to);
 }
@@ -162,19 +167,20 @@ static void put_key(const wi_windowing *call, wi_saved_bytes *to, const wi_windo
 static void get_key(const wi_windowing *call, const char **at, wi_window_key *key)
 {
     get_blank(call, at, key);
-    wi_saved_get(at, &key->count, sizeof key->count);
-    wi_grow(&key->windows, &key->capacity, key->count, sizeof *key->windows);
-    for (uint32_t i = 0; i < key->count; i++) {
-        wi_window *window = &key->windows[i];
+    uint32_t count;
+    for (wi_saved_get(at, &count, sizeof count); count; count--) {
+        uint32_t place = wi_sorted_end(&key->windows);
+        wi_window *window = wi_sorted_insert(&key->windows, sizeof *window, &place);
         wi_saved_get(at, window, sizeof *window);
+        key->due = window->due < key->due ? window->due : key->due;
         window->acc = wi_saved_get_acc(call, key, at);
         window->sent = get_sent(call, at);
     }
-    wi_saved_get(at, &key->cell_count, sizeof key->cell_count);
-    wi_grow(&key->cells, &key->cell_capacity, key->cell_count, sizeof *key->cells);
-    for (uint32_t i = 0; i < key->cell_count; i++) {
-        wi_saved_get(at, &key->cells[i].time, sizeof key->cells[i].time);
-        key->cells[i].acc = wi_saved_get_acc(call, key, at);
+    for (wi_saved_get(at, &count, sizeof count); count; count--) {
+        uint32_t place = wi_sorted_end(&key->cells);
+        wi_cell *cell = wi_sorted_insert(&key->cells, sizeof *cell, &place);
+        wi_saved_get(at, &cell->time, sizeof cell->time);
+        cell->acc = wi_saved_get_acc(call, key, at);
     }
     key->queue = wi_queue_read(call, key, at);
 }

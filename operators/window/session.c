@@ -9,9 +9,11 @@
 static void find_joined(const wi_window_key *key, int64_t start, int64_t last, uint32_t *begin_out,
                         uint32_t *end_out)
 {
+    const wi_sorted *windows = &key->windows;
     *begin_out = *end_out = wi_windows_from(key, wi_subtract_saturating(start, 1));
-    while (*end_out < key->count && key->windows[*end_out].start <= wi_add_saturating(last, 1))
-        ++*end_out;
+    while (*end_out < wi_sorted_end(windows) &&
+           wi_window_at(key, *end_out)->start <= wi_add_saturating(last, 1))
+        *end_out = wi_sorted_next(windows, *end_out);
 }
 
 static void move_sent(wi_window *to, wi_window *from)
@@ -43,29 +45,35 @@ static void take_over(wi_now *now, wi_window *to, wi_window *from)
 {
     to->stale |= from->stale;
     if (!to->stale)
-        wi_acc_combine(now->call, now->keys, to->acc, from->acc);
+        wi_acc_combine(now->call, now->keys, to->acc, from->acc, 1);
     move_sent(to, from);
     to->fresh = (int64_t)((uint64_t)to->fresh + (uint64_t)from->fresh);
     to->due = from->due < to->due ? from->due : to->due;
 }
 
-/* Makes one session of [begin, end), with these limits. */
+/* Makes one session of [begin, end), which has a row with these limits, too. */
 static wi_window *merge(wi_now *now, wi_window_key *key, uint32_t begin, uint32_t end,
                         int64_t start, int64_t last)
 {
-    wi_window *merged = &key->windows[begin];
+    const wi_sorted *windows = &key->windows;
+    wi_window *merged = wi_window_at(key, begin);
+    uint32_t others = wi_sorted_next(windows, begin);
     bool wrong = false;
-    for (uint32_t i = begin; i < end && last > now->time; i++)
-        speak_up(now, key, &key->windows[i]);
-    for (uint32_t i = begin; i < end; i++)
-        wrong |= is_wrong(now, &key->windows[i]);
-    for (uint32_t i = begin + 1; i < end; i++)
-        take_over(now, merged, &key->windows[i]);
-    wi_windows_remove(now->call, key, begin + 1, end);
+    start = merged->start < start ? merged->start : start;
+    for (uint32_t i = begin; i < end; i = wi_sorted_next(windows, i))
+        last = wi_window_at(key, i)->last > last ? wi_window_at(key, i)->last : last;
+    for (uint32_t i = begin; i < end && last > now->time; i = wi_sorted_next(windows, i))
+        speak_up(now, key, wi_window_at(key, i));
+    for (uint32_t i = begin; i < end; i = wi_sorted_next(windows, i))
+        wrong |= is_wrong(now, wi_window_at(key, i));
+    for (uint32_t i = others; i < end; i = wi_sorted_next(windows, i))
+        take_over(now, merged, wi_window_at(key, i));
+    wi_windows_remove(now->call, key, others, end);
     merged->start = start;
     merged->last = last;
     merged->closed = false;
     merged->dirty = false;
+    merged->marked = false;
     merged->wrong = wrong;
     return merged;
 }
@@ -76,16 +84,12 @@ bool wi_now_session(wi_now *now, wi_window_key *key, int64_t time, const void *r
     uint32_t begin, end;
     find_joined(key, start, last, &begin, &end);
     wi_window *session;
-    if (begin < end) {
-        const wi_window *joined = key->windows;
-        start = joined[begin].start < start ? joined[begin].start : start;
-        last = joined[end - 1].last > last ? joined[end - 1].last : last;
+    if (begin < end)
         session = merge(now, key, begin, end, start, last);
-    } else if (wi_expired(now, last)) {
+    else if (wi_expired(now, last))
         return false;
-    } else {
-        session = wi_windows_insert(now->call, key, begin, start, last);
-    }
+    else
+        session = wi_windows_insert(now->call, key, &begin, start, last);
     if (now->call->how.exact) {
         wi_now_exact(now, key, begin, time, row, diff);
         return true;

@@ -2,17 +2,20 @@
  *
  * What a row needs lies together: a key's entry has its first session, with the acc, behind it, so
  * that finding both is one wait for memory; those of a block of rows overlap. Other sessions of the
- * key, which are open at the same time only if rows are far out of order, are in a list. Rows wait
- * until their stamp is complete, in the order in which they came (or see order.h); then they are
- * folded in blocks, and sessions whose last instant that is are sent. The results are those of the
- * general way. A key with many sessions that are open takes long: the list is gone through.
+ * key, which are open at the same time only if rows are far out of order, are kept in their order.
+ * Rows wait until their stamp is complete, in the order in which they came (or see order.h); then
+ * they are folded in blocks, and sessions whose last instant that is are sent. The results are the
+ * general way's.
  *
  * Invariants
  *   Q1  Before the rows of stamp T are handled, no session is there whose last instant is before T.
  *   Q2  For each entry with sessions a notification is asked for, no later than the first of their
  *       last instants. It may be earlier: a session that grows asks again only then.
- *   Q3  An entry without sessions (`empty`) is there only while a notification refers to it. */
+ *   Q3  An entry without sessions (`empty`) is there only while a notification refers to it.
+ *   Q4  The session beside the entry is the earliest of its key. Sessions do not touch, so that
+ *       their starts have the order of their ends. */
 #include "order.h"
+#include "session_quick.h"
 #include "window.h"
 
 #include "../../base/alloc.h"
@@ -22,25 +25,9 @@
 #define BLOCK 256 /* rows whose entries are found together */
 #define BUCKETS_MIN 64
 
-typedef struct session {
-    struct session *next; /* of its key; or unused */
-    int64_t start, last;
-} session; /* and the acc */
-
-typedef struct entry {
-    struct entry *next; /* in its bucket; or unused */
-    uint64_t hash;
-    int64_t asks;        /* if `asked`: a notification is to come then */
-    uint32_t references; /* of notifications */
-    bool asked, empty;
-} entry; /* and its first session, whose acc has, and owns, the key */
-
-typedef struct sessions {
-    entry **buckets;
-    uint32_t mask, count;
-    entry *unused;
-    session *unused_sessions;
-} sessions;
+typedef wi_quick_session session;
+typedef wi_quick_entry entry;
+typedef wi_quick_keys sessions;
 
 /* Of a time: rows with that stamp, and entries of which a session may end then. */
 typedef struct moment {
@@ -63,11 +50,6 @@ typedef struct present {
     void *accs[BLOCK];
 } present;
 
-static session *first_of(entry *it)
-{
-    return (session *)(void *)(it + 1);
-}
-
 static char *acc_of(session *it)
 {
     return (char *)(it + 1);
@@ -86,7 +68,8 @@ static void each_long_text(const wi_windowing *call, entry *it, void (*visit)(we
     for (uint32_t f = 0; f < call->by.acc.count; f++) {
         if (call->by.acc.bytes[f] != WEIR_KEY_TEXT)
             continue;
-        weir_text *text = (weir_text *)(void *)(acc_of(first_of(it)) + call->by.acc.offsets[f]);
+        char *acc = acc_of(wi_quick_first(it));
+        weir_text *text = (weir_text *)(void *)(acc + call->by.acc.offsets[f]);
         if (text->length > WEIR_TEXT_INLINE)
             visit(text);
     }
@@ -121,7 +104,7 @@ static void grow(sessions *state)
 
 static inline bool same_key(const wi_windowing *call, entry *it, const char *row)
 {
-    const char *acc = acc_of(first_of(it));
+    const char *acc = acc_of(wi_quick_first(it));
     if (call->by.in.count == 1 && call->by.in.bytes[0] == 8)
         return memcmp(acc, row + call->by.in.offsets[0], 8) == 0;
     return weir_key_equal(&call->by.acc, acc, &call->by.in, row);
@@ -154,7 +137,7 @@ static entry *new_entry(const wi_windowing *call, sessions *state, const char *r
     state->count++;
     for (uint32_t f = 0; f < call->by.in.count; f++) {
         uint32_t bytes = call->by.in.bytes[f];
-        memcpy(acc_of(first_of(it)) + call->by.acc.offsets[f], row + call->by.in.offsets[f],
+        memcpy(acc_of(wi_quick_first(it)) + call->by.acc.offsets[f], row + call->by.in.offsets[f],
                bytes == WEIR_KEY_TEXT ? sizeof(weir_text) : bytes);
     }
     each_long_text(call, it, own_text);
@@ -206,20 +189,56 @@ static void fold_pending(present *now)
     now->from = now->to;
 }
 
-/* A session of one row, [start, last]: where its acc is. */
-static char *new_session(present *now, entry *it, int64_t start, int64_t last)
+static inline bool joins(const session *it, int64_t start, int64_t last)
+{
+    return it->last >= wi_subtract_saturating(start, 1) && it->start <= wi_add_saturating(last, 1);
+}
+
+/* The place of the first of the others that does not end too early to be joined; whether it is. */
+static bool find_joined(entry *it, int64_t start, int64_t last, uint32_t *place_out)
+{
+    *place_out = wi_others_from(it, wi_subtract_saturating(start, 1));
+    return *place_out < wi_others_end(it) && joins(wi_others_at(it, *place_out), start, last);
+}
+
+/* Puts one before that at a place; it is still without key, acc and limits. */
+static session *add_other(present *now, entry *it, uint32_t place, int64_t last)
+{
+    return wi_others_add(now->state, it, place, last, session_bytes(now->call));
+}
+
+/* Moves a session; the others of its key stay those of the first. */
+static void move_session(const wi_windowing *call, session *to, const session *from)
+{
+    to->start = from->start;
+    to->last = from->last;
+    memcpy(acc_of(to), acc_of((session *)(uintptr_t)from), call->by.type->size);
+}
+
+/* The first session of a key ends, or its only one. */
+static void remove_first(present *now, entry *it)
+{
+    session *first = wi_quick_first(it);
+    it->empty = !first->other;
+    if (it->empty)
+        return;
+    uint32_t place = wi_others_first(it);
+    move_session(now->call, first, wi_others_at(it, place));
+    wi_others_remove(now->state, it, place);
+}
+
+/* A session of one row, [start, last]: where its acc is. If it is not the first one, it comes
+ * before that of the others at a place. */
+static char *new_session(present *now, entry *it, int64_t start, int64_t last, uint32_t place)
 {
     const wi_windowing *call = now->call;
-    session *first = first_of(it), *new = first;
-    if (!it->empty) {
-        new = now->state->unused_sessions;
-        if (new)
-            now->state->unused_sessions = new->next;
-        else
-            new = wi_alloc(session_bytes(call));
+    session *first = wi_quick_first(it), *new = first;
+    if (!it->empty && start < first->start) {
+        fold_pending(now);
+        move_session(call, add_other(now, it, wi_others_first(it), first->last), first);
+    } else if (!it->empty) {
+        new = add_other(now, it, place, last);
         memcpy(acc_of(new), acc_of(first), call->start_at); /* the key */
-        new->next = first->next;
-        first->next = new;
     }
     memset(acc_of(new) + call->start_at, 0, call->by.type->size - call->start_at);
     new->start = start;
@@ -229,63 +248,40 @@ static char *new_session(present *now, entry *it, int64_t start, int64_t last)
     return acc_of(new);
 }
 
-/* Frees the first session, or one in the list. */
-static void remove_session(present *now, entry *it, session *gone)
+/* Adds to a session those of the others, from a place on, that are joined with it. */
+static void merge(present *now, entry *it, session *to, uint32_t place, int64_t last)
 {
-    session *first = first_of(it), **link = &first->next;
-    if (gone == first) {
-        gone = first->next;
-        it->empty = !gone;
-        if (it->empty)
+    const wi_windowing *call = now->call;
+    while (place < wi_others_end(it)) {
+        session *from = wi_others_at(it, place);
+        if (from->start > wi_add_saturating(last, 1))
             return;
-        memcpy(first, gone, session_bytes(now->call));
-    } else {
-        while (*link != gone)
-            link = &(*link)->next;
-        *link = gone->next;
+        void *accs[] = {acc_of(to)};
+        fold_pending(now);
+        call->how.combine->run(acc_of(from), accs, NULL, 1, 1, call->arg);
+        wi_acc_add_rows(call, acc_of(to), wi_acc_rows(call, acc_of(from)));
+        to->last = from->last;
+        place = wi_others_remove(now->state, it, place);
     }
-    gone->next = now->state->unused_sessions;
-    now->state->unused_sessions = gone;
-}
-
-static inline bool joins(const session *it, int64_t start, int64_t last)
-{
-    return it->last >= wi_subtract_saturating(start, 1) && it->start <= wi_add_saturating(last, 1);
-}
-
-/* The first of the sessions that one of these limits joins, but for `beside`. */
-static session *first_joined(entry *it, int64_t start, int64_t last, const session *beside)
-{
-    session *found = NULL;
-    for (session *s = it->empty ? NULL : first_of(it); s; s = s->next)
-        if (s != beside && joins(s, start, last) && (!found || s->start < found->start))
-            found = s;
-    return found;
 }
 
 /* The acc for a row of a key that has no session, several, or one that it does not join. NULL: it
  * is late. */
 static char *find_session(present *now, entry *it, int64_t start, int64_t last)
 {
-    session *to = first_joined(it, start, last, NULL), *from;
-    if (!to)
-        return last < now->time ? NULL : new_session(now, it, start, last);
-    fold_pending(now);
-    /* In the order of their starts: what they were before, not what they become. */
-    while ((from = first_joined(it, start, last, to))) {
-        void *accs[] = {acc_of(to)};
-        now->call->how.combine->run(acc_of(from), accs, NULL, 1, 1, now->call->arg);
-        wi_acc_add_rows(now->call, acc_of(to), wi_acc_rows(now->call, acc_of(from)));
-        to->last = from->last > to->last ? from->last : to->last;
-        if (from == first_of(it)) { /* what is in the list takes its place */
-            memcpy(acc_of(from), acc_of(to), now->call->by.type->size);
-            from->start = to->start;
-            from->last = to->last;
-            session *list = to;
-            to = from;
-            from = list;
-        }
-        remove_session(now, it, from);
+    session *first = wi_quick_first(it), *to = first;
+    uint32_t place = 0;
+    if (it->empty)
+        return last < now->time ? NULL : new_session(now, it, start, last, 0);
+    bool joined = find_joined(it, start, last, &place);
+    if (joins(first, start, last)) {
+        merge(now, it, first, place, last);
+    } else if (joined) {
+        to = wi_others_at(it, place);
+        merge(now, it, to, wi_others_next(it, place), last);
+        wi_others_set_last(it, place, last > to->last ? last : to->last);
+    } else {
+        return last < now->time ? NULL : new_session(now, it, start, last, place);
     }
     to->start = start < to->start ? start : to->start;
     to->last = last > to->last ? last : to->last;
@@ -296,9 +292,9 @@ static char *find_session(present *now, entry *it, int64_t start, int64_t last)
 
 static inline char *session_of(present *now, entry *it, int64_t time)
 {
-    session *first = first_of(it);
+    session *first = wi_quick_first(it);
     int64_t last = wi_add_saturating(time, now->call->how.gap - 1);
-    if (WEIR_UNLIKELY(it->empty || first->next || !joins(first, time, last)))
+    if (WEIR_UNLIKELY(it->empty || first->other || !joins(first, time, last)))
         return find_session(now, it, time, last);
     first->start = time < first->start ? time : first->start;
     first->last = last > first->last ? last : first->last;
@@ -321,8 +317,11 @@ static void find_entries(const present *now, uint32_t begin, uint32_t count, uin
         __builtin_prefetch(it, 1);
         __builtin_prefetch(it + 64, 1);
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         entries_out[i] = find(call, state, rows + i * size, hashes_out[i]);
+        if (entries_out[i] && wi_quick_first(entries_out[i])->other)
+            __builtin_prefetch(wi_quick_first(entries_out[i])->other, 1); /* or `others` */
+    }
 }
 
 static void put_rows(present *now, const weir_batch *batch, uint32_t begin, uint32_t end)
@@ -375,7 +374,7 @@ static void close_session(present *now, session *it, uint32_t at_most)
     const wi_windowing *call = now->call;
     const weir_type *type = call->by.type;
     int64_t end = wi_add_saturating(it->last, 1);
-    if (!wi_acc_rows(call, acc_of(it)))
+    if (!wi_acc_is_sent(call, acc_of(it)))
         return;
     if (!now->closed) {
         uint32_t usual = weir_batch_rows_usual(type);
@@ -395,23 +394,12 @@ static void close_session(present *now, session *it, uint32_t at_most)
  * yet to come, this one among them. */
 static void settle(present *now, entry *it, uint32_t left)
 {
-    int64_t next = INT64_MAX;
     if (it->asked && it->asks <= now->time)
         it->asked = false;
-    for (session *s = it->empty ? NULL : first_of(it), *after; s; s = after) {
-        bool is_first = s == first_of(it);
-        after = s->next;
-        if (s->last > now->time) {
-            next = s->last < next ? s->last : next;
-            continue;
-        }
-        close_session(now, s, left);
-        remove_session(now, it, s);
-        if (is_first) /* another one may have taken its place */
-            after = it->empty ? NULL : s;
-    }
+    for (; !it->empty && wi_quick_first(it)->last <= now->time; remove_first(now, it))
+        close_session(now, wi_quick_first(it), left);
     if (!it->empty)
-        ask(now, it, next);
+        ask(now, it, wi_quick_first(it)->last);
     tidy(now->call, now->state, it);
 }
 
@@ -458,21 +446,13 @@ static void on_discard(WEIR_UNUSED weir_op *op, void *state)
     moment_fini(state);
 }
 
-static void free_sessions(session *list)
-{
-    for (session *next; list; list = next) {
-        next = list->next;
-        wi_free(list);
-    }
-}
-
 static void free_entries(const wi_windowing *call, entry *list, bool used)
 {
     for (entry *next; list; list = next) {
         next = list->next;
         if (used) {
             each_long_text(call, list, free_text);
-            free_sessions(first_of(list)->next);
+            wi_others_free(list);
         }
         wi_free(list);
     }
@@ -485,7 +465,7 @@ static void on_stop(weir_op *op)
     for (uint32_t b = 0; state->buckets && b <= state->mask; b++)
         free_entries(call, state->buckets[b], true);
     free_entries(call, state->unused, false);
-    free_sessions(state->unused_sessions);
+    wi_others_free_unused(state);
     wi_free(state->buckets);
 }
 

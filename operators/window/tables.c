@@ -30,8 +30,9 @@ bool wi_window_fold(weir_op *op, wi_table *table, const weir_batch *batch, uint3
     return true;
 }
 
-/* Groups [begin, begin + count) of a chunk; at most a block. */
-static bool combine_block(weir_op *op, wi_table *to, const char *accs, uint32_t count)
+/* Adds accs, at most a block, or (diff -1) takes them away. */
+static bool combine_block(weir_op *op, wi_table *to, const char *accs, uint32_t count,
+                          int64_t diff)
 {
     const wi_windowing *call = weir_op_arg(op);
     void *groups[WI_TABLE_BLOCK];
@@ -39,14 +40,16 @@ static bool combine_block(weir_op *op, wi_table *to, const char *accs, uint32_t 
     if (!wi_table_reserve(to, op, count))
         return false;
     call->by_acc.find(to, accs, count, groups, indexes);
-    call->how.combine->run(accs, groups, NULL, 1, count, call->arg);
-    for (uint32_t i = 0; i < count; i++)
-        wi_acc_add_rows(call, groups[i], wi_acc_rows(call, accs + i * call->by.type->size));
+    call->how.combine->run(accs, groups, NULL, diff, count, call->arg);
+    for (uint32_t i = 0; i < count; i++) {
+        wi_acc_add_rows_of(call, groups[i], accs + i * call->by.type->size, diff);
+        wi_acc_add_parts(call, groups[i], diff);
+    }
     groups_changed(call, to, indexes, count);
     return true;
 }
 
-bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
+static bool combine(weir_op *op, wi_table *to, const wi_table *from, int64_t diff)
 {
     const wi_windowing *call = weir_op_arg(op);
     bool goes_on = true;
@@ -58,10 +61,20 @@ bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
         count = (1u << call->by.chunk_shift) - row;
         count = count < call->by.block ? count : call->by.block;
         count = count < from->count - group ? count : from->count - group;
-        goes_on = combine_block(op, to, chunk->rows + row * call->by.type->size, count);
+        goes_on = combine_block(op, to, chunk->rows + row * call->by.type->size, count, diff);
     }
     to->by = &call->by;
     return goes_on;
+}
+
+bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from)
+{
+    return combine(op, to, from, 1);
+}
+
+bool wi_window_take_away(weir_op *op, wi_table *from, const wi_table *what)
+{
+    return combine(op, from, what, -1);
 }
 
 bool wi_window_add(weir_op *op, wi_table *to, const weir_batch *accs, uint32_t begin, uint32_t end)
@@ -71,7 +84,7 @@ bool wi_window_add(weir_op *op, wi_table *to, const weir_batch *accs, uint32_t b
     to->by = &call->by_acc;
     for (uint32_t count; begin < end && goes_on; begin += count) {
         count = end - begin < call->by.block ? end - begin : call->by.block;
-        goes_on = combine_block(op, to, weir_batch_row(accs, begin), count);
+        goes_on = combine_block(op, to, weir_batch_row(accs, begin), count, 1);
     }
     to->by = &call->by;
     return goes_on;
@@ -104,6 +117,10 @@ static void send_accs(weir_op *op, weir_batch *accs, int64_t start, int64_t last
 void wi_window_send(weir_op *op, wi_table *table, int64_t start, int64_t last, int64_t time)
 {
     const wi_windowing *call = weir_op_arg(op);
+    if (call->how.output == WEIR_DISCARDING) { /* what is sent is not for its rows alone to say */
+        wi_window_send_copy(op, table, start, last, time);
+        return;
+    }
     for (uint32_t c = 0; (uint64_t)c << call->by.chunk_shift < table->count; c++) {
         weir_batch *batch = wi_table_take(table, c, call->rows_at);
         send_accs(op, batch, start, last, time);
@@ -120,7 +137,7 @@ void wi_window_send_copy(weir_op *op, const wi_table *table, int64_t start, int6
         weir_batch *copy = weir_batch_new(call->by.type, end - begin);
         for (uint32_t i = begin; i < end; i++) {
             const char *acc = wi_window_group(table, i);
-            if (wi_acc_rows(call, acc))
+            if (wi_acc_is_sent(call, acc))
                 memcpy((char *)copy->rows + (size_t)copy->count++ * size, acc, size);
         }
         if (!call->how.finish)

@@ -62,6 +62,22 @@ static void check_trigger(weir_scope *scope, const weir_windows *how, const char
                         name);
 }
 
+static void check_inverse(weir_scope *scope, const weir_windows *how, const char *name)
+{
+    if (!how->inverse)
+        return;
+    if (!how->combine)
+        weir_scope_fail(scope,
+                        "window `%s`: `inverse` says that `combine` can take away again, and there "
+                        "is no `combine`: give one, or leave `inverse` out",
+                        name);
+    if (how->kind == WEIR_SESSION || how->kind == WEIR_GLOBAL)
+        weir_scope_fail(scope,
+                        "window `%s`: `inverse` is for windows that overlap, and its %s do not: "
+                        "leave it out",
+                        name, how->kind == WEIR_SESSION ? "sessions" : "windows of all time");
+}
+
 static void check_how(weir_scope *scope, const weir_windows *how, const char *name)
 {
     if (how->kind != WEIR_SESSION && how->kind != WEIR_GLOBAL && how->size <= 0)
@@ -81,6 +97,7 @@ static void check_how(weir_scope *scope, const weir_windows *how, const char *na
     if (how->lateness < 0)
         weir_scope_fail(scope, "window `%s`: its lateness is negative", name);
     check_trigger(scope, how, name);
+    check_inverse(scope, how, name);
     if (weir_scope_dims(scope) != 1)
         weir_scope_fail(scope,
                         "window `%s`: windows are for dataflows of one dimension, and not in loops",
@@ -149,6 +166,7 @@ static void fill_in_panes(wi_windowing *call)
     }
     call->panes = how->size / call->pane;
     call->panes_apart = how->slide / call->pane;
+    how->inverse &= call->panes > call->panes_apart;
 }
 
 /* The quickest way that there is. */

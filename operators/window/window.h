@@ -39,6 +39,8 @@ void wi_window_keep(weir_op *op, const weir_batch *batch, uint32_t begin, uint32
 bool wi_window_fold(weir_op *op, wi_table *table, const weir_batch *batch, uint32_t begin,
                     uint32_t end);
 bool wi_window_combine(weir_op *op, wi_table *to, const wi_table *from);
+/* Takes away again the groups that it added (`inverse`). */
+bool wi_window_take_away(weir_op *op, wi_table *from, const wi_table *what);
 /* Adds rows [begin, end) of a batch of accs to the groups of a table. */
 bool wi_window_add(weir_op *op, wi_table *to, const weir_batch *accs, uint32_t begin, uint32_t end);
 /* Sends the groups as results of a window at a time. The table then is only to be freed; or (copy)

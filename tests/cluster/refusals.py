@@ -8,6 +8,7 @@ import struct
 import subprocess
 import threading
 import time
+import unittest
 
 from support.clustering import (PROGRAM, SLOW, Cluster, ClusterTest, addresses, dial, environment,
                                 main)
@@ -169,6 +170,9 @@ class Refusals(ClusterTest):
             self.assertIn(why, said)
             self.assertIn(path, said)
             self.assertNotIn(KEY.strip(), said)
+        found = subprocess.run([PROGRAM, "--processes", "2", "--process", "0"], timeout=20,
+                               env=environment(WEIR_KEY="short"), stderr=subprocess.PIPE)
+        self.assertIn(b": the shared key has 5 bytes, at least 16", found.stderr)
         key = self.write("key", KEY)
         for transport in self.each():
             cluster = Cluster(self, 2, transport, "--key-file", key).wait(20)
@@ -267,6 +271,41 @@ class Refusals(ClusterTest):
             took = max(one.ended for one in cluster.all()) - cluster[2].began
             print(f"    {took:.2f} s, {count[0]} strangers: {cluster[0].err!r}", flush=True)
             self.assertEqual(cluster.codes(), [0, 0, 0], cluster.said())
+
+    @unittest.skipIf(os.geteuid() != 0, "needs to be another user, too")
+    def test_another_user(self):
+        # Files of sockets are for one user; names that are no files are as well, though all users
+        # can dial them, and take one first.
+        for transport, more in (("abstract", []), ("abstract", ["--nng"]), ("ipc", [])):
+            cluster = Cluster(self, 2, transport, *more, skip=[1])
+            dial(cluster.urls[0]).close()
+            child = os.fork()
+            if child == 0:
+                os.setuid(65534)
+                try:
+                    link = dial(cluster.urls[0], 0)
+                    link.sendall(hello(workers=9))
+                    os._exit(1 if hear(link) else 0)
+                except OSError:
+                    os._exit(0)
+            self.assertEqual(os.waitpid(child, 0)[1], 0, "it was answered")
+            cluster.processes[1] = cluster.start(1)
+            cluster.wait(20)
+            self.assertEqual(cluster.codes(), [0, 0], cluster.said())
+        cluster = Cluster(self, 2, "abstract", "--connect-timeout", 1, skip=[0, 1])
+        taken = socket.socket(socket.AF_UNIX)
+        self.addCleanup(taken.close)
+        child = os.fork()
+        if child == 0:
+            os.setuid(65534)
+            taken.bind("\0" + cluster.urls[0].split("://")[1])
+            taken.listen(64)
+            os._exit(0)
+        os.waitpid(child, 0)
+        for more in ([], ["--nng"]):
+            cluster.processes[1] = cluster.start(1, *more)
+            self.assertTrue(cluster[1].finish(time.monotonic() + 20))
+            self.assertIn("not permitted: the socket belongs to another user", cluster[1].err)
 
     def test_strangers_afterwards(self):
         # Once all have come nobody listens.

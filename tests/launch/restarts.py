@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Starting all processes again when one has failed: the budget, generations, what is no reason."""
 import os
+import re
 import signal
 import time
 
@@ -38,6 +39,12 @@ class Restarts(LaunchTest):
         code, out, _ = run("-n", 1, "--restart", "on-failure", "--restart-budget", 1,
                            "--restart-window", 0.2, *shell(FAIL_UNTIL, 2))
         self.assertEqual((code, len(out.splitlines())), (0, 3))
+
+    def test_who_went_well_for_a_window_begins_anew(self):
+        code, _, err = run("-n", 1, "--restart", "on-failure", "--restart-window", 0.2,
+                           *shell("sleep 0.3; [ $WEIR_GENERATION = 3 ]"))
+        self.assertEqual(code, 0)
+        self.assertEqual([float(s) < 0.7 for s in re.findall(r"again in (\S+) s", err)], [True] * 3)
 
     def test_what_will_not_get_better(self):
         for status in (2, 126, 127):

@@ -17,7 +17,8 @@ REFUSED = [
     (["--port", "4000", "true"], "--port has no effect without --hosts"),
     (["--cluster", "Mine", "true"], "--cluster takes a name"),
     (["--hosts", "/nonexistent", "true"], "`/nonexistent` cannot be read: No such file"),
-    (["--bogus", "true"], "unrecognized option '--bogus'"),
+    (["--bogus", "true"], "weir launch: unrecognized option '--bogus'"),
+    (["--ssh", " ", "--hosts", "/dev/null", "true"], "--ssh takes a command, not ` `"),
 ]
 
 

@@ -43,6 +43,7 @@ typedef struct plan {
     uint32_t workers;
     uint64_t seed, epochs;
     _Atomic(uint64_t) changes;     /* that came out */
+    _Atomic(uint64_t) rested;      /* how often workers have ended their merges */
     int64_t bytes[2], resident[2]; /* at a tenth, at the end */
 } plan;
 
@@ -144,12 +145,22 @@ static void sample(plan *p, bool last)
         p->resident[last] = resident;
 }
 
+/* Until no worker has a merge left, however late the system lets it run. */
+static void end_merges(weir_worker *worker, plan *p, uint64_t times)
+{
+    for (int i = 0; i < 100; i++)
+        weir_step(worker);
+    atomic_fetch_add(&p->rested, 1);
+    while (atomic_load(&p->rested) < times * p->workers && weir_step(worker))
+        ;
+}
+
 static void work(weir_worker *worker, void *arg)
 {
     plan *p = arg;
     weir_input *sales, *edges;
     bool first = weir_worker_index(worker) == 0;
-    uint64_t samples = p->epochs < 10 * SAMPLES ? p->epochs / 10 : SAMPLES;
+    uint64_t samples = p->epochs < 10 * SAMPLES ? p->epochs / 10 : SAMPLES, rests = 0;
     weir_dataflow *flow = weir_dataflow_begin(worker, flow_names[p->kind]);
     weir_stream out = build(flow, p->kind, &sales, &edges);
     weir_probe *probe = weir_probe_new(weir_inspect_batch(out, count_changes, p));
@@ -163,10 +174,10 @@ static void work(weir_worker *worker, void *arg)
         if (!weir_step_while_below(worker, probe, epoch + 1))
             return;
         bool last = epoch + samples >= p->epochs;
-        if (first && (last || epoch - p->epochs / 10 < samples)) {
-            for (int i = 0; i < 100; i++) /* merges end */
-                weir_step(worker);
-            sample(p, last);
+        if (last || epoch - p->epochs / 10 < samples) {
+            end_merges(worker, p, ++rests);
+            if (first)
+                sample(p, last);
         }
     }
 }

@@ -1,8 +1,8 @@
 /* Random rows through an operator with a state for each key and timers of event time, compared
  * with a naive computation key by key. What is random: keys, stamps, what rows ask for (timers,
- * taking them back, forgetting), the time to live and what renews it, where batches end, how far
- * some keys are behind others, the number of workers, threads or a deterministic schedule, and
- * processes.
+ * many at once, taking them back, forgetting), the time to live and what renews it, how a key's
+ * timers lie, where batches end, how far some keys are behind others, the number of workers,
+ * threads or a deterministic schedule, and processes.
  *
  *     oracle_keyed [--seed S] [--cases N] */
 #include <stdatomic.h>
@@ -12,14 +12,16 @@
 
 #include <weir/weir.h>
 
+#include "base/sorted.h"
 #include "tests/support/cluster.h"
 #include "tests/support/streams.h"
 
 #define ROWS_MAX 200
 #define KEYS 6
 #define TIMES 60
+#define MANY_TIMERS 20
 
-enum { ADD, ASK, TAKE_BACK, FORGET, RENEW, ASK_AGAIN, WHATS };
+enum { ADD, ASK, TAKE_BACK, FORGET, RENEW, ASK_AGAIN, MANY, WHATS };
 
 #define DEED(F) F(weir_text, key) F(u32, number) F(u8, what) F(i64, value)
 #define STATE(F) F(weir_text, key) F(i64, sum) F(u32, rows) F(u8, again) F(u64, box)
@@ -53,6 +55,14 @@ typedef struct plan {
     test_list got, expected;
 } plan;
 
+/* What a row that wants MANY does with a timer. */
+static int64_t many_time(const deed *row, int i, bool *takes_back_out)
+{
+    uint64_t x = (row->number * 31 + (uint64_t)i + 1) * 0x9e3779b97f4a7c15u;
+    *takes_back_out = (x >> 20) % 3 == 0;
+    return (int64_t)(x >> 32) % TIMES - 2;
+}
+
 /* ---- the operator ----------------------------------------------------------------------- */
 
 static void say(weir_keyed *at, const state *has, bool timer)
@@ -82,6 +92,14 @@ static void on_row(weir_keyed *at, void *memory, const void *data, int64_t diff)
         weir_keyed_renew(at);
     if (row->what == ASK_AGAIN)
         has->again = 3;
+    for (int i = 0; row->what == MANY && i < MANY_TIMERS; i++) {
+        bool takes_back;
+        int64_t time = weir_keyed_now(at) + many_time(row, i, &takes_back);
+        if (takes_back)
+            weir_keyed_event_cancel(at, time);
+        else
+            weir_keyed_event_at(at, time);
+    }
     say(at, has, false);
 }
 
@@ -108,7 +126,7 @@ static void release(void *memory, void *arg)
 
 typedef struct key_model {
     state has;
-    int64_t timers[4 * ROWS_MAX];
+    int64_t timers[8 * ROWS_MAX];
     uint32_t timer_count;
     int64_t renewed, reached;
     bool lives;
@@ -214,6 +232,11 @@ static void expect_of_key(plan *to, uint32_t key)
             now.renewed = stamp;
         if (row->what == ASK_AGAIN)
             now.has.again = 3;
+        for (int t = 0; row->what == MANY && t < MANY_TIMERS; t++) {
+            bool takes_back;
+            int64_t time = stamp + many_time(row, t, &takes_back);
+            (takes_back ? clear_timer : set_timer)(&now, time);
+        }
         note(to, &now, stamp, false);
         if (row->what == FORGET)
             clear_state(&now);
@@ -311,6 +334,7 @@ static void run_case(void)
         expect_of_key(&now, key);
     weir_config config = {.workers = 1 + (uint32_t)draw(4), .seed = draw(1000000)};
     config.deterministic = draw(2);
+    wi_sorted_items = draw(2) ? 128 : 2 + (uint32_t)draw(6);
     if (!config.deterministic && draw(8) == 0)
         config.cluster = (weir_cluster){.processes = 2};
     weir_err *err = test_execute(&config, work, &now);

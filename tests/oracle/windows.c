@@ -1,9 +1,10 @@
 /* Random streams through watermarks and windows, compared at every time with a naive computation
  * from all rows. What is random: event times (out of order, below zero, at the ends of the
  * integers), diffs, keys; the policy, its bound and its partitions; the windows, their lateness,
- * output and trigger; where batches end; the number of workers, threads or a deterministic
- * schedule, and processes; whether the order of several partitions counts; whether all is torn down
- * in between and built again from what was saved.
+ * output and trigger, and whether panes are taken away again; where batches end; the number of
+ * workers, threads or a deterministic schedule, and processes; whether the order of several
+ * partitions counts; how a key's windows lie; whether all is torn down in between and built again
+ * from what was saved.
  * Compared are results, late rows, and rows that missed windows.
  *
  *     oracle_windows [--seed S] [--cases N]
@@ -16,6 +17,8 @@
 
 #include <weir/weir.h>
 
+#include "base/sorted.h"
+#include "operators/window/moment.h"
 #include "operators/window/saved.h"
 #include "tests/oracle/windows/naive.h"
 #include "tests/support/cluster.h"
@@ -66,6 +69,17 @@ WEIR_FOLD(fold_tally, tally, tally)
         acc->longest = in->longest;
 }
 
+/* Only what can be taken away again. */
+WEIR_FOLD(fold_sum, event, tally)
+{
+    acc->sum += in->value * diff;
+}
+
+WEIR_FOLD(combine_sum, tally, tally)
+{
+    acc->sum += in->sum * diff;
+}
+
 /* The same sum in memory of its own. */
 static void add_to_box(uint64_t *box, int64_t value)
 {
@@ -107,6 +121,11 @@ static void release_box(void *acc, WEIR_UNUSED void *arg)
     if (of->box)
         boxes--;
     free((void *)(uintptr_t)of->box);
+}
+
+static const weir_fold_kernel *fold_of(const problem *of)
+{
+    return of->boxed ? &fold_boxed : of->how.inverse ? &fold_sum : &fold_event;
 }
 
 WEIR_ROUTE(part_of, event)
@@ -219,6 +238,10 @@ static void make_problem(problem *of)
     how->combine = of->boxed ? &combine_boxed
                    : how->kind == WEIR_SESSION || draw(4) ? &fold_tally
                                                           : NULL;
+    bool pane_wise = how->kind != WEIR_SESSION && how->kind != WEIR_GLOBAL && how->combine;
+    how->inverse = pane_wise && draw(2);
+    if (how->inverse && !of->boxed)
+        how->combine = &combine_sum;
     of->doubled = !of->boxed && draw(2);
     how->finish = of->boxed ? &unbox : of->doubled ? &finish_tally : NULL;
     how->release = of->boxed ? release_box : NULL;
@@ -275,9 +298,9 @@ static void work(weir_worker *worker, void *arg)
     weir_dataflow *flow = weir_dataflow_begin(worker, "oracle");
     weir_stream stamped =
         weir_watermarks(weir_input_new(flow, &event_type, &input), &with->policy);
-    const weir_fold_kernel *fold = with->boxed ? &fold_boxed : &fold_event;
-    test_watch(weir_window(stamped, &with->how, WEIR_BY(event, key), fold, NULL, &late),
-               &with->results);
+    test_watch(
+        weir_window(stamped, &with->how, WEIR_BY(event, key), fold_of(with), NULL, &late),
+        &with->results);
     test_watch(late.rows, &with->late);
     test_watch(late.missed, &with->missed);
     weir_err *err = weir_dataflow_end(flow);
@@ -329,7 +352,7 @@ static void work_part(weir_worker *worker, void *arg)
     weir_dataflow *flow = weir_dataflow_begin(worker, "oracle");
     weir_stream results =
         wi_window_saved(weir_input_new(flow, &event_type, &input), &of->how,
-                        WEIR_BY(event, key), &fold_event, NULL, &late, with->from, with->to);
+                        WEIR_BY(event, key), fold_of(of), NULL, &late, with->from, with->to);
     weir_probe *probe = weir_probe_new(test_watch(results, &of->results));
     test_watch(late.rows, &of->late);
     test_watch(late.missed, &of->missed);
@@ -378,13 +401,13 @@ static void describe(const problem *of)
     const weir_windows *how = &of->how;
     fprintf(stderr,
             "kind %d, size %lld, slide %lld, gap %lld, lateness %lld, output %d; trigger %lld "
-            "rows, every %lld%s%s%s; bound %lld%s; %u partitions\nrows (key part at mark value "
+            "rows, every %lld%s%s%s%s; bound %lld%s; %u partitions\nrows (key part at mark value "
             "note), diff and stamp:\n",
             (int)how->kind, (long long)how->size, (long long)how->slide, (long long)how->gap,
             (long long)how->lateness, (int)how->output, (long long)how->trigger.rows,
             (long long)how->trigger.every, how->trigger.each ? ", each" : "",
             how->trigger.not_on_close ? ", not on close" : "", how->exact ? ", exact" : "",
-            (long long)of->policy.bound,
+            how->inverse ? ", inverse" : "", (long long)of->policy.bound,
             of->policy.watermark ? ", punctuated" : "", of->policy.partitions);
     for (uint32_t i = 0; i < of->count; i++) {
         size_t length;
@@ -445,6 +468,8 @@ static void run_case(void)
         expect_played(&wants);
     else
         expect_fixed(&wants);
+    wi_few_windows = draw(2) ? 16 : 0;
+    wi_sorted_items = draw(2) ? 128 : 2 + (uint32_t)draw(6);
     if (!of.boxed && !of.policy.partition && draw(4) == 0)
         run_torn(&of);
     else

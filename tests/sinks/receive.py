@@ -68,9 +68,8 @@ class Receive(unittest.TestCase):
         for way in WAYS:
             url = free_port()
             running = self.start("--listens", "--in-all", 5, url, way=way)
-            # A last line without a newline is one.
-            texts = ["\n".join(f"{i}\tword{who} {'x' * chance.randrange(30)}"
-                               for i in range(chance.randrange(1, 3000))) for who in range(5)]
+            texts = ["".join(f"{i}\tword{who} {'x' * chance.randrange(30)}\n"
+                             for i in range(chance.randrange(1, 3000))) for who in range(5)]
             threads = []
             for text in texts:
                 connection = dialled(url)
@@ -88,7 +87,7 @@ class Receive(unittest.TestCase):
             got = [line.split("\t", 1) for line in printed.splitlines()]
             for who, text in enumerate(texts): # in the order in which they dialled
                 lines = sorted(line for part, line in got if part == str(who))
-                self.assertEqual(lines, sorted(text.split("\n")), (way, who))
+                self.assertEqual(lines, sorted(text.splitlines()), (way, who))
             self.assertEqual({part for part, _ in got}, set("01234"))
 
     def test_several_that_are_dialled(self):
@@ -165,6 +164,17 @@ class Receive(unittest.TestCase):
         printed, said = self.ended(running)
         self.assertEqual(printed, "0\t1\twhole\n1\t3\tother\n")
         self.assertIn(f"{peer}:2: the connection broke here", said)
+
+    def test_half_a_row_of_who_was_killed_was_a_row(self):
+        url = free_port()
+        running = self.start("--listens", "--in-all", 2, url)
+        for half in b"2\t1000", b"\n3\t": # the system closes what was open
+            with dialled(url) as killed:
+                killed.sendall(b"1\twhole\n" + half)
+        printed, said = self.ended(running)
+        self.assertEqual(printed.count("1\twhole"), 2, printed)
+        self.assertEqual(printed.count("\n"), 2, printed)
+        self.assertEqual(said.count("the connection ended within this line: it has no newline"), 2)
 
     def test_one_that_was_dialled_and_breaks(self):
         with socket.create_server(("127.0.0.1", 0)) as server:

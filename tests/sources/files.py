@@ -7,6 +7,7 @@ import lzma
 import os
 import random
 import re
+import resource
 import subprocess
 import tempfile
 import threading
@@ -196,6 +197,14 @@ class Files(unittest.TestCase):
         self.assertEqual(self.read(many, "--partition", "part", schema=["--schema", "ts:i64 part:i32"]),
                          sorted(f"{i}\t{i}" for i in range(300)))
 
+    def test_more_files_than_may_be_open(self):
+        paths = [self.path(f"{i:03}.tsv", b"%d\tx\t1\n" % i) for i in range(300)]
+        done = subprocess.run([PROGRAM, *SCHEMA, *paths, "-w", "4"], capture_output=True, check=False,
+                              timeout=60, preexec_fn=lambda: resource.setrlimit(
+                                  resource.RLIMIT_NOFILE, (100, 100)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(set(plain(done.stdout))), 300)
+
     def test_parts_of_a_file(self):
         for header in (b"", b"n,ts\n", b"\xef\xbb\xbfn,ts\r\n"):
             rows = [(random.randrange(10 ** random.randrange(9)), i) for i in range(2000)]
@@ -208,6 +217,10 @@ class Files(unittest.TestCase):
                             schema=["--schema", "n:u64 ts:i64"])
             self.assertEqual(got, expected)
         self.refused("rows of files that are split have no order", path, "--split", "--offsets")
+        with open(self.path("d.tsv", ROWS), "rb") as own: # one worker reads all of it
+            done = subprocess.run([PROGRAM, *SCHEMA, "/dev/stdin", "--split", "-w", "2"], stdin=own,
+                                  capture_output=True, check=False, timeout=60)
+        self.assertEqual((plain(done.stdout), done.stderr), (self.ROWS, b""))
 
     def test_epochs_and_offsets(self):
         # The bad ones are "bad", or their file's base: records of file f are base + number.
@@ -242,6 +255,15 @@ class Files(unittest.TestCase):
                                      record_of(line)[1] >= int(records)])
         self.refused("is to go on in `x` as partition 0, which is", *paths, "--from", "0,1,1,1,x")
         self.refused("is to go on in partition 7; there are 2", *paths, "--from", "7,1,1,1,x")
+
+    def test_going_on_said_offsets_at_epochs_that_had_been_complete(self):
+        paths = [self.path(f"{i}.tsv", ROWS * i) for i in (1, 4)] # of 3 and 12 records
+        options = [*paths, "--epoch-records", "2", "--offsets", "--marked"]
+        sizes = [len(ROWS), 2 * len(ROWS)]
+        lines = self.read(*options, "--from", ";".join(
+            f"{part},{sizes[part]},{3 + 3 * part},{3 + 3 * part},{paths[part]}" for part in (0, 1)))
+        self.assertEqual(min(int(line.split("\t")[0]) for line in lines), 3)
+        self.assertIn(f"3\toffset\t0\t{paths[0]}\t{sizes[0]}\t3\t3", lines)
 
     def test_going_on_behind_a_header(self):
         data = b"n,user,ts\n" + b"".join(b'%d,"a\nb",%d\n' % (i, i) for i in range(50))
@@ -330,6 +352,52 @@ class Files(unittest.TestCase):
         self.assertEqual(self.read(path, "--line-by-line", "--row-bytes", "100"),
                          ["2\tbob\t20"] * 100 +
                          [f"bad\t{path}:1: field 2 `user`: its quote is not closed"])
+
+    def test_plain_lines(self):
+        texts = [b'GET "/a\tb" \\x16\\x03, 200', b"", b"{}", b"x" * 70, b"\xff\0", b'"open,', b"\r"]
+        texts += [b"line %d" % i for i in range(600)]
+        data, folder = b"\n".join(texts), self.path("in")
+        self.path("in/a.log", data)
+        self.path("in/b.csv.gz", gzip.compress(data + b"\r\n"))
+        self.path("in/c.json", b"\xef\xbb\xbf" + data)
+
+        def lines_of(*arguments, **more):
+            return self.read(*arguments, "--format", "lines", "--partition", "part", **more,
+                             schema=["--schema", "line:text part:u8"])
+
+        def printed(text, part): # the CR is a part of its line's end
+            text = text.decode("latin-1").replace("\\", "\\\\").replace("\t", "\\t")
+            return text.replace("\r", "") + f"\t{part}"
+        expected = [[printed(text, part) for text in texts] for part in range(3)]
+        self.assertEqual(lines_of(self.path("in/*")), sorted(sum(expected, [])))
+        self.assertEqual(lines_of(folder, "--split"), sorted(sum(expected, [])))
+        self.assertEqual(lines_of("-", stdin=data), sorted(expected[0]))
+        self.path("in/z", b"")
+        grows = [folder, "--grows", "--until", "z", "--epoch-records", "150", "--marked"]
+        lines = lines_of(*grows, "--offsets")
+        at = random.choice([line.split("\t") for line in lines
+                            if "\toffset\t" in line and int(line.split("\t")[5]) % 150 == 0])
+        again = lines_of(*grows, "--from", f"0,{at[4]},{at[5]},{at[6]},{at[3]}")
+        self.assertEqual(again, [line for line in lines if "\toffset\t" not in line and
+                                 int(line.split("\t")[0]) >= int(at[5]) // 150])
+        self.assertIn(f"bad\t{folder}/a.log:4: the line has more than 60 bytes",
+                      lines_of(self.path("in/a.log"), "--row-bytes", "60"))
+        self.refused("`row` is to have one text for a line, and no other columns", folder,
+                     "--format", "lines")
+        self.refused("lines have no columns that a header could name", folder, "--header",
+                     "--format", "lines", schema=["--schema", "line:text"])
+
+    def test_a_fifo_that_nobody_wrote_to_held_up_its_worker(self):
+        fifo = self.path("a.tsv")
+        os.mkfifo(fifo)
+        self.refused("field 1 `ts`: x does not read", fifo, self.path("b.tsv", b"x\n"), "--strict")
+        for way in WAYS[:2]:
+            with subprocess.Popen([PROGRAM, *SCHEMA, fifo, *way], stdout=subprocess.PIPE) as reads:
+                with open(fifo, "wb") as file:
+                    for at in range(0, len(ROWS), 7):
+                        file.write(ROWS[at:at + 7])
+                        file.flush()
+                self.assertEqual(plain(reads.communicate(timeout=60)[0]), self.ROWS)
 
     def test_a_folder_that_grows(self):
         for number, way in enumerate(WAYS[:3]):

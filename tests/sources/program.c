@@ -18,16 +18,18 @@ static const char *schema, *format, *partition, *until, *from;
 static uint64_t read_bytes, row_bytes, epoch_records, partitions;
 static bool header, extra, strict, split, line_by_line, grows, offsets, unheard, marked;
 static char **paths;
-static char from_file[4096];
-static weir_offset from_place;
+#define FROM_MAX 4
+static char from_file[FROM_MAX][4096];
+static weir_offset from_place[FROM_MAX];
+static uint32_t from_count;
 static weir_type *type;
 
 static const weir_option own[] = {
     {.name = "schema", .value = "COLUMNS", .text = &schema, .help = "a:i64 b:text"},
-    {.name = "format", .value = "NAME", .text = &format, .help = "tsv, csv or json"},
+    {.name = "format", .value = "NAME", .text = &format, .help = "tsv, csv, json or lines"},
     {.name = "partition", .value = "FIELD", .text = &partition, .help = "gets the number"},
     {.name = "until", .value = "NAME", .text = &until, .help = "of the last file"},
-    {.name = "from", .value = "P,B,R,L,FILE", .text = &from, .help = "an offset"},
+    {.name = "from", .value = "P,B,R,L,FILE;...", .text = &from, .help = "offsets"},
     {.name = "read-bytes", .value = "N", .number = &read_bytes, .help = "at once"},
     {.name = "row-bytes", .value = "N", .number = &row_bytes, .help = "at most"},
     {.name = "epoch-records", .value = "N", .number = &epoch_records, .help = "an epoch"},
@@ -112,13 +114,19 @@ static const weir_operator as_lines = {.name = "as_lines", .batch = on_batch};
 static void read_place(void)
 {
     unsigned long long bytes, records, lines;
-    if (!from || sscanf(from, "%u,%llu,%llu,%llu,%4095s", &from_place.partition, &bytes, &records,
-                        &lines, from_file) != 5)
-        return;
-    from_place.bytes = bytes;
-    from_place.records = records;
-    from_place.lines = lines;
-    from_place.file = weir_text_c(from_file);
+    for (const char *at = from; at && from_count < FROM_MAX; from_count++) {
+        weir_offset *to = &from_place[from_count];
+        char *file = from_file[from_count];
+        if (sscanf(at, "%u,%llu,%llu,%llu,%4095[^;]", &to->partition, &bytes, &records, &lines,
+                   file) != 5)
+            return;
+        to->bytes = bytes;
+        to->records = records;
+        to->lines = lines;
+        to->file = weir_text_c(file);
+        at = strchr(at, ';');
+        at += at != NULL;
+    }
 }
 
 static weir_time at_the_end(WEIR_UNUSED const weir_time *time, WEIR_UNUSED void *arg)
@@ -133,6 +141,7 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
                       .path = grows ? paths[0] : NULL,
                       .format = format && *format == 'c'   ? WEIR_CSV
                                 : format && *format == 'j' ? WEIR_JSON
+                                : format && *format == 'l' ? WEIR_LINES
                                                            : WEIR_TSV,
                       .header = header,
                       .extra = extra,
@@ -145,8 +154,8 @@ static void build(weir_dataflow *flow, WEIR_UNUSED void *arg)
                       .until = until,
                       .look_ms = 2,
                       .epoch_records = epoch_records,
-                      .from = &from_place,
-                      .from_count = from != NULL,
+                      .from = from_place,
+                      .from_count = from_count,
                       .offsets_out = offsets ? &at : NULL,
                       .read_bytes = (uint32_t)read_bytes,
                       .row_bytes_max = (uint32_t)row_bytes};

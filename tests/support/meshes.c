@@ -8,7 +8,7 @@
 #include <time.h>
 
 #define KIND_NUMBERED 0x4242
-#define PATIENCE_NS 20000000000u
+#define PATIENCE_NS 60000000000u
 
 /* What a numbered frame begins with. The rest are words that follow from it. */
 typedef struct numbered {

@@ -127,12 +127,41 @@ static void feed_replaced(weir_input *a, weir_input *b, int64_t i)
         push(b, i - 3, i, -1);
 }
 
+/* Two that come late at one stamp, with all other rows between them. */
+static weir_stream as_of_now(weir_stream a, weir_stream b)
+{
+    weir_latest how = {.a_time = "at", .b_time = "at", .lateness = LONG, .limited = true};
+    return weir_as_of_join(a, BY_KEY, b, BY_KEY, &how, &both, NULL, NULL);
+}
+
+static weir_stream at_once_or_not(weir_stream a, weir_stream b)
+{
+    weir_interval how = {.a_time = "at", .b_time = "at", .lateness = LONG, .a_alone = &alone};
+    return weir_interval_join(a, BY_KEY, b, BY_KEY, &how, &both, NULL, NULL);
+}
+
+static void feed_two_late(weir_input *a, weir_input *b, int64_t i)
+{
+    push(a, i, i, 1);
+    push(b, i - 1, i, 1);
+    push(b, -1 - i, i, 1);
+}
+
+static void feed_sessions_apart(weir_input *a, weir_input *b, int64_t i)
+{
+    feed_sessions(a, b, i);
+    push(b, 10 * (i / 2) + 2, 10 * i, 1);
+}
+
 static const hot streams[] = {{deduplicated, feed_one_side, true, ROWS / 3},
                               {in_sessions, feed_sessions, false, ROWS},
                               {in_window, feed_late, false, ROWS},
                               {in_window_or_not, feed_late, false, ROWS},
                               {in_interval_or_not, feed_late, false, ROWS},
-                              {as_of, feed_replaced, false, 3}};
+                              {as_of, feed_replaced, false, 3},
+                              {as_of_now, feed_two_late, false, ROWS - 1},
+                              {at_once_or_not, feed_two_late, false, ROWS},
+                              {in_sessions, feed_sessions_apart, false, 2 * ROWS}};
 
 /* ---- running them ----------------------------------------------------------------------- */
 

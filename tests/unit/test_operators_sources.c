@@ -306,6 +306,64 @@ START_TEST(a_file_that_became_shorter_looked_whole)
 }
 END_TEST
 
+static void append(const char *text)
+{
+    FILE *file = fopen(path, "a");
+    fputs(text, file);
+    fclose(file);
+}
+
+/* Becomes another one once the operator has been built. */
+static weir_stream build_and_append(weir_dataflow *flow, void *arg)
+{
+    weir_stream lines = weir_read_lines(flow, arg);
+    append("one more\n");
+    return lines;
+}
+
+static weir_stream build_and_cut(weir_dataflow *flow, void *arg)
+{
+    weir_stream lines = weir_read_lines(flow, arg);
+    ck_assert_int_eq(truncate(path, 5), 0);
+    return lines;
+}
+
+START_TEST(lines_of_a_file_that_changed_were_missing)
+{
+    write_file("some\nlines\n", 11);
+    char *text = run(build_and_append, path, (weir_config){.workers = 1});
+    ck_assert_str_eq(text, "0 +1 lines\n0 +1 some\n");
+    free(text);
+    for (uint32_t way = 0; way < 3; way++) {
+        write_file("some\nlines\n", 11);
+        text = run(way < 2 ? build_and_cut : build_and_append, path,
+                   (weir_config){.workers = way == 0 ? 1 : 2});
+        ck_assert_msg(strstr(text, "has changed while it was read, from "), "%s", text);
+        free(text);
+    }
+}
+END_TEST
+
+static weir_stream build_parts_and_append(weir_dataflow *flow, void *arg)
+{
+    weir_stream rows = weir_read_rows(
+        flow, &weir_line_type, &(weir_read){.path = arg, .format = WEIR_LINES, .split = true});
+    append("one more\n");
+    return rows;
+}
+
+START_TEST(parts_of_a_file_that_grew_lacked_rows)
+{
+    write_file("some\nlines\n", 11);
+    char *text = run(build_parts_and_append, path, (weir_config){.workers = 2});
+    ck_assert_msg(strstr(text, "has changed while workers read parts of it, from "), "%s", text);
+    free(text);
+    text = run(build_parts_and_append, path, (weir_config){.workers = 1});
+    ck_assert_msg(strstr(text, "0 +1 some\n"), "%s", text);
+    free(text);
+}
+END_TEST
+
 START_TEST(files_that_cannot_be_read)
 {
     expect_error(build_lines, folder, "read_lines: cannot open `/tmp/weir-lines-");
@@ -327,6 +385,8 @@ int main(void)
     tcase_add_test(tests, lines_belong_to_one_worker);
     tcase_add_test(tests, lines_of_a_pipe);
     tcase_add_test(tests, a_file_that_became_shorter_looked_whole);
+    tcase_add_test(tests, lines_of_a_file_that_changed_were_missing);
+    tcase_add_test(tests, parts_of_a_file_that_grew_lacked_rows);
     tcase_add_test(tests, files_that_cannot_be_read);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

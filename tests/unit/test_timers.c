@@ -461,6 +461,49 @@ START_TEST(rows_that_wait_are_not_looked_through_for_every_timer)
 }
 END_TEST
 
+/* A key's timers, in no order, of which some are taken back. Each moved all those after it. */
+#define TIMERS ((int64_t)1 << 20)
+
+static void on_told(weir_keyed *at, void *state, int64_t time)
+{
+    seen *has = state;
+    ck_assert_int_lt(has->last, time);
+    has->last = time;
+    if (++has->visits == (uint64_t)TIMERS / 4 * 3)
+        told_push(weir_keyed_out(at), (told){has->user, time, weir_keyed_now(at)});
+}
+
+static void run_timers(weir_worker *worker, void *arg)
+{
+    wishing *self = arg;
+    weir_input *input;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "timers");
+    weir_stream in = weir_input_new(flow, &wish_type, &input);
+    test_watch(weir_keyed_by(in, WEIR_BY(wish, user), self->logic, NULL), &self->out);
+    if (!test_end(flow))
+        return;
+    for (int64_t i = 0; i < 2 * TIMERS; i++) {
+        int64_t at = i * 741457 % TIMERS + 1;
+        if (i < TIMERS || at % 4 == 0)
+            wish_push(weir_input_out(input), (wish){1, at, i >= TIMERS});
+    }
+    weir_input_close(&input);
+    weir_run(worker);
+}
+
+START_TEST(a_key_may_have_a_million_timers)
+{
+    weir_config config = {.workers = 1};
+    weir_keyed_logic logic = wishes;
+    logic.event = on_told;
+    wishing self = {.logic = &logic};
+    test_list_init(&self.out, 1);
+    test_run(&config, run_timers, &self);
+    ck_assert_uint_eq(self.out.count, 1);
+    test_list_fini(&self.out);
+}
+END_TEST
+
 /* ---- what is refused -------------------------------------------------------------------- */
 
 #define NAMED(F) F(u64, user) F(weir_text, name)
@@ -543,6 +586,7 @@ int main(void)
         cases, a_key_that_always_asks_for_another_timer_is_stopped_when_there_are_no_more_rows, 0,
         TEST_WAYS_THREADS);
     tcase_add_test(cases, rows_that_wait_are_not_looked_through_for_every_timer);
+    tcase_add_test(cases, a_key_may_have_a_million_timers);
     tcase_add_test(cases, what_makes_no_sense_is_refused);
     tcase_add_test(cases, a_timer_without_a_callback_stops_the_execution);
     return test_main("timers", cases);

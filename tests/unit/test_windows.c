@@ -237,6 +237,33 @@ START_TEST(windows_fire_again)
 }
 END_TEST
 
+/* In [0, 10): 5 on time, at 12 it is taken away and 7 comes instead, and what comes at 13 is taken
+ * away again at once. The 2 that they differ by was lost, since they are 0 rows. */
+START_TEST(results_that_are_added_up_tell_of_rows_in_the_place_of_others)
+{
+    static const event changed[] = {{.at = 1, .value = 5}, {.at = 12, .value = 16},
+                                    {.at = 1, .value = 5}, {.at = 2, .value = 7},
+                                    {.at = 13},            {.at = 3, .value = 1},
+                                    {.at = 3, .value = 1}};
+    static const int64_t diffs[] = {1, 1, -1, 1, 1, 1, -1};
+    test self = {.rows = changed,
+                 .diffs = diffs,
+                 .count = 7,
+                 .build = build_windows,
+                 .policy = {.time = "at"},
+                 .how = {.kind = WEIR_TUMBLING,
+                         .time = "at",
+                         .size = 10,
+                         .lateness = 5,
+                         .output = WEIR_DISCARDING}};
+    for (int i = 0; i < 2; i++) {
+        self.how.combine = i ? &add_sum : NULL; /* kept in panes, or not */
+        expect(&self, &test_ways[_i],
+               "9 +1 0\t10\t1\t5\n12 +1 0\t10\t0\t2\n19 +1 10\t20\t2\t16\n", "");
+    }
+}
+END_TEST
+
 /* Two sessions that had closed are joined by a late row: both are taken back, and the one that is
  * open in their place is sent when it closes. */
 START_TEST(a_session_that_is_joined_to_an_open_one_is_taken_back)
@@ -390,6 +417,14 @@ START_TEST(what_makes_no_sense_is_refused)
     how.finish = &without_place;
     refused(how, none, "have, after the key, no start, end and rows (three i64)");
     how = tumbling();
+    how.inverse = true;
+    refused(how, none, "and there is no `combine`: give one, or leave `inverse` out");
+    how = (weir_windows){.kind = WEIR_GLOBAL, .time = "at", .combine = &add_sum, .inverse = true};
+    refused(how, none, "is for windows that overlap, and its windows of all time do not");
+    how = (weir_windows){.kind = WEIR_SESSION, .time = "at", .gap = 1, .combine = &add_sum,
+                         .inverse = true};
+    refused(how, none, "and its sessions do not: leave it out");
+    how = tumbling();
     refused(how, (weir_watermark_policy){.time = "at", .bound = -1}, "its bound is -1");
     refused(how, (weir_watermark_policy){.time = "when"}, "field of event(");
     refused(how, (weir_watermark_policy){.time = "at", .watermark = "mark"}, "are two policies");
@@ -407,6 +442,8 @@ int main(void)
     tcase_add_loop_test(cases, each_partition_has_its_watermark, 0, TEST_WAYS);
     tcase_add_loop_test(cases, watermarks_are_frontiers, 0, TEST_WAYS);
     tcase_add_loop_test(cases, windows_fire_again, 0, TEST_WAYS);
+    tcase_add_loop_test(cases, results_that_are_added_up_tell_of_rows_in_the_place_of_others, 0,
+                        TEST_WAYS);
     tcase_add_loop_test(cases, a_session_that_is_joined_to_an_open_one_is_taken_back, 0,
                         TEST_WAYS);
     tcase_add_loop_test(cases, rows_that_count_many_times_fill_many_windows, 0, TEST_WAYS);

@@ -1,8 +1,8 @@
 /* The quick ways in which windows are kept have the results of the general one, at the same times,
  * and the same rows miss windows: tumbling, hopping and sessions without lateness, folded before
- * the exchange or not, by several workers. A trigger that waits for more rows than there are makes
- * windows be kept in the general way. Random rows, some far out of order, some taken away, some at
- * the ends of the integers. */
+ * the exchange or not, with panes that are taken away again or not, by several workers. A trigger
+ * that waits for more rows than there are makes windows be kept in the general way. Random rows,
+ * some far out of order, some taken away, some at the ends of the integers. */
 #include <weir/weir.h>
 
 #include <check.h>
@@ -20,17 +20,20 @@ WEIR_ROW(event, EVENT)
 WEIR_ROW(total, TOTAL)
 WEIR_ROW(noted, NOTED)
 
-/* Both are the same whatever the order, and neither is the identity for a row alone. */
+/* Both are the same whatever the order, and neither is the identity for a row alone. The most
+ * cannot be taken away again, and is left out where all has to be (arg). */
 WEIR_FOLD(add_event, event, total)
 {
     acc->sum += in->value * diff;
-    acc->most = in->value > acc->most ? in->value : acc->most;
+    if (!arg)
+        acc->most = in->value > acc->most ? in->value : acc->most;
 }
 
 WEIR_FOLD(add_total, total, total)
 {
-    acc->sum += in->sum;
-    acc->most = in->most > acc->most ? in->most : acc->most;
+    acc->sum += in->sum * diff;
+    if (!arg)
+        acc->most = in->most > acc->most ? in->most : acc->most;
 }
 
 WEIR_FOLD(note_event, event, noted)
@@ -97,7 +100,7 @@ static void make_events(void)
 
 typedef struct question {
     weir_windows windows;
-    bool notes;
+    bool notes, inverse;
     int64_t bound;
 } question;
 
@@ -141,7 +144,8 @@ static void work(weir_worker *worker, void *arg)
     weir_stream results =
         it->notes ? weir_window(rows, &it->windows, WEIR_BY(event, number), &note_event, NULL,
                                 &late)
-                  : weir_window(rows, &it->windows, WEIR_BY(event, key), &add_event, NULL, &late);
+                  : weir_window(rows, &it->windows, WEIR_BY(event, key), &add_event,
+                                it->inverse ? worker : NULL, &late);
     weir_inspect_batch(results, add_batch, (void *)0);
     weir_inspect_batch(late.rows, add_batch, (void *)1);
     weir_inspect_batch(late.missed, add_batch, (void *)2);
@@ -167,6 +171,7 @@ static question random_question(void)
     question it = {.bound = (int64_t)below(40), .notes = below(3) == 0};
     weir_windows *how = &it.windows;
     how->time = "at";
+    how->output = below(2) ? WEIR_DISCARDING : WEIR_ACCUMULATING;
     how->kind = (weir_window_kind[]){WEIR_TUMBLING, WEIR_HOPPING, WEIR_SESSION}[below(3)];
     how->slide = 1 + (int64_t)below(20);
     how->size = how->kind == WEIR_HOPPING ? how->slide * (1 + (int64_t)below(6)) : how->slide;
@@ -174,6 +179,7 @@ static question random_question(void)
         how->size += (int64_t)below(20); /* and panes are shorter than slides */
     how->gap = 1 + (int64_t)below(15);
     how->combine = it.notes ? &note_noted : &add_total;
+    it.inverse = !it.notes && how->kind == WEIR_HOPPING && below(2);
     how->finish = it.notes || below(2) ? NULL : &double_total;
     return it;
 }
@@ -189,15 +195,16 @@ START_TEST(the_quick_ways_have_the_results_of_the_general_one)
     for (uint32_t workers = 1; workers <= 4; workers *= 2)
         for (int local = 0; local < 2; local++) {
             it.windows.local = local;
+            it.windows.inverse = it.inverse;
             ask(&it, workers, found);
             for (int i = 0; i < 6; i++)
                 ck_assert_msg(found[i] == expected[i],
-                              "%u workers, local %d, kind %d, slide %lld, size %lld, gap %lld, "
-                              "bound %lld: %d is %llu, not %llu",
-                              workers, local, (int)it.windows.kind, (long long)it.windows.slide,
-                              (long long)it.windows.size, (long long)it.windows.gap,
-                              (long long)it.bound, i, (unsigned long long)found[i],
-                              (unsigned long long)expected[i]);
+                              "%u workers, local %d, inverse %d, kind %d, slide %lld, size %lld, "
+                              "gap %lld, bound %lld: %d is %llu, not %llu",
+                              workers, local, it.inverse, (int)it.windows.kind,
+                              (long long)it.windows.slide, (long long)it.windows.size,
+                              (long long)it.windows.gap, (long long)it.bound, i,
+                              (unsigned long long)found[i], (unsigned long long)expected[i]);
         }
 }
 END_TEST
@@ -260,6 +267,90 @@ START_TEST(with_many_keys_rows_are_passed_on_and_nothing_is_lost)
 }
 END_TEST
 
+/* ---- a key with thousands of sessions that are open ------------------------------------- */
+
+enum { LONG = 20000, AHEAD = 20000, GAP = 2 };
+static int64_t times[LONG];
+
+static event long_event(uint32_t i)
+{
+    return (event){.at = times[i], .key = weir_text_c("a key of some length"), .value = i % 7};
+}
+
+static weir_more push_long(weir_source *source, void *state_, WEIR_UNUSED void *arg)
+{
+    uint32_t *next = state_;
+    for (int i = 0; i < 500 && *next < LONG; i++, ++*next) {
+        event row = long_event(*next);
+        weir_out_row(weir_source_out(source), &row);
+    }
+    return *next < LONG ? WEIR_MORE : WEIR_DONE;
+}
+
+static void work_on_long(weir_worker *worker, void *arg)
+{
+    weir_dataflow *flow = weir_dataflow_begin(worker, "long");
+    weir_stream rows = weir_generate(flow, &event_type, push_long, sizeof(uint32_t), NULL);
+    rows = weir_watermarks(rows, &(weir_watermark_policy){.time = "at", .bound = AHEAD});
+    weir_inspect_batch(weir_window(rows, arg, WEIR_BY(event, key), &add_event, NULL, NULL),
+                       add_batch, (void *)0);
+    if (weir_dataflow_end_or_stop(flow))
+        weir_run(worker);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return times[*x] < times[*y] ? -1 : times[*x] > times[*y];
+}
+
+/* What add_batch makes of the sessions. */
+static uint64_t expect_sessions(uint64_t *count_out)
+{
+    static uint32_t sorted[LONG];
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < LONG; i++)
+        sorted[i] = i;
+    qsort(sorted, LONG, sizeof *sorted, by_time);
+    for (uint32_t i = 0, end; i < LONG; i = end, ++*count_out) {
+        total of;
+        memset(&of, 0, sizeof of);
+        of.key = long_event(0).key;
+        of.start = times[sorted[i]];
+        for (end = i; end < LONG && (end == i || times[sorted[end]] <= of.end); end++) {
+            int64_t value = long_event(sorted[end]).value;
+            of.end = times[sorted[end]] + GAP;
+            of.rows++;
+            of.sum += value;
+            of.most = value > of.most ? value : of.most;
+        }
+        uint64_t hash = weir_row_hash(&total_type, &of) ^ weir_event_epoch(of.end - 1);
+        hash *= 0x9e3779b97f4a7c15u;
+        sum += hash ^ hash >> 29;
+    }
+    return sum;
+}
+
+START_TEST(a_key_may_have_thousands_of_sessions_that_are_open)
+{
+    static const weir_windows ways[] = {
+        {.kind = WEIR_SESSION, .time = "at", .gap = GAP, .combine = &add_total},
+        {.kind = WEIR_SESSION, .time = "at", .gap = GAP, .combine = &add_total, .lateness = 9999},
+        {.kind = WEIR_SESSION, .time = "at", .gap = GAP, .combine = &add_total, .exact = true},
+    };
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < LONG; i++)
+        times[i] = 2 * i + (int64_t)below(AHEAD);
+    uint64_t sum = expect_sessions(&count);
+    sums[0] = counts[0] = 0;
+    weir_config config = {.workers = 1, .batch_rows = 1 + (uint32_t)below(1000)};
+    ck_assert_ptr_null(weir_execute(&config, work_on_long, (void *)&ways[_i]));
+    ck_assert_uint_gt(count, LONG / 10);
+    ck_assert_uint_eq(counts[0], count);
+    ck_assert_uint_eq(sums[0], sum);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     state = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
@@ -270,6 +361,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, the_quick_ways_have_the_results_of_the_general_one, 0, cases);
     tcase_add_test(tests, with_many_keys_rows_are_passed_on_and_nothing_is_lost);
+    tcase_add_loop_test(tests, a_key_may_have_thousands_of_sessions_that_are_open, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

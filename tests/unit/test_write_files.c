@@ -526,8 +526,9 @@ START_TEST(what_others_left_half_written_is_removed)
     static const char *const others[] = {".r-0000000000000000000.tsv.part",
                                          ".r-00000000000000000001.csv.part",
                                          ".r-00000000000000000001.tsv.part2",
-                                         ".r-p0000000000000000001.tsv.part",
-                                         ".r-00000000000000000001-w0000.tsv.part",
+                                         ".r-x0000000000000000001.tsv.part",
+                                         ".r-00000000000000000001-w000.tsv.part",
+                                         ".r-w0003.csv.lock",
                                          ".rr-00000000000000000001.tsv.part",
                                          "r-00000000000000000001.tsv.part",
                                          ".r-00000000000000000001.tsv"};
@@ -538,6 +539,10 @@ START_TEST(what_others_left_half_written_is_removed)
     char *before = names_in(directory, not_itself), *both;
     put_file(directory, ".r-00000000000000000000.tsv.part", "half");
     put_file(directory, ".r-18446744073709551615.tsv.part", "half");
+    /* Also by a job that wrote in another way. */
+    put_file(directory, ".r-p0000000000000000001.tsv.part", "half");
+    put_file(directory, ".r-00000000000000000001-w0001.tsv.part", "half");
+    put_file(directory, ".r-w0003.tsv.lock", "");
     test_run(&(weir_config){.workers = 2}, write_some, &of);
     ck_assert_int_ge(asprintf(&both, "%s " FIRST, before), 0);
     char *after = names_in(directory, not_itself);
@@ -552,10 +557,12 @@ START_TEST(what_others_left_half_written_is_removed)
     /* With numbers of workers, those of workers that are no more, too. */
     of.how.per_worker = true;
     put_file(directory, ".r-00000000000000000000-w0007.tsv.part", "half");
+    put_file(directory, ".r-00000000000000000000.tsv.part", "half");
+    put_file(directory, ".r-w0007.tsv.lock", "");
     test_run(&(weir_config){.workers = 2}, write_some, &of);
     char *names = names_in(directory, not_itself);
     ck_assert_ptr_null(strstr(names, "w0007"));
-    ck_assert_ptr_null(strstr(names, ".r-00000000000000000001-w0000.tsv.part"));
+    ck_assert_ptr_null(strstr(names, ".r-00000000000000000000.tsv.part"));
     free(names);
     remove_directory(directory);
 }
@@ -565,11 +572,15 @@ START_TEST(two_runs_in_a_directory_took_rows_from_each_other)
 {
     char *directory = new_directory();
     once of = {.how = {.directory = directory, .prefix = "r", .sorted = true}};
-    char *name = path_of(directory, ".r.tsv.lock");
+    char *name = path_of(directory, ".r-w0000.tsv.lock");
     int held = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ck_assert_int_eq(flock(held, LOCK_EX | LOCK_NB), 0);
     test_stops(&(weir_config){.workers = 2}, write_some, &of,
-               ".r.tsv.lock` is held by somebody else who writes such files", NULL);
+               ".r-w0000.tsv.lock` is held by somebody else who writes such files", NULL);
+    of.how.per_worker = true;
+    test_stops(&(weir_config){.workers = 2}, write_some, &of,
+               ".r-w0000.tsv.lock` is held by somebody else who writes such files", NULL);
+    of.how.per_worker = false;
     /* Who dies holds nothing, whatever it leaves. */
     close(held);
     test_run(&(weir_config){.workers = 2}, write_some, &of);

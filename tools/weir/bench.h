@@ -118,6 +118,7 @@ void bench_w_tumbling(const struct bench_args *args, struct bench_result *result
 void bench_w_tumbling_local(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_hopping_local(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_tumbling_policy(const struct bench_args *args, struct bench_result *result_out);
+void bench_w_hopping_inverse(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_hopping(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_sessions(const struct bench_args *args, struct bench_result *result_out);
 void bench_w_csv(const struct bench_args *args, struct bench_result *result_out);

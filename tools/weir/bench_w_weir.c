@@ -15,7 +15,7 @@ WEIR_FOLD(add_value, bench_w_row, bench_w_result)
 
 WEIR_FOLD(add_sum, bench_w_result, bench_w_result)
 {
-    acc->sum += in->sum;
+    acc->sum += in->sum * (uint64_t)diff;
 }
 
 /* What a figure is. */
@@ -140,6 +140,12 @@ void bench_w_tumbling_policy(const struct bench_args *args, struct bench_result 
 void bench_w_hopping_local(const struct bench_args *args, struct bench_result *result_out)
 {
     static const struct kind kind = {.windows = {HOPPING, .local = true}};
+    run_windows(&kind, args, result_out);
+}
+
+void bench_w_hopping_inverse(const struct bench_args *args, struct bench_result *result_out)
+{
+    static const struct kind kind = {.windows = {HOPPING, .inverse = true}};
     run_windows(&kind, args, result_out);
 }
 

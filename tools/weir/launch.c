@@ -363,6 +363,7 @@ static void run_attempt(struct launch *launch)
 struct budget {
     uint64_t *times_ns; /* of the last restarts, as many as the budget has, in a ring */
     unsigned used;
+    unsigned in_a_row; /* restarts of which none went well for as long as the window */
 };
 
 /* Whether there is one more restart within the window. */
@@ -412,7 +413,10 @@ static bool restart(struct launch *launch, struct budget *budget)
                    launch->plan.restart_budget, launch->plan.restart_window_s);
         return false;
     }
-    unsigned ms = backoff_ms(launch->restarts);
+    double window_s = launch->plan.restart_window_s;
+    if (window_s > 0 && launch_seconds(&launch->all[failed]) >= window_s)
+        budget->in_a_row = 0;
+    unsigned ms = backoff_ms(budget->in_a_row++);
     launch_say("starting all %u again in %.1f s, as generation %llu", launch->plan.processes,
                ms / 1e3, (unsigned long long)launch->generation + 1);
     uint64_t until_ns = launch_now_ns() + ms * 1000000ull;
@@ -431,7 +435,7 @@ static bool restart(struct launch *launch, struct budget *budget)
 
 static void run_attempts(struct launch *launch)
 {
-    struct budget budget = {WI_NEWS(uint64_t, launch->plan.restart_budget + 1), 0};
+    struct budget budget = {WI_NEWS(uint64_t, launch->plan.restart_budget + 1), 0, 0};
     do {
         launch->failed = -1;
         launch->stopping = 0;

@@ -155,6 +155,8 @@ void launch_meet(struct launch *launch, unsigned process);
 bool launch_is_failure(int status);
 /* The exit status that stands for it: 128 and more for signals. */
 int launch_code(int status);
+/* How long it ran. */
+double launch_seconds(const struct launch_process *process);
 /* "weir launch: process 2 (pid 4711) was killed by signal 9 (KILL) after 12.4 s; ..." */
 void launch_report_failure(const struct launch *launch, unsigned process);
 void launch_report_json(const struct launch *launch, int code);

@@ -193,6 +193,14 @@ static bool take_restart(const char *text, struct launch_plan *plan)
     return good;
 }
 
+static bool take_ssh(const char *text)
+{
+    bool good = text[strspn(text, " ")];
+    if (!good)
+        launch_say("--ssh takes a command, not `%s`", text);
+    return good;
+}
+
 static bool take_prefix(struct launch_plan *plan, bool prefix)
 {
     plan->prefix = prefix;
@@ -207,7 +215,7 @@ static bool take(int option, struct launch_plan *plan, struct said *said)
     case 'w': return read_count("workers", optarg, 1, WEIR_WORKERS_MAX, &plan->workers);
     case TRANSPORT: said->transport = true; return take_transport(optarg, plan);
     case HOSTS: return report(wi_hosts_read_file(optarg, &plan->hosts));
-    case SSH: said->ssh = optarg; return true;
+    case SSH: said->ssh = optarg; return take_ssh(optarg);
     case PORT: return read_count("port", optarg, 1, 65535, &said->port);
     case KEY_FILE: plan->key_file = optarg; return true;
     case CLUSTER: return read_name(optarg, plan);
@@ -295,6 +303,12 @@ static bool read_key(const char *path, struct launch_plan *plan)
     return !(info.st_mode & 077) && strlen(plan->key) >= KEY_BYTES_MIN;
 }
 
+static bool has_certificate(void)
+{
+    const char *certificate = getenv("WEIR_TLS_CERTIFICATE");
+    return certificate && *certificate;
+}
+
 /* Beyond this host there has to be a key (or certificates). */
 static bool find_key(struct launch_plan *plan)
 {
@@ -314,7 +328,7 @@ static bool find_key(struct launch_plan *plan)
         strcpy(plan->key, key);
         return true;
     }
-    return getenv("WEIR_TLS_CERTIFICATE") || random_text(plan->key, 32);
+    return has_certificate() || random_text(plan->key, 32);
 }
 
 /* Cuts the list to as many processes as there are to be. */
@@ -323,7 +337,7 @@ static bool fit_hosts(struct launch_plan *plan)
     unsigned slots = wi_hosts_slots(&plan->hosts), left;
     if (!plan->processes)
         plan->processes = slots;
-    if (plan->processes > slots || slots > WI_PROCESSES_MAX) {
+    if (plan->processes > slots || plan->processes > WI_PROCESSES_MAX) {
         launch_say("%u processes do not fit the %u slots of --hosts (at most %d); add hosts, or "
                    "slots=N after one",
                    plan->processes, slots, WI_PROCESSES_MAX);
@@ -352,9 +366,7 @@ static bool find_urls(struct launch_plan *plan, const struct said *said)
     uint32_t port = said->port, count;
     if (!port && !report(wi_hosts_port(&port)))
         return false;
-    const char *certificate = getenv("WEIR_TLS_CERTIFICATE");
-    return report(wi_hosts_urls(&plan->hosts, certificate && *certificate, port, &plan->urls,
-                                &count));
+    return report(wi_hosts_urls(&plan->hosts, has_certificate(), port, &plan->urls, &count));
 }
 
 /* So that nothing is started at all, on many hosts perhaps, when there is no such program. */
@@ -399,6 +411,7 @@ int launch_options(int argc, char **argv, struct launch_plan *plan)
                                  .restart_window_s = WINDOW_S,
                                  .grace_s = GRACE_S};
     int option;
+    argv[0] = (char *)"weir launch"; /* as getopt names us */
     while ((option = getopt_long(argc, argv, "+n:w:h", options, NULL)) != -1) {
         if (option == 'h') {
             print_help(stdout);

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ int launch_code(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static double seconds(const struct launch_process *process)
+double launch_seconds(const struct launch_process *process)
 {
     return (double)(process->end_ns - process->start_ns) / 1e9;
 }
@@ -65,7 +66,7 @@ void launch_report_failure(const struct launch *launch, unsigned index)
     if (launch->running)
         snprintf(then, sizeof then, "; stopping the other %u", launch->running);
     launch_say("process %u (%spid %d) %s after %.1f s%s", index, where, (int)process->pid, how,
-               seconds(process), then);
+               launch_seconds(process), then);
 }
 
 /* ---- for scripts ------------------------------------------------------------------------ */
@@ -99,7 +100,7 @@ static void put_process(FILE *to, const struct launch *launch, unsigned index)
         fprintf(to, ",\"exit\":null,\"signal\":%d", WTERMSIG(process->status));
     else
         fprintf(to, ",\"exit\":%d,\"signal\":null", WEXITSTATUS(process->status));
-    fprintf(to, ",\"seconds\":%.3f}", seconds(process));
+    fprintf(to, ",\"seconds\":%.3f}", launch_seconds(process));
 }
 
 void launch_report_json(const struct launch *launch, int code)
@@ -119,11 +120,12 @@ void launch_report_json(const struct launch *launch, int code)
         put_process(to, launch, i);
     fprintf(to, "]}\n");
     fclose(to);
-    FILE *file = launch->plan.json_path ? fopen(launch->plan.json_path, "we") : NULL;
-    if (!launch->plan.json_path)
+    const char *path = launch->plan.json_path;
+    FILE *file = path ? fopen(path, "we") : NULL;
+    if (!path)
         launch_print(text, length);
-    else if (!file || fwrite(text, 1, length, file) != length)
-        launch_say("cannot write `%s`", launch->plan.json_path);
+    else if (!file || fwrite(text, 1, length, file) != length || fflush(file))
+        launch_say("cannot write the summary to `%s`: %s", path, strerror(errno));
     if (file)
         fclose(file);
     free(text);

@@ -277,8 +277,9 @@ static bool start_one(struct launch *launch, unsigned index)
         /* The first line is the key: never on a command line. */
         char line[sizeof launch->plan.key + 1];
         int length = snprintf(line, sizeof line, "%s\n", launch->plan.key);
-        if (write(process->control, line, (size_t)length) != length)
-            launch_say("process %u was not given its key", index);
+        if (write(process->control, line, (size_t)length) != length && errno != EPIPE)
+            launch_say("process %u was not given its key: %s", index, strerror(errno));
+        /* EPIPE: ssh has ended already, which is told when it is waited for. */
     }
     return true;
 }

@@ -253,8 +253,6 @@ static void finish_run(const void *in, void *out, uint32_t rows, weir_batch *int
     }
 }
 
-#define MANY_SESSIONS 32
-
 void window_fold_init(window_plan *plan)
 {
     plan->fold = (weir_fold_kernel){"aggregates", plan->row, plan->acc, fold_run};
@@ -265,10 +263,4 @@ void window_fold_init(window_plan *plan)
     for (uint32_t a = 0; a < plan->aggregate_count; a++)
         if (plan->aggregates[a].way->release)
             plan->windows.release = release;
-    /* With such a bound a key may have many sessions that are open. The quick way has them in a
-     * list, all of which each row goes through: what has something to release goes the general
-     * way. */
-    if (plan->windows.kind == WEIR_SESSION &&
-        plan->policy.bound / MANY_SESSIONS >= plan->windows.gap)
-        plan->windows.release = release;
 }

@@ -51,7 +51,7 @@ static void expect_window(expected *to, const panes *of, int64_t start, int64_t 
             continue;
         result.rows += one->diff;
         result.sum += u->row.value * one->diff;
-        if (longer(&u->row.note, &result.longest))
+        if (!with->how.inverse && longer(&u->row.note, &result.longest))
             result.longest = u->row.note;
         result.key = u->row.key;
     }

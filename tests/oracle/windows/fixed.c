@@ -12,14 +12,15 @@ bool result_of(const expected *to, const rows *of, int64_t start, int64_t last, 
         out->key = u->row.key;
         out->rows += u->diff;
         out->sum += u->row.value * u->diff;
-        if (longer(&u->row.note, &out->longest))
+        if (!to->of->how.inverse && longer(&u->row.note, &out->longest))
             out->longest = u->row.note;
     }
+    bool left = to->of->boxed ? of->count > 0 : out->sum != 0 || out->longest.length > 0;
     if (to->of->boxed)
         out->longest = weir_text_c("boxed");
     if (to->of->doubled)
         out->sum *= 2;
-    return out->rows != 0;
+    return out->rows != 0 || (left && to->of->how.output == WEIR_DISCARDING);
 }
 
 void expect_result(expected *to, const tally *result, int64_t time, int64_t diff)

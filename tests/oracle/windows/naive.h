@@ -55,7 +55,8 @@ static inline bool longer(const weir_text *a, const weir_text *b)
     return a->length != b->length ? a->length > b->length : weir_text_compare(a, b) > 0;
 }
 
-/* The result of some rows, and whether there is one. */
+/* The result of some rows, and whether there is one: if there are rows, or, of results that are to
+ * be added up, anything else. */
 bool result_of(const expected *to, const rows *of, int64_t start, int64_t last, tally *out);
 /* It is expected at a time. */
 void expect_result(expected *to, const tally *result, int64_t time, int64_t diff);
