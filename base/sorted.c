@@ -30,25 +30,18 @@ void wi_sorted_fini(wi_sorted *items)
 
 /* ---- looking for a place ---------------------------------------------------------------- */
 
-static inline int64_t key_of(const wi_sorted_chunk *chunk, uint32_t step, uint32_t key_at,
-                             uint32_t at)
-{
-    int64_t key;
-    memcpy(&key, chunk->items + (size_t)at * step + key_at, sizeof key);
-    return key;
-}
-
 /* The first chunk whose last item is not before. */
-static uint32_t find_chunk(const wi_sorted *items, uint32_t step, uint32_t key_at, int64_t key)
+static inline uint32_t find_chunk(const wi_sorted *items, uint32_t step, wi_sorted_before *before,
+                                  const void *what)
 {
     uint32_t low = items->begin, high = items->end;
     const wi_sorted_chunk *last = wi_sorted_chunk_at(items, high - 1);
-    if (key_of(last, step, key_at, last->end - 1) < key)
+    if (before(last->items + (size_t)(last->end - 1) * step, what))
         return high; /* what comes is mostly the latest */
     for (high--; low < high;) {
         uint32_t middle = low + (high - low) / 2;
         const wi_sorted_chunk *chunk = wi_sorted_chunk_at(items, middle);
-        if (key_of(chunk, step, key_at, chunk->end - 1) < key)
+        if (before(chunk->items + (size_t)(chunk->end - 1) * step, what))
             low = middle + 1;
         else
             high = middle;
@@ -56,23 +49,48 @@ static uint32_t find_chunk(const wi_sorted *items, uint32_t step, uint32_t key_a
     return low;
 }
 
-uint32_t wi_sorted_from(const wi_sorted *items, uint32_t step, uint32_t key_at, int64_t key)
+static inline uint32_t find(const wi_sorted *items, uint32_t step, wi_sorted_before *before,
+                            const void *what)
 {
     if (!items->count)
         return wi_sorted_end(items);
-    uint32_t found = find_chunk(items, step, key_at, key);
+    uint32_t found = find_chunk(items, step, before, what);
     if (found == items->end)
         return wi_sorted_end(items);
     const wi_sorted_chunk *chunk = wi_sorted_chunk_at(items, found);
     uint32_t low = chunk->begin, high = chunk->end;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (key_of(chunk, step, key_at, middle) < key)
+        if (before(chunk->items + (size_t)middle * step, what))
             low = middle + 1;
         else
             high = middle;
     }
     return found << WI_SORTED_SHIFT | low;
+}
+
+uint32_t wi_sorted_place(const wi_sorted *items, uint32_t step, wi_sorted_before *before,
+                         const void *what)
+{
+    return find(items, step, before, what);
+}
+
+typedef struct key_place {
+    uint32_t at;
+    int64_t key;
+} key_place;
+
+static inline bool has_key_before(const void *item, const void *what)
+{
+    const key_place *place = what;
+    int64_t key;
+    memcpy(&key, (const char *)item + place->at, sizeof key);
+    return key < place->key;
+}
+
+uint32_t wi_sorted_from(const wi_sorted *items, uint32_t step, uint32_t key_at, int64_t key)
+{
+    return find(items, step, has_key_before, &(key_place){key_at, key});
 }
 
 /* ---- making room ------------------------------------------------------------------------ */

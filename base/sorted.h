@@ -1,5 +1,5 @@
-/* Items in the order of an integer in them, an i64: putting one in or taking it out, wherever,
- * costs about the same, however many there are.
+/* Items in an order, mostly that of an integer in them, an i64: putting one in or taking it out,
+ * wherever, costs about the same, however many there are.
  *
  * Items are in chunks, of at most some dozens each, so that not all move if one is put between
  * others; a list has the chunks. A few items are in one chunk, that grows, and there is no list.
@@ -83,6 +83,10 @@ static inline bool wi_sorted_has(const wi_sorted *items, uint32_t place)
 
 /* The place of the first item whose integer is at or after `key`, or the end. */
 uint32_t wi_sorted_from(const wi_sorted *items, uint32_t step, uint32_t key_at, int64_t key);
+/* The same for any order: of the first item that is not before `what`. */
+typedef bool wi_sorted_before(const void *item, const void *what);
+uint32_t wi_sorted_place(const wi_sorted *items, uint32_t step, wi_sorted_before *before,
+                         const void *what);
 /* Room for an item before that at *place, or the end; *place becomes its own. To be filled in. */
 void *wi_sorted_insert(wi_sorted *items, uint32_t step, uint32_t *place);
 /* Takes out the items at places [begin, end). Returns the place of what was behind them. */

@@ -181,10 +181,7 @@ void wi_op_free(weir_op *op)
 {
     if (op->door)
         wi_door_shut(op->door);
-    uint32_t asked = op->notification_first, asked_end = asked + op->notification_count;
-    for (uint32_t i = asked; i < asked_end; i++)
-        if (op->notifications[i].state && op->logic->discard)
-            op->logic->discard(op, op->notifications[i].state);
+    wi_op_drop_notifications(op);
     if ((op->started || op->always_stop) && op->logic->stop)
         op->logic->stop(op);
     while (op->capabilities) {
@@ -192,8 +189,6 @@ void wi_op_free(weir_op *op)
         wi_free(op->capabilities);
         op->capabilities = next;
     }
-    for (uint32_t i = asked; i < asked_end; i++)
-        wi_free(op->notifications[i].state);
     for (uint32_t i = 0; i < op->input_count; i++) {
         wi_input_port *input = op->inputs[i];
         wi_spool_fini(&input->queue);
@@ -215,7 +210,6 @@ void wi_op_free(weir_op *op)
     wi_free(op->outputs);
     wi_free(op->gates);
     wi_free(op->summaries);
-    wi_free(op->notifications);
     wi_free(op->state);
     wi_free(op->name);
     wi_free(op);

@@ -189,7 +189,7 @@ static void location_moved(wi_flow *flow, wi_loc rep)
 {
     for (wi_input_port *input = flow->watchers[rep]; input; input = input->next_watcher) {
         weir_op *op = input->op;
-        if (!op->notification_count && !op->logic->frontier)
+        if (!op->notifications.count && !op->logic->frontier)
             continue;
         op->moved = true;
         wi_flow_activate(flow, op->index);

@@ -1,7 +1,7 @@
 /* Notifications: telling an operator that a time is complete on all its inputs.
  *
- * They are kept sorted lexicographically, in an array that loses its elements at the front
- * and usually gains them at the back, since times advance. Invariant O3 (op.c) holds here.
+ * They are kept sorted lexicographically: they are taken at the front, and usually come at the
+ * back, since times advance. Invariant O3 (op.c) holds here.
  *
  * All functions: worker. */
 #include "runtime.h"
@@ -20,27 +20,21 @@ static bool complete(const weir_op *op, const weir_time *time)
     return true;
 }
 
-static void remove_notification(weir_op *op, uint32_t at)
+static wi_notification *notification_at(const weir_op *op, uint32_t place)
 {
-    uint32_t end = op->notification_first + op->notification_count--;
-    if (at == op->notification_first)
-        op->notification_first++;
-    else
-        memmove(&op->notifications[at], &op->notifications[at + 1],
-                (end - at - 1) * sizeof *op->notifications);
-    if (!op->notification_count)
-        op->notification_first = 0;
+    return wi_sorted_at(&op->notifications, sizeof(wi_notification), place);
 }
 
 /* They are sorted lexicographically; that order extends the product order, so complete times
  * found from the first on come in order. */
 static bool next_complete(weir_op *op, wi_notification *out)
 {
-    uint32_t end = op->notification_first + op->notification_count;
-    for (uint32_t i = op->notification_first; i < end; i++) {
-        if (complete(op, &op->notifications[i].time)) {
-            *out = op->notifications[i];
-            remove_notification(op, i);
+    const wi_sorted *all = &op->notifications;
+    for (uint32_t at = wi_sorted_first(all), end = wi_sorted_end(all); at < end;
+         at = wi_sorted_next(all, at)) {
+        if (complete(op, &notification_at(op, at)->time)) {
+            *out = *notification_at(op, at);
+            wi_sorted_remove(&op->notifications, sizeof *out, at, wi_sorted_next(all, at));
             return true;
         }
         if (op->scope->dims == 1)
@@ -67,8 +61,8 @@ void wi_op_notify(weir_op *op)
 {
     const wi_process *process = op->flow->worker->process;
     wi_notification due;
-    while (op->notification_count && !wi_stopping(process) && next_complete(op, &due)) {
-        if (!op->notification_count)
+    while (op->notifications.count && !wi_stopping(process) && next_complete(op, &due)) {
+        if (!op->notifications.count)
             watch_inputs(op, -1);
         wi_op_begin_call(op, UINT32_MAX, &due.time);
         op->allowed_outputs = due.outputs;
@@ -79,38 +73,22 @@ void wi_op_notify(weir_op *op)
     }
 }
 
-/* Where a notification at `time` stands, or would stand. Later than all others is likely. */
-static uint32_t notification_place(const weir_op *op, const weir_time *time)
+void wi_op_drop_notifications(weir_op *op)
 {
-    uint32_t low = op->notification_first, high = low + op->notification_count;
-    if (low < high && weir_time_compare(&op->notifications[high - 1].time, time) < 0)
-        return high;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (weir_time_compare(&op->notifications[middle].time, time) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    const wi_sorted *all = &op->notifications;
+    for (uint32_t at = wi_sorted_first(all), end = wi_sorted_end(all); at < end;
+         at = wi_sorted_next(all, at)) {
+        void *state = notification_at(op, at)->state;
+        if (state && op->logic->discard)
+            op->logic->discard(op, state);
+        wi_free(state);
     }
-    return low;
+    wi_sorted_fini(&op->notifications);
 }
 
-/* Room for one more at `at`, which may move with all others. */
-static wi_notification *insert_notification(weir_op *op, uint32_t at)
+static bool is_before(const void *item, const void *time)
 {
-    uint32_t first = op->notification_first, count = op->notification_count;
-    if (first + count == op->notification_capacity && first > count) {
-        memmove(op->notifications, &op->notifications[first], count * sizeof *op->notifications);
-        op->notification_first = 0;
-        at -= first;
-        first = 0;
-    }
-    wi_grow(&op->notifications, &op->notification_capacity, first + count + 1,
-            sizeof *op->notifications);
-    memmove(&op->notifications[at + 1], &op->notifications[at],
-            (first + count - at) * sizeof *op->notifications);
-    op->notification_count++;
-    return &op->notifications[at];
+    return weir_time_compare(&((const wi_notification *)item)->time, time) < 0;
 }
 
 /* The outputs on which a notification at `time` may hold a capability. */
@@ -125,10 +103,10 @@ static uint64_t allowed_outputs(weir_op *op, const weir_time *time)
 
 void *weir_notify_state(weir_op *op, const weir_time *time, size_t bytes)
 {
-    uint32_t at = notification_place(op, time);
-    if (at < op->notification_first + op->notification_count &&
-        weir_time_eq(&op->notifications[at].time, time)) {
-        wi_notification *asked = &op->notifications[at];
+    wi_sorted *all = &op->notifications;
+    uint32_t at = wi_sorted_place(all, sizeof(wi_notification), is_before, time);
+    if (at < wi_sorted_end(all) && weir_time_eq(&notification_at(op, at)->time, time)) {
+        wi_notification *asked = notification_at(op, at);
         if (bytes && !asked->state)
             asked->state = wi_calloc(1, bytes);
         return asked->state;
@@ -138,10 +116,10 @@ void *weir_notify_state(weir_op *op, const weir_time *time, size_t bytes)
         wi_op_refuse(op, "asks for a notification with", 0, time);
     if (!op->logic->notify)
         weir_op_stop(op, "asks for a notification but has no `notify` callback");
-    wi_notification *asked = insert_notification(op, at);
+    wi_notification *asked = wi_sorted_insert(all, sizeof *asked, &at);
     *asked = (wi_notification){*time, bytes ? wi_calloc(1, bytes) : NULL, outputs};
     count_outputs(op, asked, 1);
-    if (op->notification_count == 1)
+    if (op->notifications.count == 1)
         watch_inputs(op, 1);
     op->moved = true; /* it may be complete already */
     wi_flow_activate(op->flow, op->index);

@@ -179,7 +179,7 @@ void wi_op_run(weir_op *op, uint32_t budget)
         take_queue(op, i, &budget);
     if (op->moved) {
         op->moved = false;
-        if (op->notification_count && op->logic->notify)
+        if (op->notifications.count && op->logic->notify)
             wi_op_notify(op);
         if (op->logic->frontier) {
             wi_op_begin_call(op, UINT32_MAX, NULL);

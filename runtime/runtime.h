@@ -21,6 +21,7 @@
 
 #include "../base/batch.h"
 #include "../base/out.h"
+#include "../base/sorted.h"
 #include "../progress/tracker.h"
 #include "changes.h"
 #include "ring.h"
@@ -118,9 +119,7 @@ struct weir_op {
     bool follows; /* has `frontier` or `notify`: is told when its inputs' frontiers move */
     weir_capability *capabilities; /* doubly linked */
     uint64_t allowed_outputs; /* if not in a batch's call: where `allowed` goes for */
-    /* asked-for notifications, sorted lexicographically: count of them from first on */
-    wi_notification *notifications;
-    uint32_t notification_first, notification_count, notification_capacity;
+    wi_sorted notifications; /* that were asked for; lexicographically by their times */
     /* rejected rows */
     weir_reject_policy reject_policy;
     uint32_t reject_output; /* UINT32_MAX: none */
@@ -424,6 +423,8 @@ void wi_op_count(weir_op *op, uint32_t output, const weir_time *time, int64_t de
 bool wi_has_output(uint64_t outputs, uint32_t output);
 /* notify.c: delivers what is complete. */
 void wi_op_notify(weir_op *op);
+/* worker. Ends those that will not come any more, with their states. */
+void wi_op_drop_notifications(weir_op *op);
 void wi_output_open(wi_output_port *port, const weir_time *time);
 
 /* channel.c */

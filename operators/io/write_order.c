@@ -57,29 +57,42 @@ void wi_updates_fini(wi_updates *updates)
 
 /* ---- by time ---------------------------------------------------------------------------- */
 
-static wi_page *page_of(wi_pages *book, const weir_time *time)
+/* The rows of one time; pages are in the lexicographic order of their times. */
+typedef struct page {
+    weir_time time;
+    wi_updates rows;
+} page;
+
+static page *page_at(const wi_pages *book, uint32_t place)
 {
-    uint32_t at = 0, end = book->count; /* pages before `at` are of `time` or later */
-    while (at < end) {
-        uint32_t middle = at + (end - at) / 2;
-        if (weir_time_compare(&book->pages[middle].time, time) >= 0)
-            at = middle + 1;
-        else
-            end = middle;
-    }
-    if (at > 0 && weir_time_eq(&book->pages[at - 1].time, time))
-        return &book->pages[at - 1];
-    wi_grow(&book->pages, &book->capacity, book->count + 1, sizeof *book->pages);
-    memmove(&book->pages[at + 1], &book->pages[at], (book->count++ - at) * sizeof *book->pages);
-    book->pages[at] = (wi_page){.time = *time};
-    return &book->pages[at];
+    return wi_sorted_at(book, sizeof(page), place);
+}
+
+static page *first_page(const wi_pages *book)
+{
+    return page_at(book, wi_sorted_first(book));
+}
+
+static bool is_before(const void *item, const void *time)
+{
+    return weir_time_compare(&((const page *)item)->time, time) < 0;
+}
+
+static page *page_of(wi_pages *book, const weir_time *time)
+{
+    uint32_t place = wi_sorted_place(book, sizeof(page), is_before, time);
+    if (place < wi_sorted_end(book) && weir_time_eq(&page_at(book, place)->time, time))
+        return page_at(book, place);
+    page *new = wi_sorted_insert(book, sizeof *new, &place);
+    *new = (page){.time = *time};
+    return new;
 }
 
 bool wi_pages_add(wi_pages *pages, const weir_batch *batch)
 {
     for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
         end = wi_same_time(batch, begin);
-        wi_page *to = page_of(pages, weir_batch_time(batch, begin));
+        page *to = page_of(pages, weir_batch_time(batch, begin));
         if (!wi_updates_add(&to->rows, batch, begin, end))
             return false;
     }
@@ -87,29 +100,27 @@ bool wi_pages_add(wi_pages *pages, const weir_batch *batch)
 }
 
 /* A frontier is sorted, and what may still come is at or after one of its times. */
-bool wi_pages_due(const wi_pages *pages, const weir_antichain *frontier)
+bool wi_pages_due(const wi_pages *book, const weir_antichain *frontier)
 {
-    if (!pages->count)
+    if (!book->count)
         return false;
-    const weir_time *first = &pages->pages[pages->count - 1].time;
-    return !frontier->count || weir_time_compare(&frontier->times[0], first) > 0;
+    return !frontier->count || weir_time_compare(&frontier->times[0], &first_page(book)->time) > 0;
 }
 
-bool wi_pages_take(wi_pages *pages, const weir_antichain *frontier, wi_updates *rows_out)
+bool wi_pages_take(wi_pages *book, const weir_antichain *frontier, wi_updates *rows_out)
 {
-    if (!wi_pages_due(pages, frontier))
+    if (!wi_pages_due(book, frontier))
         return false;
-    wi_page *first = &pages->pages[pages->count - 1];
-    pages->count--;
-    *rows_out = first->rows;
+    uint32_t first = wi_sorted_first(book);
+    *rows_out = first_page(book)->rows;
+    wi_sorted_remove(book, sizeof(page), first, wi_sorted_next(book, first));
     wi_updates_settle(rows_out);
     return true;
 }
 
-void wi_pages_fini(wi_pages *pages)
+void wi_pages_fini(wi_pages *book)
 {
-    for (uint32_t i = 0; i < pages->count; i++)
-        wi_updates_fini(&pages->pages[i].rows);
-    wi_free(pages->pages);
-    *pages = (wi_pages){0};
+    for (uint32_t i = wi_sorted_first(book); i < wi_sorted_end(book); i = wi_sorted_next(book, i))
+        wi_updates_fini(&page_at(book, i)->rows);
+    wi_sorted_fini(book);
 }

@@ -5,6 +5,8 @@
 
 #include <weir/operator.h>
 
+#include "../../base/sorted.h"
+
 /* A row in a batch that is kept. */
 typedef struct wi_update {
     const void *row;
@@ -25,19 +27,10 @@ bool wi_updates_add(wi_updates *to, const weir_batch *batch, uint32_t begin, uin
 void wi_updates_settle(wi_updates *updates);
 void wi_updates_fini(wi_updates *updates);
 
-/* The rows of one time. */
-typedef struct wi_page {
-    weir_time time;
-    wi_updates rows;
-} wi_page;
-
 /* Rows by time. Times come out in lexicographic order: one is due when no time at or before it, in
  * that order, can still come. With one coordinate that is when it is complete; with more it may
  * be later, but then the order depends on nothing but the data. All zeros: none. */
-typedef struct wi_pages {
-    wi_page *pages; /* the latest time first */
-    uint32_t count, capacity;
-} wi_pages;
+typedef wi_sorted wi_pages;
 
 /* False: one time has 2^32 rows and more. */
 bool wi_pages_add(wi_pages *pages, const weir_batch *batch);
