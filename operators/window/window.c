@@ -80,6 +80,11 @@ static void check_inverse(weir_scope *scope, const weir_windows *how, const char
 
 static void check_how(weir_scope *scope, const weir_windows *how, const char *name)
 {
+    if ((unsigned)how->kind > WEIR_COUNT || (unsigned)how->output > WEIR_DISCARDING)
+        weir_scope_fail(scope,
+                        "window `%s`: there is no kind %u or no output %u of windows: see "
+                        "weir/window.h",
+                        name, (unsigned)how->kind, (unsigned)how->output);
     if (how->kind != WEIR_SESSION && how->kind != WEIR_GLOBAL && how->size <= 0)
         weir_scope_fail(scope, "window `%s`: the size of its windows is not above 0", name);
     bool hops = how->kind == WEIR_HOPPING || (how->kind == WEIR_COUNT && how->slide);

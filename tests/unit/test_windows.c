@@ -382,6 +382,9 @@ START_TEST(what_makes_no_sense_is_refused)
     weir_windows how = tumbling();
     how.size = 0;
     refused(how, none, "window `add_event`: the size of its windows is not above 0");
+    how = tumbling();
+    how.kind = (weir_window_kind)7;
+    refused(how, none, "window `add_event`: there is no kind 7 or no output 0 of windows");
     how = (weir_windows){.kind = WEIR_HOPPING, .time = "at", .size = 10, .slide = 11};
     refused(how, none, "its windows hop by less than 1, or by more than their size");
     how = (weir_windows){.kind = WEIR_SESSION, .time = "at", .gap = 5};
