@@ -33,7 +33,10 @@ static weir_err *try_files(const weir_dataflow *flow, wi_read_call *call)
     for (uint32_t p = 0; p < call->files.count && !err; p++) {
         const char *path = call->files.at[p];
         uint32_t owner = wi_read_owner(call, p, weir_worker_count(worker));
-        if (!wi_file_is_own(path) && (call->what.split || is_own_process(worker, owner)))
+        bool own = wi_file_is_own(path), alone = weir_process_count(worker) == 1;
+        if (own && alone && call->what.split) /* a file that it has open has parts, too */
+            weir_err_free(wi_file_try(path, &call->bytes[p]));
+        if (!own && (call->what.split || is_own_process(worker, owner)))
             err = wi_file_try(path, &call->bytes[p]);
     }
     return err;
