@@ -181,7 +181,7 @@ void wi_op_free(weir_op *op)
 {
     if (op->door)
         wi_door_shut(op->door);
-    wi_op_drop_notifications(op);
+    wi_op_discard_notifications(op);
     if ((op->started || op->always_stop) && op->logic->stop)
         op->logic->stop(op);
     while (op->capabilities) {
@@ -189,6 +189,7 @@ void wi_op_free(weir_op *op)
         wi_free(op->capabilities);
         op->capabilities = next;
     }
+    wi_op_free_notifications(op);
     for (uint32_t i = 0; i < op->input_count; i++) {
         wi_input_port *input = op->inputs[i];
         wi_spool_fini(&input->queue);

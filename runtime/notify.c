@@ -73,16 +73,21 @@ void wi_op_notify(weir_op *op)
     }
 }
 
-void wi_op_drop_notifications(weir_op *op)
+void wi_op_discard_notifications(weir_op *op)
 {
     const wi_sorted *all = &op->notifications;
     for (uint32_t at = wi_sorted_first(all), end = wi_sorted_end(all); at < end;
-         at = wi_sorted_next(all, at)) {
-        void *state = notification_at(op, at)->state;
-        if (state && op->logic->discard)
-            op->logic->discard(op, state);
-        wi_free(state);
-    }
+         at = wi_sorted_next(all, at))
+        if (notification_at(op, at)->state && op->logic->discard)
+            op->logic->discard(op, notification_at(op, at)->state);
+}
+
+void wi_op_free_notifications(weir_op *op)
+{
+    const wi_sorted *all = &op->notifications;
+    for (uint32_t at = wi_sorted_first(all), end = wi_sorted_end(all); at < end;
+         at = wi_sorted_next(all, at))
+        wi_free(notification_at(op, at)->state);
     wi_sorted_fini(&op->notifications);
 }
 

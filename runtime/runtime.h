@@ -423,8 +423,10 @@ void wi_op_count(weir_op *op, uint32_t output, const weir_time *time, int64_t de
 bool wi_has_output(uint64_t outputs, uint32_t output);
 /* notify.c: delivers what is complete. */
 void wi_op_notify(weir_op *op);
-/* worker. Ends those that will not come any more, with their states. */
-void wi_op_drop_notifications(weir_op *op);
+/* worker. Calls `discard` for those that will not come any more. Their states stay until they are
+ * freed, since `stop` may look at them. */
+void wi_op_discard_notifications(weir_op *op);
+void wi_op_free_notifications(weir_op *op);
 void wi_output_open(wi_output_port *port, const weir_time *time);
 
 /* channel.c */
