@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""stress.py for five minutes."""
+"""stress.py for three minutes."""
 import os
 import sys
 
 script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stress.py")
-os.execv(sys.executable, [sys.executable, script, "300", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, script, "180", *sys.argv[1:]])
