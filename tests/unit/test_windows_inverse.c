@@ -139,8 +139,8 @@ END_TEST
 
 static void add_up(weir_worker *worker, void *arg)
 {
-    static const weir_text other = {.length = 1, .prefix = "o"};
-    static const event rows[] = {{1, {0}, 0x1p60}, {12, {0}, 1}, {22, other, 1}, {33, other, 1},
+#define OTHER {.length = 1, .prefix = "o"}
+    static const event rows[] = {{1, {0}, 0x1p60}, {12, {0}, 1}, {22, OTHER, 1}, {33, OTHER, 1},
                                  {41, {0}, 1},     {42, {0}, 1}, {43, {0}, 1}};
     weir_windows how = windows(2);
     weir_dataflow *flow = weir_dataflow_begin(worker, "sums");
