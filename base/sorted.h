@@ -65,6 +65,16 @@ static inline uint32_t wi_sorted_next(const wi_sorted *items, uint32_t place)
     return at << WI_SORTED_SHIFT | (at < items->end ? wi_sorted_chunk_at(items, at)->begin : 0);
 }
 
+/* The place before that of an item that is not the first, or before the end. */
+static inline uint32_t wi_sorted_previous(const wi_sorted *items, uint32_t place)
+{
+    uint32_t at = place >> WI_SORTED_SHIFT;
+    if (at < items->end && (place & WI_SORTED_MASK) > wi_sorted_chunk_at(items, at)->begin)
+        return place - 1;
+    at--;
+    return at << WI_SORTED_SHIFT | (wi_sorted_chunk_at(items, at)->end - 1);
+}
+
 static inline void *wi_sorted_at(const wi_sorted *items, uint32_t step, uint32_t place)
 {
     wi_sorted_chunk *chunk = wi_sorted_chunk_at(items, place >> WI_SORTED_SHIFT);

@@ -1,20 +1,16 @@
 /* What operators that match rows by event time keep: for each key the rows of its sides, each side
  * sorted by event time and, if asked for, by the rows' own order.
  *
- * A row lies in its side as an entry, behind its event time, stamp and diff. Entries are in chunks,
- * of some dozens each, so that one can be put between others without moving all of them, and those
- * that match another are next to each other. Long texts are the entry's own. Entries are put in as
- * rows come, whatever their stamps: who computes what is right at a time passes over those with
- * later stamps.
- *
- * Where an entry is says a *place*: a number that is greater for those that are later in the order.
- * Places are good until the side is changed.
+ * A row lies in its side as an entry, behind its event time, stamp and diff. Entries are in chunks
+ * (base/sorted.h says what a *place* is), so that those that match another are next to each other.
+ * Long texts are the entry's own. Entries are put in as rows come, whatever their stamps: who
+ * computes what is right at a time passes over those with later stamps.
  *
  * Invariants
  *   S1  a key whose sides are both empty is being filled, or has been asked to be tidied: any other
  *       is found by the first entry of one of its sides
  *   S2  a key stays in place while it has entries, or somebody refers to it
- *   S4  no chunk is empty; a side without entries has none
+ *   S4  a side without entries has no memory
  *
  * Worker. */
 #ifndef WEIR_OPERATORS_EVENT_STORE_H
@@ -22,6 +18,7 @@
 
 #include <weir/event_join.h>
 
+#include "../../base/sorted.h"
 #include "../window/field.h"
 
 typedef struct wi_entry {
@@ -40,23 +37,6 @@ typedef struct wi_side_form {
     uint32_t *text_at; /* to be freed */
 } wi_side_form;
 
-#define WI_CHUNK_SHIFT 7
-#define WI_CHUNK_MASK ((1u << WI_CHUNK_SHIFT) - 1)
-extern uint32_t wi_chunk_entries; /* of a chunk, at most (2 to 128); for tests */
-
-typedef struct wi_side_part {
-    uint32_t begin, end, capacity; /* entries [begin, end) are there */
-    _Alignas(wi_entry) char entries[];
-} wi_side_part;
-
-typedef struct wi_side {
-    union {
-        wi_side_part *only; /* if capacity is 0 */
-        wi_side_part **many;
-    };
-    uint32_t begin, end, capacity; /* chunks [begin, end) are there; end is 0 if none is */
-} wi_side;
-
 typedef struct wi_match_key {
     struct wi_match_key *next; /* in its bucket */
     uint64_t hash, id;         /* ids are given in the order in which keys come */
@@ -64,7 +44,7 @@ typedef struct wi_match_key {
     bool asked; /* the operator's own: what it waits for, if it does */
     __int128 asks;
     void *more; /* the operator's, from wi_alloc */
-    wi_side sides[2];
+    wi_sorted sides[2];
 } wi_match_key;
 
 typedef struct wi_store {
@@ -89,55 +69,37 @@ void wi_store_tidy(wi_store *store, wi_match_key *key);
 
 /* ---- sides (side.c) --------------------------------------------------------------------- */
 
-static inline wi_side_part *wi_part_at(const wi_side *side, uint32_t chunk)
-{
-    return side->capacity ? side->many[chunk] : side->only;
-}
-
 static inline bool wi_side_any(const wi_match_key *key, uint32_t side)
 {
-    return key->sides[side].end != 0;
+    return key->sides[side].count != 0;
 }
 
 /* The place of the first entry; and behind the last one. Both are 0 if there are none. */
 static inline uint32_t wi_side_first(const wi_match_key *key, uint32_t side)
 {
-    const wi_side *of = &key->sides[side];
-    return of->end ? of->begin << WI_CHUNK_SHIFT | wi_part_at(of, of->begin)->begin : 0;
+    return wi_sorted_first(&key->sides[side]);
 }
 
 static inline uint32_t wi_side_end(const wi_match_key *key, uint32_t side)
 {
-    return key->sides[side].end << WI_CHUNK_SHIFT;
+    return wi_sorted_end(&key->sides[side]);
 }
 
 /* The place after that of an entry, before that of one that is not the first. */
 static inline uint32_t wi_side_next(const wi_match_key *key, uint32_t side, uint32_t place)
 {
-    const wi_side *of = &key->sides[side];
-    uint32_t chunk = place >> WI_CHUNK_SHIFT;
-    if ((place & WI_CHUNK_MASK) + 1 < wi_part_at(of, chunk)->end)
-        return place + 1;
-    chunk++;
-    return chunk << WI_CHUNK_SHIFT | (chunk < of->end ? wi_part_at(of, chunk)->begin : 0);
+    return wi_sorted_next(&key->sides[side], place);
 }
 
 static inline uint32_t wi_side_before(const wi_match_key *key, uint32_t side, uint32_t place)
 {
-    const wi_side *of = &key->sides[side];
-    uint32_t chunk = place >> WI_CHUNK_SHIFT;
-    if (chunk < of->end && (place & WI_CHUNK_MASK) > wi_part_at(of, chunk)->begin)
-        return place - 1;
-    chunk--;
-    return chunk << WI_CHUNK_SHIFT | (wi_part_at(of, chunk)->end - 1);
+    return wi_sorted_previous(&key->sides[side], place);
 }
 
 static inline wi_entry *wi_entry_at(const wi_store *store, const wi_match_key *key, uint32_t side,
                                     uint32_t place)
 {
-    wi_side_part *chunk = wi_part_at(&key->sides[side], place >> WI_CHUNK_SHIFT);
-    size_t at = (size_t)(place & WI_CHUNK_MASK) * store->forms[side].step;
-    return (wi_entry *)(void *)(chunk->entries + at);
+    return wi_sorted_at(&key->sides[side], store->forms[side].step, place);
 }
 
 /* The place of the first entry whose time is at or after `time`, or the end; after it. */

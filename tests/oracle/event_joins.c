@@ -197,7 +197,7 @@ static void run_case(void)
         config.cluster.processes = 2;
     }
     wi_join_fuel = draw(2) ? 1 << 20 : 1 + (int64_t)draw(20); /* turns may be short */
-    wi_chunk_entries = draw(2) ? 128 : 2 + (uint32_t)draw(6);
+    wi_sorted_items = draw(2) ? 128 : 2 + (uint32_t)draw(6);
     weir_err *err = test_execute(&config, work, &of);
     if (err)
         fail(weir_err_message(err));
