@@ -296,7 +296,8 @@ struct wi_process {
                          * returned; UINT32_MAX: it has not; guarded by lock */
     _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
     struct wi_share *shares;        /* published arrangements; guarded by lock */
-    void (*free_shares)(struct wi_share *shares); /* theirs, set with the first */
+    void (*free_shares)(struct wi_share *shares);   /* theirs, set with the first */
+    void (*stop_shares)(struct wi_process *process); /* guarded by lock */
 };
 
 /* process.c */

@@ -371,7 +371,7 @@ WEIR_API void weir_view_frontier(const weir_view *view, weir_antichain *frontier
 WEIR_API void weir_view_since(const weir_view *view, weir_antichain *since_out);
 /* any but workers (which would wait for themselves). Waits until all changes at or before the
  * time are in. False: they never will be, since the dataflow was dropped or the execution has
- * stopped. */
+ * stopped, or is being stopped. */
 WEIR_API bool weir_view_wait(const weir_view *view, const weir_time *time);
 /* any. Gives up the times that are not at or after this one; the memory that held them is
  * given back as the arrangement goes on. */
