@@ -252,7 +252,8 @@ WEIR_API weir_stream weir_group_avg(weir_stream in, weir_key key, weir_key of,
                                     const weir_type *out);
 /* The fields of `of` of the row in which they are least, greatest (lexicographically). These
  * and those below that pick rows look at rows that are there at least once; those of which
- * more was taken than given are passed over. */
+ * more was taken than given are passed over. Where the result has only fields of `key` and `of`,
+ * as here and with quantiles, rows that are equal in these are one, their diffs added up. */
 WEIR_API weir_stream weir_group_min(weir_stream in, weir_key key, weir_key of,
                                     const weir_type *out);
 WEIR_API weir_stream weir_group_max(weir_stream in, weir_key key, weir_key of,
