@@ -784,43 +784,6 @@ START_TEST(a_name_can_be_used_again)
 }
 END_TEST
 
-/* A worker's function that waits for its readers ends when the execution is stopped: nobody waits
- * for a time that will not be complete any more. */
-static void *wait_for_ever(void *arg)
-{
-    held_view *h = arg;
-    ck_assert(!weir_view_wait(h->view, &WEIR_EPOCH(5)));
-    return NULL;
-}
-
-static void run_stopped(weir_worker *worker, void *arg)
-{
-    held_view *h = arg;
-    weir_dataflow *flow;
-    weir_input *input;
-    uint64_t epoch = 0;
-    weir_probe *probe = turning(worker, &flow, &input);
-    if (!probe)
-        return;
-    turn_edges(worker, input, probe, &epoch, 2);
-    test_meet(worker, &h->met);
-    if (weir_worker_index(worker) != 0)
-        return;
-    pthread_t waits;
-    ck_assert_ptr_null(weir_view_open(worker, "edges", &edge_type, &h->view));
-    pthread_create(&waits, NULL, wait_for_ever, h);
-    weir_stop(worker, "enough");
-    pthread_join(waits, NULL);
-    weir_view_free(h->view);
-}
-
-START_TEST(nobody_waits_for_an_execution_that_stops)
-{
-    held_view h = {0};
-    test_stops(&test_ways[_i], run_stopped, &h, "worker 0: enough", NULL);
-}
-END_TEST
-
 int main(void)
 {
     TCase *all = tcase_create("sharing");
@@ -832,6 +795,5 @@ int main(void)
     tcase_add_loop_test(all, dropping_an_import_releases_what_it_held, 0, TEST_WAYS);
     tcase_add_loop_test(all, mistakes_are_named, 0, TEST_WAYS_FEW);
     tcase_add_loop_test(all, a_name_can_be_used_again, 0, TEST_WAYS_ALONE);
-    tcase_add_loop_test(all, nobody_waits_for_an_execution_that_stops, 0, TEST_WAYS_ALONE);
     return test_main("sharing", all);
 }
