@@ -101,6 +101,7 @@ struct weir_op {
     wi_node_kind kind;
     weir_scope *boundary;      /* enter, leave: the loop */
     weir_summary step;         /* feedback */
+    uint64_t last_round, rounds; /* feedback: the greatest so far; how often that has grown */
     wi_node_id node;
     wi_input_port **inputs;
     uint32_t input_count, input_capacity;
