@@ -102,6 +102,11 @@ void wi_stop_with(wi_process *process, weir_err *reason)
         wi_cluster_stop(process, weir_err_message(reason));
     atomic_store_explicit(&process->stopping, true, memory_order_seq_cst);
     wi_wake_all(process);
+    pthread_mutex_lock(&process->lock);
+    void (*stop_shares)(wi_process *process) = process->stop_shares;
+    pthread_mutex_unlock(&process->lock);
+    if (stop_shares)
+        stop_shares(process);
 }
 
 void weir_stop(weir_worker *worker, const char *format, ...)

@@ -101,6 +101,7 @@ struct weir_op {
     wi_node_kind kind;
     weir_scope *boundary;      /* enter, leave: the loop */
     weir_summary step;         /* feedback */
+    uint64_t last_round, rounds; /* feedback: the greatest so far; how often that has grown */
     wi_node_id node;
     wi_input_port **inputs;
     uint32_t input_count, input_capacity;
@@ -296,7 +297,8 @@ struct wi_process {
                          * returned; UINT32_MAX: it has not; guarded by lock */
     _Atomic(uint64_t) virtual_ns;   /* deterministic runs: the clock */
     struct wi_share *shares;        /* published arrangements; guarded by lock */
-    void (*free_shares)(struct wi_share *shares); /* theirs, set with the first */
+    void (*free_shares)(struct wi_share *shares);   /* theirs, set with the first */
+    void (*stop_shares)(struct wi_process *process); /* guarded by lock */
 };
 
 /* process.c */

@@ -252,7 +252,8 @@ WEIR_API weir_stream weir_group_avg(weir_stream in, weir_key key, weir_key of,
                                     const weir_type *out);
 /* The fields of `of` of the row in which they are least, greatest (lexicographically). These
  * and those below that pick rows look at rows that are there at least once; those of which
- * more was taken than given are passed over. */
+ * more was taken than given are passed over. Where the result has only fields of `key` and `of`,
+ * as here and with quantiles, rows that are equal in these are one, their diffs added up. */
 WEIR_API weir_stream weir_group_min(weir_stream in, weir_key key, weir_key of,
                                     const weir_type *out);
 WEIR_API weir_stream weir_group_max(weir_stream in, weir_key key, weir_key of,
@@ -371,7 +372,7 @@ WEIR_API void weir_view_frontier(const weir_view *view, weir_antichain *frontier
 WEIR_API void weir_view_since(const weir_view *view, weir_antichain *since_out);
 /* any but workers (which would wait for themselves). Waits until all changes at or before the
  * time are in. False: they never will be, since the dataflow was dropped or the execution has
- * stopped. */
+ * stopped, or is being stopped. */
 WEIR_API bool weir_view_wait(const weir_view *view, const weir_time *time);
 /* any. Gives up the times that are not at or after this one; the memory that held them is
  * given back as the arrangement goes on. */

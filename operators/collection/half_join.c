@@ -372,14 +372,14 @@ static const weir_operator half_join = {.name = "half_join",
 /* ---- building --------------------------------------------------------------------------- */
 
 /* Whether what comes are the rows of a half-join, perhaps mapped or filtered: such operators
- * keep the times of batches. What has passed a weir_valid, or a
- * weir_while, has times of its own. */
+ * keep the times of batches. What has passed a weir_valid, a weir_while or a weir_delay_to has
+ * times of its own. */
 static bool is_chained(weir_stream deltas)
 {
     const wi_flow *flow = deltas.scope->flow;
     const weir_op *from = flow->ops[deltas.op];
     while (from->logic->stateless && from->input_count == 1 && from->kind == WI_NODE_PLAIN &&
-           from->logic != &wi_valid && from->logic != &wi_while)
+           from->logic != &wi_valid && from->logic != &wi_while && from->logic != &wi_delay_to)
         from = flow->ops[from->inputs[0]->from_op];
     return from->logic == &half_join;
 }

@@ -290,6 +290,7 @@ weir_stream weir_join_arranged_with(weir_arrangement *a, weir_arrangement *b,
 weir_stream wi_join(const char *name, weir_stream a, weir_key a_key, weir_stream b, weir_key b_key,
                     const weir_join_kernel *kernel, void *arg)
 {
+    (void)(wi_takes(a, name, NULL, a_key.type) && wi_takes(b, name, NULL, b_key.type));
     return join_as(name, wi_arrange(a, a_key, NULL), wi_arrange(b, b_key, NULL), kernel, arg);
 }
 

@@ -81,7 +81,8 @@ weir_stream weir_prefix_sum(weir_stream in, weir_key key, weir_order order, weir
 {
     prefix_call *call = WI_NEW(prefix_call);
     call->kernel = (weir_reduce_kernel){"prefix_sum", in.type, out, sum_groups};
-    if (!fill(call, in, &key, &order.by, &of, out)) {
+    if (wi_takes(in, call->kernel.name, NULL, of.type) &&
+        !fill(call, in, &key, &order.by, &of, out)) {
         char *gives = weir_type_text(out), *has = weir_type_text(in.type);
         weir_scope_fail(in.scope,
                         "prefix_sum: gives rows of %s, which should have the fields of its key, "

@@ -410,6 +410,8 @@ static weir_arrangement output_of(const wi_reduce_call *call, bool fits)
 weir_stream wi_reduce(weir_stream in, weir_key key, const weir_order *order, const wi_reducer *how,
                       void *arg, const weir_type *out)
 {
+    if (wi_takes(in, how->name, NULL, key.type) && order && order->by.type)
+        wi_takes(in, how->name, NULL, order->by.type);
     bool fits = how->select ? wi_same_rows(in.scope, how->name, in.type, out)
                             : wi_reduce_gives(in, how->name, &key, NULL, out);
     wi_reduce_call *call = WI_NEW(wi_reduce_call);

@@ -5,9 +5,9 @@
 
 #include <weir/stream.h>
 
-/* weir_valid and weir_while: the stateless operators of a scope's streams that give rows of one
- * batch different times. */
-extern const weir_operator wi_valid, wi_while;
+/* weir_valid, weir_while and weir_delay_to: the stateless operators of a scope's streams that move
+ * rows of one batch by different spans of time. */
+extern const weir_operator wi_valid, wi_while, wi_delay_to;
 
 /* Where a row goes. */
 typedef struct wi_moved {

@@ -64,11 +64,12 @@ static void load_values(const wi_total_field *field, const char *rows, size_t ro
             values_out[i] = (uint64_t)((int64_t)(values_out[i] << spare) >> spare);
 }
 
-/* Counts wrap around; -2^63, which would make the slot look unused, is kept as one more. */
+/* Counts are added modulo 2^64 - 1, carrying from the end to the start: none becomes -2^63, which
+ * would make the slot look unused, and one that went too far is right when it has come back. */
 static inline void add_count(uint64_t *count, uint64_t more)
 {
-    uint64_t sum = *count + more;
-    *count = sum + (sum == 0);
+    uint64_t sum = *count + more - (more >> 63);
+    *count = sum + (sum < *count);
 }
 
 static inline void add_wide(uint64_t *to, unsigned __int128 value)

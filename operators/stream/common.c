@@ -43,6 +43,13 @@ weir_stream wi_end(weir_builder *builder, const weir_type *out)
 
 bool wi_takes(weir_stream in, const char *name, const char *of, const weir_type *takes)
 {
+    if (!takes) {
+        weir_scope_fail(in.scope,
+                        "%s: its key was never filled in; make keys by WEIR_BY, or by "
+                        "WEIR_BY_NOTHING if they have no fields",
+                        name);
+        return false;
+    }
     if (weir_type_fits(takes, in.type))
         return true;
     char *wants = weir_type_text(takes), *has = weir_type_text(in.type);

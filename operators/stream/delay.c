@@ -1,5 +1,6 @@
 /* delay and delay_to: the same rows at later times. A batch's rows are shared; only its
  * times are new. Nothing waits: frontiers downstream follow from the times. */
+#include "../collection/retime.h"
 #include "common.h"
 
 #include "../../base/alloc.h"
@@ -83,13 +84,12 @@ static void delay_batch_to(weir_op *op, WEIR_UNUSED uint32_t input, const weir_b
         weir_batch_drop(view);
 }
 
-static const weir_operator delay_to = {
-    .name = "delay_to", .stateless = true, .batch = delay_batch_to};
+const weir_operator wi_delay_to = {.name = "delay_to", .stateless = true, .batch = delay_batch_to};
 
 weir_stream weir_delay_to(weir_stream in, weir_delay_fn *later, void *arg)
 {
     to_call *call = WI_NEW(to_call);
     *call = (to_call){later, arg};
-    weir_builder *builder = wi_begin(in, WEIR_LOCAL, &delay_to, call, delay_to.name, NULL);
+    weir_builder *builder = wi_begin(in, WEIR_LOCAL, &wi_delay_to, call, wi_delay_to.name, NULL);
     return wi_end(builder, in.type);
 }

@@ -4,10 +4,15 @@
  * move a batch to its new time without copying its rows when nobody else holds it. */
 #include "../../runtime/runtime.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "../../base/alloc.h"
 #include "../../base/batch.h"
 #include "common.h"
 #include "loop.h"
+
+#define ROUNDS_MANY (1 << 20) /* after so many a loop without a bound is named */
 
 weir_loop *weir_loop_begin(weir_scope *scope, const char *name)
 {
@@ -157,6 +162,20 @@ static weir_batch *within_rounds(const weir_op *op, weir_batch *batch)
     return batch;
 }
 
+/* A loop that has gone so far may never end, and nothing else would tell. */
+static void look_at_round(weir_op *op, uint64_t round)
+{
+    if (round <= op->last_round)
+        return;
+    op->last_round = round;
+    if (++op->rounds == ROUNDS_MANY && op->scope->parent && !op->scope->rounds)
+        fprintf(stderr,
+                "weir: worker %" PRIu32 ": dataflow `%s`, loop `%s`: has gone on for %d rounds and "
+                "has no bound; if it is not to go on for ever, give it one by weir_loop_rounds, "
+                "or see that what goes round comes to an end\n",
+                op->flow->worker->index, op->flow->root.name, op->scope->name, ROUNDS_MANY);
+}
+
 /* Queues its batches, which breaks the cycle of calls. */
 static void take_feedback(weir_op *op, uint32_t input, weir_batch *batch)
 {
@@ -167,10 +186,12 @@ static void take_feedback(weir_op *op, uint32_t input, weir_batch *batch)
     bool carried = carry(op, &batch->time);
     for (uint32_t i = 0; carried && batch->times && i < batch->count; i++)
         carried = carry(op, &batch->times[i]);
-    if (carried)
+    if (carried) {
+        look_at_round(op, batch->time.at[op->scope->dims - 1]);
         wi_output_send(op->outputs[0], batch);
-    else
+    } else {
         weir_batch_drop(batch);
+    }
 }
 
 static const weir_operator feedback_operator = {.name = "feedback"};

@@ -91,6 +91,32 @@ static void free_shares(wi_share *share)
     }
 }
 
+/* The execution is being stopped: wakes those who wait for times that will not be complete. A
+ * worker's function may be waiting for them. */
+static void stop_shares(wi_process *process)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&process->lock);
+    for (const wi_share *share = process->shares; share; share = share->next)
+        count++;
+    wi_share **shares = WI_NEWS(wi_share *, count + 1);
+    count = 0;
+    for (wi_share *share = process->shares; share; share = share->next)
+        shares[count++] = wi_share_retain(share);
+    pthread_mutex_unlock(&process->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t s = 0; s < shares[i]->workers; s++) {
+            wi_shard *shard = &shares[i]->shards[s];
+            pthread_mutex_lock(&shard->lock);
+            shard->stopping = true;
+            pthread_cond_broadcast(&shard->moved);
+            pthread_mutex_unlock(&shard->lock);
+        }
+        wi_share_drop(shares[i]);
+    }
+    wi_free(shares);
+}
+
 static bool is_current(const wi_shard *shard)
 {
     return shard->state == WI_SHARD_BUILT || shard->state == WI_SHARD_RUNNING;
@@ -134,6 +160,9 @@ static wi_share *join_share(weir_worker *worker, const weir_arrangement *of, con
         mine->next = process->shares;
         process->shares = mine;
         process->free_shares = free_shares;
+        process->stop_shares = stop_shares;
+        for (uint32_t s = 0; s < mine->workers; s++)
+            mine->shards[s].stopping = wi_stopping(process);
     }
     wi_share_retain(mine);
     pthread_mutex_unlock(&process->lock);

@@ -40,7 +40,8 @@ typedef struct wi_shard {
     weir_order order;        /* its worker's */
     const wi_layout *layout; /* of its runs; constant once there is a run */
     weir_activator *activator;
-    bool listed; /* upper, since and runs say what is */
+    bool stopping; /* the execution is: nothing moves any more */
+    bool listed;   /* upper, since and runs say what is */
     weir_antichain upper, since;
     wi_run **runs;
     uint32_t run_count, run_capacity;

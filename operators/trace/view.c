@@ -153,7 +153,7 @@ bool weir_view_wait(const weir_view *view, const weir_time *time)
     for (uint32_t s = 0; s < view->share->workers && complete; s++) {
         wi_shard *shard = &view->share->shards[s];
         pthread_mutex_lock(&shard->lock);
-        while (!is_complete(shard, time) && shard->state != WI_SHARD_ENDED)
+        while (!is_complete(shard, time) && shard->state != WI_SHARD_ENDED && !shard->stopping)
             pthread_cond_wait(&shard->moved, &shard->lock);
         complete = is_complete(shard, time);
         pthread_mutex_unlock(&shard->lock);

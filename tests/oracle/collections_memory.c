@@ -1,5 +1,6 @@
-/* Collections that stay the same size while epochs go by: memory must, too. A count, a join
- * and a reach loop; each epoch some rows come and as many go. Between a tenth and the end of
+/* Collections that stay the same size while epochs go by: memory must, too. A count, a join, a
+ * reduce with a kernel, the first rows of groups, latest rows by key, triangles, and a reach loop;
+ * each epoch some rows come and as many go. Between a tenth and the end of
  * the epochs, what is in use may differ by what runs that are being merged take.
  *
  *     oracle_collections_memory [--seed S] [--cases EPOCHS] */
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <urcu-qsbr.h>
 
 #include <weir/weir.h>
 
@@ -27,14 +29,26 @@
 #define TALLY(F) F(u64, key) F(i64, n)
 #define NAMED(F) F(u64, key) F(u64, price) F(weir_text, name)
 #define NODE(F) F(u64, id)
+#define THREE(F) F(u64, a) F(u64, b) F(u64, c)
 WEIR_ROW(sale, SALE)
 WEIR_ROW(edge, EDGE)
 WEIR_ROW(tally, TALLY)
 WEIR_ROW(named, NAMED)
 WEIR_ROW(node, NODE)
+WEIR_ROW(three, THREE)
 
-typedef enum flow_kind { COUNTS, JOINS, REACHES, FLOWS } flow_kind;
-static const char *const flow_names[FLOWS] = {"count", "join", "reach"};
+typedef enum flow_kind {
+    COUNTS,
+    JOINS,
+    REDUCES,
+    TOPS,
+    UPSERTS,
+    TRIANGLES,
+    REACHES,
+    FLOWS
+} flow_kind;
+static const char *const flow_names[FLOWS] = {"count",  "join",      "reduce", "top",
+                                              "upsert", "triangles", "reach"};
 
 #define SAMPLES 50
 
@@ -68,6 +82,42 @@ WEIR_JOIN(name_sale, sale, edge, named)
     *out = (named){a->key, a->price, weir_text_new(into, text, (uint32_t)length)};
 }
 
+WEIR_REDUCE(kinds, sale, tally)
+{
+    tally_push(out, (tally){.n = count});
+}
+
+WEIR_JOIN(ab_c, edge, edge, three)
+{
+    *out = (three){a->src, a->dst, b->dst};
+}
+
+WEIR_JOIN(bc_a, edge, edge, three)
+{
+    *out = (three){b->src, a->src, a->dst};
+}
+
+WEIR_JOIN(ac_b, edge, edge, three)
+{
+    *out = (three){a->src, b->dst, a->dst};
+}
+
+WEIR_JOIN(same, three, edge, three)
+{
+    *out = *a;
+}
+
+static weir_stream triangles(weir_stream e)
+{
+    weir_key src = WEIR_BY(edge, src), dst = WEIR_BY(edge, dst), both = WEIR_BY(edge, src, dst);
+    weir_key ac = WEIR_BY(three, a, c), bc = WEIR_BY(three, b, c);
+    weir_stream edges[] = {e, e, e};
+    weir_delta_step steps[] = {{1, dst, src, &ab_c}, {2, ac, both, &same}, /* of a-b */
+                               {0, src, dst, &bc_a}, {2, ac, both, &same}, /* of b-c */
+                               {0, src, src, &ac_b}, {1, bc, both, &same}}; /* of a-c */
+    return weir_delta_join(edges, 3, steps);
+}
+
 static weir_stream reach(weir_dataflow *flow, weir_stream edges)
 {
     node root = {0};
@@ -97,6 +147,15 @@ static weir_stream build(weir_dataflow *flow, flow_kind kind, weir_input **sales
         return weir_group_count(sales, WEIR_BY(sale, key), &tally_type);
     case JOINS:
         return weir_join(sales, WEIR_BY(sale, key), edges, WEIR_BY(edge, src), &name_sale);
+    case REDUCES:
+        return weir_reduce(sales, WEIR_BY(sale, key), &kinds);
+    case TOPS:
+        return weir_group_top(sales, WEIR_BY(sale, key), WEIR_DESCENDING(sale, price),
+                              (weir_top){.limit = 2, .ties = WEIR_TIES_RANK});
+    case UPSERTS:
+        return weir_upsert(sales, WEIR_BY(sale, key), WEIR_ASCENDING(sale, price));
+    case TRIANGLES:
+        return triangles(edges);
     default:
         return reach(flow, edges);
     }
@@ -176,6 +235,8 @@ static void work(weir_worker *worker, void *arg)
         bool last = epoch + samples >= p->epochs;
         if (last || epoch - p->epochs / 10 < samples) {
             end_merges(worker, p, ++rests);
+            if (first && p->kind == REACHES)
+                urcu_qsbr_barrier(); /* old frontiers, which a thread frees that may be late */
             if (first)
                 sample(p, last);
         }

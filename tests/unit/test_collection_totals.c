@@ -390,7 +390,8 @@ START_TEST(groups_come_and_go)
 }
 END_TEST
 
-/* Every fourth key has the least count there is; the others are still found. */
+/* Every fourth key has a count that there is no place for; the others are still found, and later
+ * it is right, too. */
 START_TEST(a_count_that_overflows_spoils_no_other)
 {
     enum { FEW = 400 };
@@ -405,11 +406,11 @@ START_TEST(a_count_that_overflows_spoils_no_other)
         values[i] = (num){key};
         times[i] = time;
         signs[i] = !least ? 1 : time ? 5 : INT64_MIN;
-        int64_t had = least ? INT64_MIN + 1 : 1;
+        int64_t had = least ? INT64_MAX : 1;
         if (time)
             test_list_add(&list, &nums_type, &(nums){key, had}, &WEIR_EPOCH(1), -1);
-        test_list_add(&list, &nums_type, &(nums){key, time ? had + signs[i] : had},
-                      &WEIR_EPOCH(time), 1);
+        int64_t has = !time ? had : least ? INT64_MIN + 5 : 2;
+        test_list_add(&list, &nums_type, &(nums){key, has}, &WEIR_EPOCH(time), 1);
     }
     char *text = test_list_text(&list);
     test_flow test = {.type = &num_type,
@@ -417,6 +418,39 @@ START_TEST(a_count_that_overflows_spoils_no_other)
                       .epochs = times,
                       .diffs = signs,
                       .count = 2 * FEW,
+                      .build = build_nums};
+    test_flow_expect(&test, (const char *const[]){text}, 1);
+    free(text);
+    test_list_fini(&list);
+}
+END_TEST
+
+/* Counts go up past the end and come back. */
+START_TEST(a_count_that_was_too_large_comes_back)
+{
+    enum { STEPS = 6 };
+    static const int64_t steps[STEPS] = {INT64_C(1) << 62,    INT64_C(1) << 62,    7,
+                                         -(INT64_C(1) << 62), -(INT64_C(1) << 62), -4};
+    num values[STEPS];
+    uint64_t times[STEPS];
+    for (uint64_t i = 0; i < STEPS; i++) {
+        values[i] = (num){1};
+        times[i] = i;
+    }
+    test_list list;
+    test_list_init(&list, 1);
+    int64_t has[STEPS] = {steps[0], INT64_MIN + 1, INT64_MIN + 8, steps[0] + 7, 7, 3};
+    for (uint64_t i = 0; i < STEPS; i++) {
+        if (i)
+            test_list_add(&list, &nums_type, &(nums){1, has[i - 1]}, &WEIR_EPOCH(i), -1);
+        test_list_add(&list, &nums_type, &(nums){1, has[i]}, &WEIR_EPOCH(i), 1);
+    }
+    char *text = test_list_text(&list);
+    test_flow test = {.type = &num_type,
+                      .rows = values,
+                      .epochs = times,
+                      .diffs = steps,
+                      .count = STEPS,
                       .build = build_nums};
     test_flow_expect(&test, (const char *const[]){text}, 1);
     free(text);
@@ -604,6 +638,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, upserts_keep_the_latest_row);
     tcase_add_test(cases, groups_come_and_go);
     tcase_add_test(cases, a_count_that_overflows_spoils_no_other);
+    tcase_add_test(cases, a_count_that_was_too_large_comes_back);
     tcase_add_test(cases, rows_may_have_more_fields_than_a_key);
     tcase_add_test(cases, many_rows_are_consolidated);
     tcase_add_test(cases, short_rows_are_dealt_by_hash);

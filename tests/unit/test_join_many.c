@@ -380,6 +380,49 @@ START_TEST(a_half_join_goes_by_times_that_were_moved)
 }
 END_TEST
 
+static weir_time five_later(const weir_time *time, WEIR_UNUSED void *arg)
+{
+    weir_time later = *time;
+    later.at[1] += 5;
+    return later;
+}
+
+/* A change that was joined to two, of which a weir_delay_to moves each by its own time: one is at a
+ * time of the other arrangement then, one is before it. */
+static void run_delayed_delta(weir_worker *worker, void *arg)
+{
+    weir_input *deltas, *early, *late;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "delayed");
+    weir_dataflow_dims(flow, (const char *const[]){"x", "y"}, 2);
+    weir_stream changes = weir_input_new(flow, &plain_type, &deltas);
+    weir_arrangement *a =
+        weir_arrange(weir_input_new(flow, &plain_type, &early), WEIR_BY(plain, k));
+    weir_arrangement *b = weir_arrange(weir_input_new(flow, &plain_type, &late), WEIR_BY(plain, k));
+    changes = weir_half_join(changes, WEIR_BY(plain, k), a, WEIR_HALF_UP_TO, &keep_a);
+    changes = weir_delay_to(changes, five_later, NULL);
+    weir_each(weir_half_join(changes, WEIR_BY(plain, k), b, WEIR_HALF_UP_TO, &keep_a), &add_diff,
+              arg);
+    if (!test_end(flow) || weir_worker_index(worker) != 0)
+        return;
+    weir_out *out = weir_input_out(early);
+    weir_out_time(out, &(weir_time){{0, 1}});
+    plain_push(out, (plain){1, 8});
+    weir_out_time(out, &(weir_time){{1, 0}});
+    plain_push(out, (plain){1, 9});
+    weir_out_time(weir_input_out(deltas), &(weir_time){{2, 0}});
+    plain_push(weir_input_out(deltas), (plain){1, 7});
+    weir_out_time(weir_input_out(late), &(weir_time){{2, 6}});
+    plain_push(weir_input_out(late), (plain){1, 10});
+}
+
+START_TEST(a_half_join_goes_by_times_that_were_moved_apart)
+{
+    int64_t seen = 0;
+    test_run(&test_ways[_i], run_delayed_delta, &seen);
+    ck_assert_int_eq(seen, 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("join of many rows");
@@ -389,6 +432,7 @@ int main(void)
     tcase_add_loop_test(cases, a_closed_side_frees_the_other, 0, TEST_WAYS);
     tcase_add_loop_test(cases, delta_joins_and_joins_agree, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_half_join_goes_by_times_that_were_moved, 0, TEST_WAYS);
+    tcase_add_loop_test(cases, a_half_join_goes_by_times_that_were_moved_apart, 0, TEST_WAYS);
     tcase_add_loop_test(cases, mistakes_are_told, 0, TEST_WAYS_FEW);
     return test_main("join of many rows", cases);
 }

@@ -627,6 +627,11 @@ END_TEST
 
 /* ---- mistakes --------------------------------------------------------------------------- */
 
+WEIR_JOIN(pair_up, item, item, pair)
+{
+    out->key = a->key;
+}
+
 static void build_mistake(weir_worker *worker, void *arg)
 {
     weir_input *input;
@@ -646,8 +651,27 @@ static void build_mistake(weir_worker *worker, void *arg)
         weir_prefix_sum(in, WEIR_BY(item, key), WEIR_ASCENDING(item, value), WEIR_BY(item, tag),
                         &summed_type);
         break;
-    default:
+    case 4:
         weir_group_first(in, WEIR_BY(pair, key), WEIR_ASCENDING(item, value));
+        break;
+    case 5:
+        weir_group_top(in, WEIR_BY(item, key), WEIR_ASCENDING(pair, value), (weir_top){.limit = 1});
+        break;
+    case 6:
+        weir_prefix_sum(in, WEIR_BY(item, key), WEIR_ASCENDING(item, value), WEIR_BY(pair, value),
+                        &summed_type);
+        break;
+    case 7:
+        weir_group_count(in, (weir_key){0}, &pair_type);
+        break;
+    case 8:
+        weir_join(in, (weir_key){0}, in, WEIR_BY(item, key), &pair_up);
+        break;
+    case 9:
+        weir_join(in, WEIR_BY(pair, key), in, WEIR_BY(item, key), &pair_up);
+        break;
+    default:
+        weir_arrange(in, (weir_key){0});
     }
     if (test_end(flow))
         weir_input_close(&input);
@@ -659,8 +683,14 @@ START_TEST(mistakes_are_told)
                                            {"reduce", "listed(key u8", "item(key u8"},
                                            {"group_quantile", "1.5", "from 0 to 1"},
                                            {"prefix_sum", "summed(key u8", "item(key u8"},
-                                           {"pair(key u8", "item(key u8", "rows of"}};
-    for (int i = 0; i < 5; i++)
+                                           {"group_first", "pair(key u8", "item(key u8"},
+                                           {"group_top", "pair(key u8", "item(key u8"},
+                                           {"prefix_sum", "pair(key u8", "item(key u8"},
+                                           {"group_count: ", "its key", "WEIR_BY"},
+                                           {"join: ", "its key", "WEIR_BY"},
+                                           {"join: takes", "pair(key u8", "item(key u8"},
+                                           {"arrange: ", "its key", "WEIR_BY"}};
+    for (int i = 0; i < 11; i++)
         test_stops(&(weir_config){.workers = 1}, build_mistake, &i, parts[i][0], parts[i][1],
                    parts[i][2], NULL);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/execution.h"
 #include "tests/support/streams.h"
@@ -595,6 +596,43 @@ static void build_impossible(weir_worker *worker, void *arg)
     test_end(flow);
 }
 
+/* ---- very many rounds ------------------------------------------------------------------- */
+
+static void run_long(weir_worker *worker, void *arg)
+{
+    weir_input *input;
+    weir_dataflow *flow = weir_dataflow_begin(worker, "long");
+    weir_stream in = weir_input_new(flow, &num_type, &input);
+    weir_loop *loop = weir_loop_begin(flow, "counts down");
+    weir_stream value = weir_variable(loop, weir_enter(loop, in));
+    weir_variable_set(value, weir_filter_map(value, &count_down));
+    if (*(bool *)arg)
+        weir_loop_rounds(loop, UINT64_C(1) << 40);
+    if (test_end(flow))
+        num_push(weir_input_out(input), (num){1100000});
+}
+
+/* Standard error says so once, unless the loop has a bound. */
+START_TEST(a_loop_that_goes_on_and_on_is_named)
+{
+    bool bounded = _i;
+    char said[512] = "";
+    FILE *to = tmpfile();
+    int before = dup(STDERR_FILENO);
+    fflush(stderr);
+    dup2(fileno(to), STDERR_FILENO);
+    test_run(&(weir_config){.workers = 1}, run_long, &bounded);
+    dup2(before, STDERR_FILENO);
+    rewind(to);
+    said[fread(said, 1, sizeof said - 1, to)] = 0;
+    fclose(to);
+    close(before);
+    const char *named = strstr(said, "dataflow `long`, loop `counts down`: has gone on for ");
+    ck_assert_msg(bounded == !named, "%s", said);
+    ck_assert(!named || !strstr(named + 1, "dataflow `long`"));
+}
+END_TEST
+
 START_TEST(loops_that_cannot_be)
 {
     const impossible *i = &impossibles[_i / TEST_WAYS_FEW];
@@ -617,6 +655,7 @@ int main(void)
     tcase_add_loop_test(cases, rows_carry_their_times_through_a_loop, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_loop_ends_at_the_last_round, 0, TEST_WAYS);
     tcase_add_loop_test(cases, a_row_does_not_pass_the_last_round_either, 0, TEST_WAYS);
+    tcase_add_loop_test(cases, a_loop_that_goes_on_and_on_is_named, 0, 2);
     tcase_add_loop_test(cases, loops_that_cannot_be, 0, IMPOSSIBLES * TEST_WAYS_FEW);
     return test_main("loops", cases);
 }

@@ -173,7 +173,7 @@ static void judge(maker *m, int index)
 {
     const node *n = &m->to->nodes[index];
     kind is = n->kind;
-    if (is >= COUNT && is <= UPSERT)
+    if (is >= COUNT && is <= UPSERT && is != PREFIX_SUM)
         m->negative[index] = false;
     else if (is == DISTINCT)
         m->negative[index] = false;
@@ -200,9 +200,9 @@ static bool try_operator(maker *m, int scope)
     }
     if (is == CONCAT || (is >= JOIN && is <= DELTA_THREE))
         b = pick(m, is == JOIN_ENTERED ? m->to->loops[scope - 1].parent : scope);
-    if (is == SEMIJOIN || is == ANTIJOIN || is == LEFT_JOIN || is == FULL_JOIN)
+    if ((is == SEMIJOIN || is == ANTIJOIN || is == LEFT_JOIN || is == FULL_JOIN) && number(m, 3))
         b = not_negative(m, b);
-    if (is == FULL_JOIN || (is >= COUNT && is <= PREFIX_SUM))
+    if ((is == FULL_JOIN || (is >= COUNT && is <= PREFIX_SUM)) && number(m, 3))
         a = not_negative(m, a);
     if (is == HALF_JOIN || is == DELTA_THREE || (is == DELTA_TWO && number(m, 8)))
         a = fewer(m, a), b = fewer(m, b);

@@ -289,7 +289,7 @@ static uint64_t last_round(int scope, const uint64_t at[4])
     uint64_t in[4], bound = the_case->loops[scope - 1].rounds;
     memcpy(in, at, sizeof in);
     for (in[dim] = ENTER_ROUNDS; still_changes(scope, in); in[dim]++)
-        if (in[dim] > ROUNDS_MAX)
+        if (in[dim] + 1 >= ROUNDS_MAX) /* the round with the change is beyond the grid */
             naive_refuse();
     return in[dim] > bound ? in[dim] : bound;
 }

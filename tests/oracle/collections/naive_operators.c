@@ -10,13 +10,6 @@ static void emit(bag *to, cell of, int64_t count)
     bag_add(to, cell_id(of), count);
 }
 
-static void need_no_negative(const bag *in)
-{
-    for (uint32_t i = 0; i < in->count; i++)
-        if (in->entries[i].count < 0)
-            naive_refuse();
-}
-
 static bool same_key(cell a, cell b, part by)
 {
     return by == BY_NOTHING || ((by == BY_V || a.k == b.k) && (by == BY_K || a.v == b.v));
@@ -63,12 +56,14 @@ void naive_row_by_row(const node *how, const bag *in, bag *out)
 
 /* ---- joins ------------------------------------------------------------------------------ */
 
+/* Of keys, too, more may have been taken than given: they are not there then. */
 static bool has_partner(cell c, const bag *in, part by)
 {
+    int64_t count = 0;
     for (uint32_t i = 0; i < in->count; i++)
         if (same_key(c, cell_of(in->entries[i].id), by))
-            return true;
-    return false;
+            count += in->entries[i].count;
+    return count > 0;
 }
 
 static void rows_without(const node *how, const bag *a, const bag *b, bag *out,
@@ -106,17 +101,14 @@ void naive_join(const node *how, const bag *a, const bag *b, bag *out)
     switch (how->kind) {
     case SEMIJOIN:
     case ANTIJOIN:
-        need_no_negative(b);
         for (uint32_t i = 0; i < a->count; i++)
             if (has_partner(cell_of(a->entries[i].id), b, how->key) == (how->kind == SEMIJOIN))
                 bag_add(out, a->entries[i].id, a->entries[i].count);
         return;
     case FULL_JOIN:
-        need_no_negative(a);
         rows_without(how, b, a, out, b_alone);
         __attribute__((fallthrough));
     case LEFT_JOIN:
-        need_no_negative(b);
         rows_without(how, a, b, out, alone);
         __attribute__((fallthrough));
     default:
@@ -221,6 +213,32 @@ static void counted_group(const node *how, cell first, int64_t count, bag *out)
     emit(out, made, 1);
 }
 
+/* What is looked at where rows are picked: those that are there at least once; of the others only
+ * fields of the result, if that has no more. */
+static void keep_positive(const node *how, bag *group)
+{
+    bool cut = how->kind == QUANTILE ||
+               ((how->kind == MIN || how->kind == MAX) && how->order == BY_V);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < group->count; i++) {
+        entry one = group->entries[i];
+        cell c = cell_of(one.id);
+        c.w = cut ? 0 : c.w;
+        one.id = cell_id(c);
+        uint32_t at = 0;
+        while (at < kept && group->entries[at].id != one.id)
+            at++;
+        if (at < kept)
+            group->entries[at].count += one.count;
+        else
+            group->entries[kept++] = one;
+    }
+    group->count = 0;
+    for (uint32_t i = 0; i < kept; i++)
+        if (group->entries[i].count > 0)
+            group->entries[group->count++] = group->entries[i];
+}
+
 static void one_group(const node *how, bag *group, bag *out)
 {
     const params *with = &how->with;
@@ -234,9 +252,9 @@ static void one_group(const node *how, bag *group, bag *out)
         reduce_group(how, group, out);
         return;
     }
-    if (!count) /* rows, and as many taken away: not said */
-        naive_refuse();
     if (how->kind == COUNT || how->kind == SUM || how->kind == AVG) {
+        if (!count) /* as many rows taken away as given */
+            return;
         if (how->kind == COUNT)
             counted_group(how, first, count, out);
         else if (how->kind == SUM)
@@ -245,7 +263,13 @@ static void one_group(const node *how, bag *group, bag *out)
             emit(out, fit(first.k, mean_class((double)sum / (double)count), 0, with), 1);
         return;
     }
-    need_no_negative(group);
+    if (how->kind != PREFIX_SUM)
+        keep_positive(how, group);
+    if (!group->count)
+        return;
+    count = 0;
+    for (uint32_t i = 0; i < group->count; i++)
+        count += group->entries[i].count;
     sorting = how;
     qsort(group->entries, group->count, sizeof *group->entries, compare_rows);
     cell c = cell_of(group->entries[0].id);
