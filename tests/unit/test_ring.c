@@ -1,143 +1,187 @@
-/* The ring between two workers: order, and its bounds in envelopes and in bytes. */
+/* Memory that two processes share: what is offered and is not there is not taken, and nothing
+ * is believed of what lies in it. (That bytes arrive, and who sleeps is woken: test_transport.c.) */
 #include <check.h>
-#include <pthread.h>
-#include <sched.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include "runtime/ring.h"
+#include "net/transport.h"
+#include "tests/support/execution.h"
+#include "tests/support/flow.h"
 
-#define NUM(F) F(u64, value)
-#define KILOBYTES(F) F(weir_byte, bytes, 65536)
-WEIR_ROW(num, NUM)
-WEIR_ROW(kilobytes, KILOBYTES)
+static const unsigned char tag[WI_RING_TAG_BYTES] = "the tag", other_tag[WI_RING_TAG_BYTES] = "?";
 
-static wi_ring *new_ring(void)
+static void must(weir_err *err)
 {
-    wi_ring *ring = aligned_alloc(_Alignof(wi_ring), sizeof *ring);
-    memset(ring, 0, sizeof *ring);
-    return ring;
+    ck_assert_msg(!err, "%s", weir_err_message(err));
 }
 
-static weir_batch *batch_of(const weir_type *type)
+typedef struct pair {
+    wi_listener *listener;
+    wi_link *dialled, *accepted;
+} pair;
+
+static pair connect_pair(void)
 {
-    weir_batch *batch = weir_batch_new(type, 1);
-    batch->count = 1;
-    memset(batch->rows, 0, type->size);
-    return batch;
+    pair at;
+    const wi_transport *transport = wi_transport_of("tcp://", false);
+    must(transport->listen(transport, "tcp://127.0.0.1:0", NULL, &at.listener));
+    must(transport->dial(transport, wi_listener_url(at.listener), NULL, &at.dialled));
+    double since = test_seconds();
+    while (!(at.accepted = wi_listener_accept(at.listener)))
+        ck_assert(test_seconds() - since < 30);
+    while (wi_link_poll(at.dialled) == WI_LINK_OPENING)
+        ck_assert(test_seconds() - since < 30);
+    return at;
 }
 
-/* Pushes until the ring is full; returns how many. */
-static uint32_t fill(wi_ring *ring, const weir_type *type)
+static void close_pair(pair *at)
 {
-    uint32_t count = 0;
-    for (;; count++) {
-        wi_envelope envelope = {.op = count, .batch = batch_of(type)};
-        if (wi_ring_push(ring, envelope))
-            continue;
-        weir_batch_drop(envelope.batch);
-        return count;
+    wi_link_close(at->dialled);
+    wi_link_close(at->accepted);
+    wi_listener_close(at->listener);
+}
+
+static int64_t read_some(wi_link *link, void *buffer, size_t bytes)
+{
+    wi_link_read_begin(link, buffer, bytes);
+    double since = test_seconds();
+    for (int64_t count;;) {
+        if ((count = wi_link_read_end(link)))
+            return count;
+        ck_assert(test_seconds() - since < 30);
     }
 }
 
-static void take(wi_ring *ring, uint32_t first, uint32_t count)
+static void write_all(wi_link *link, const char *text)
 {
-    wi_envelope envelope;
-    for (uint32_t i = 0; i < count; i++) {
-        ck_assert(wi_ring_pop(ring, &envelope));
-        ck_assert_uint_eq(envelope.op, first + i);
-        weir_batch_drop(envelope.batch);
-    }
+    wi_link_write_begin(link, &(wi_part){text, strlen(text)}, 1);
+    ck_assert_int_eq(wi_link_write_end(link), (int64_t)strlen(text));
 }
 
-START_TEST(full_by_envelopes)
+/* ---- offers ----------------------------------------------------------------------------- */
+
+START_TEST(what_is_not_there_is_not_taken)
 {
-    wi_ring *ring = new_ring();
-    for (int round = 0; round < 3; round++) {
-        ck_assert(wi_ring_empty(ring));
-        ck_assert_uint_eq(fill(ring, &num_type), WI_RING_SLOTS);
-        take(ring, 0, 10);
-        ck_assert_uint_eq(fill(ring, &num_type), 10);
-        take(ring, 10, WI_RING_SLOTS - 10);
-        take(ring, 0, 10);
-    }
-    ck_assert(wi_ring_empty(ring));
-    free(ring);
+    wi_ring_place place, self = {.pid = (uint32_t)getpid()};
+    wi_rings *made = wi_rings_new(tag, 4096, &place);
+    ck_assert_ptr_nonnull(made);
+    ck_assert_uint_eq(place.pid, self.pid);
+    ck_assert_ptr_null(wi_rings_open(other_tag, place));
+    ck_assert_ptr_null(wi_rings_open(tag, (wi_ring_place){0x3fffffff, place.descriptor}));
+    ck_assert_ptr_null(wi_rings_open(tag, (wi_ring_place){self.pid, 0x3fffffff}));
+
+    int ends[2]; /* to open one would wait */
+    ck_assert_int_eq(pipe(ends), 0);
+    self.descriptor = (uint32_t)ends[1];
+    ck_assert_ptr_null(wi_rings_open(tag, self));
+    close(ends[0]);
+    close(ends[1]);
+
+    int file = memfd_create("weir-rings", 0); /* one that could shrink under the reader */
+    ck_assert_int_ge(file, 0);
+    self.descriptor = (uint32_t)file;
+    ck_assert_ptr_null(wi_rings_open(tag, self));
+    ck_assert_int_eq(ftruncate(file, 3 * 4096), 0);
+    ck_assert_int_eq((int)pwrite(file, tag, sizeof tag, 0), (int)sizeof tag);
+    ck_assert_ptr_null(wi_rings_open(tag, self));
+    close(file);
+
+    wi_rings *opened = wi_rings_open(tag, place);
+    ck_assert_ptr_nonnull(opened);
+    wi_rings_free(opened);
+    close((int)place.descriptor);
+    ck_assert_ptr_null(wi_rings_open(tag, place));
+    wi_rings_free(made);
 }
 END_TEST
 
-START_TEST(full_by_bytes)
+/* One side has agreed, and the other has turned it away before it knew. */
+START_TEST(what_was_said_before_both_agreed_arrives)
 {
-    wi_ring *ring = new_ring();
-    uint32_t most = WI_RING_BYTES_MAX / sizeof(kilobytes);
-    for (int round = 0; round < 20; round++) {
-        ck_assert_uint_eq(fill(ring, &kilobytes_type), most);
-        take(ring, 0, 3);
-        ck_assert_uint_eq(fill(ring, &kilobytes_type), 3);
-        take(ring, 3, most - 3);
-        take(ring, 0, 3);
-    }
-    free(ring);
+    pair at = connect_pair();
+    wi_ring_place place;
+    char got[16] = "";
+    ck_assert(wi_link_offer(at.accepted, tag, 4096, &place));
+    ck_assert(wi_link_take_offer(at.dialled, tag, place));
+    wi_link_share(at.dialled, true);
+    write_all(at.accepted, "go away");
+    ck_assert_int_eq(read_some(at.dialled, got, sizeof got), 7);
+    ck_assert_str_eq(got, "go away");
+    wi_link_close(at.accepted);
+    at.accepted = NULL;
+    ck_assert_int_eq(read_some(at.dialled, got, sizeof got), -1);
+    close_pair(&at);
 }
 END_TEST
 
-/* However large, one batch goes at a time. */
-START_TEST(a_batch_larger_than_the_bound)
+START_TEST(who_does_not_agree_goes_on_as_before)
 {
-    wi_ring *ring = new_ring();
-    weir_batch *large = weir_batch_new(&kilobytes_type, 100);
-    large->count = 100;
-    ck_assert(wi_ring_push(ring, (wi_envelope){.batch = large}));
-    ck_assert_uint_eq(fill(ring, &num_type), 0);
-    take(ring, 0, 1);
-    ck_assert_uint_eq(fill(ring, &num_type), WI_RING_SLOTS);
-    take(ring, 0, WI_RING_SLOTS);
-    free(ring);
+    pair at = connect_pair();
+    wi_ring_place place;
+    char got[16] = "";
+    ck_assert(wi_link_offer(at.accepted, tag, 4096, &place));
+    ck_assert(!wi_link_take_offer(at.dialled, other_tag, place));
+    wi_link_share(at.dialled, false);
+    wi_link_share(at.accepted, false);
+    ck_assert_int_eq(fcntl((int)place.descriptor, F_GETFD), -1);
+    write_all(at.accepted, "still here");
+    ck_assert_int_eq(read_some(at.dialled, got, sizeof got), 10);
+    close_pair(&at);
 }
 END_TEST
 
-enum { SENT = 200000 };
+/* ---- faults ----------------------------------------------------------------------------- */
 
-static void *send_all(void *arg)
+/* Whatever bytes lie there: a link that says why, or goes on; nothing is read beyond the ring. */
+START_TEST(garbled_memory_breaks_the_link)
 {
-    wi_ring *ring = arg;
-    for (uint32_t i = 0; i < SENT; i++) {
-        wi_envelope envelope = {.op = i, .batch = batch_of(&num_type)};
-        while (!wi_ring_push(ring, envelope))
-            sched_yield();
+    static const size_t page = 4096, ring = 4096;
+    unsigned down = 0;
+    for (unsigned round = 0; round < 200; round++) {
+        pair at = connect_pair();
+        wi_ring_place place;
+        char path[64], got[8192], sent[4096] = "x";
+        ck_assert(wi_link_offer(at.accepted, tag, ring, &place));
+        snprintf(path, sizeof path, "/proc/self/fd/%u", place.descriptor);
+        int file = open(path, O_RDWR);
+        unsigned char *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        ck_assert(memory != MAP_FAILED);
+        ck_assert(wi_link_take_offer(at.dialled, tag, place));
+        wi_link_share(at.dialled, true);
+        wi_link_share(at.accepted, true);
+        uint64_t seed = test_flow_seed + round;
+        for (size_t i = sizeof tag; i < page; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            memory[i] = round % 2 ? 0xff : (unsigned char)(seed >> 40);
+        }
+        wi_link_write_begin(at.dialled, &(wi_part){sent, sizeof sent}, 1);
+        wi_link_read_begin(at.dialled, got, sizeof got);
+        for (int look = 0; look < 100; look++)
+            if (wi_link_read_end(at.dialled) < 0) {
+                ck_assert_ptr_nonnull(strstr(wi_link_why(at.dialled), "memory shared with it"));
+                down++;
+                break;
+            }
+        munmap(memory, page);
+        close(file);
+        close_pair(&at);
     }
-    return NULL;
-}
-
-START_TEST(between_two_threads)
-{
-    wi_ring *ring = new_ring();
-    pthread_t sender;
-    ck_assert_int_eq(pthread_create(&sender, NULL, send_all, ring), 0);
-    for (uint32_t i = 0; i < SENT;) {
-        if (wi_ring_empty(ring))
-            sched_yield();
-        else
-            take(ring, i++, 1);
-    }
-    pthread_join(sender, NULL);
-    ck_assert(wi_ring_empty(ring));
-    free(ring);
+    ck_assert_uint_eq(down, 200);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("ring");
-    TCase *tests = tcase_create("ring");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, full_by_envelopes);
-    tcase_add_test(tests, full_by_bytes);
-    tcase_add_test(tests, a_batch_larger_than_the_bound);
-    tcase_add_test(tests, between_two_threads);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    TCase *cases = tcase_create("ring");
+    tcase_set_timeout(cases, 120);
+    tcase_add_unchecked_fixture(cases, test_flow_prepare, NULL);
+    tcase_add_test(cases, what_is_not_there_is_not_taken);
+    tcase_add_test(cases, what_was_said_before_both_agreed_arrives);
+    tcase_add_test(cases, who_does_not_agree_goes_on_as_before);
+    tcase_add_test(cases, garbled_memory_breaks_the_link);
+    return test_main("ring", cases);
 }
