@@ -583,7 +583,7 @@ START_TEST(an_address_is_used_once)
     both at = start(_i);
     const char *url = wi_listener_url(at.listener);
     wi_listener *second;
-    if (_i == TCP || _i == TLS || _i == NNG) {
+    if (_i == TCP || _i == TLS || _i == NNG || _i == SHARED) {
         ck_assert_int_gt(atoi(strrchr(url, ':') + 1), 0);
         must(at.transport->listen(at.transport, url_of(_i), at.tls, &second));
         ck_assert_str_ne(url, wi_listener_url(second));
