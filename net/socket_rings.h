@@ -1,5 +1,5 @@
-/* A socket between processes of one machine, and the memory that they share in its place. The socket
- * stays: it wakes who sleeps (poller.h, `bell`), and tells when the other end is gone.
+/* A socket between processes of one machine, and the memory that they share in its place. The
+ * socket stays: it wakes who sleeps (poller.h, `bell`), and tells when the other end is gone.
  *
  * Calls as of ring.h, with the same threads; what they return is as recv and sendmsg say it. */
 #ifndef WEIR_NET_SOCKET_RINGS_H

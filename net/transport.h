@@ -100,10 +100,10 @@ int64_t wi_link_write_end(wi_link *link);
 void wi_link_arm(wi_link *link, void (*wake)(void *arg), void *arg);
 /* The same for the write that was begun; the next write_end that gives something disarms it. */
 void wi_link_arm_write(wi_link *link, void (*wake)(void *arg), void *arg);
-/* Two processes of one machine may go on through memory that both see; the two ends must agree on it
- * by what they say over the link (visit.h does). One offers: where the memory is, with `bytes` for
- * what is under way in each direction. False: it cannot be had, or the other end is elsewhere, or
- * the link is none that can do this. */
+/* Two processes of one machine may go on through memory that both see; the two ends must agree on
+ * it by what they say over the link (visit.h does). One offers: where the memory is, with `bytes`
+ * for what is under way in each direction. False: it cannot be had, or the other end is elsewhere,
+ * or the link is none that can do this. */
 bool wi_link_offer(wi_link *link, const unsigned char tag[WI_RING_TAG_BYTES], uint64_t bytes,
                    wi_ring_place *place_out);
 /* The other takes it. False: it is not there. */

@@ -7,9 +7,9 @@
  *               closed, or some time later--> REFUSED
  *               any --other side says Refusal--> TURNED_AWAY;  --link down, garbage--> BROKEN
  *
- * Who accepts offers memory, if both are on one machine; who dials says with its proof whether it has
- * taken it, and then all that follows goes through it (but for a refusal by who has not read that
- * yet).
+ * Who accepts offers memory, if both are on one machine; who dials says with its proof whether it
+ * has taken it, and then all that follows goes through it (but for a refusal by who has not read
+ * that yet).
  *
  * It reads exactly the bytes of the messages, so that the session begins with its first frame;
  * and at most WI_GREETING_BYTES_MAX of them. Who refuses does not close at once: with bytes

@@ -1,5 +1,5 @@
 /* Memory that two processes share: what is offered and is not there is not taken, and nothing
- * is believed of what lies in it. (That bytes arrive, and who sleeps is woken: test_transport.c.) */
+ * is believed of what lies in it. (That bytes arrive and who sleeps is woken: test_transport.c.) */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>

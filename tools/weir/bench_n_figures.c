@@ -2,8 +2,8 @@
  * sockets do with frames, reads and patterns like those of weir. */
 #include "bench.h"
 
-/* Where the processes are: at both ends of sockets that carry everything, or at those of sockets over
- * tcp beside memory that they share, as processes of one machine do if nothing else is said. */
+/* Where the processes are: at both ends of sockets that carry everything, or of sockets over tcp
+ * beside memory that they share, as processes of one machine do if nothing else is said. */
 #define SOCKETS(way) .processes = 2, .scheme = (way), .sockets = true
 #define SHARED .processes = 2, .scheme = "tcp"
 
