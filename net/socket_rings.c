@@ -6,12 +6,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../base/assert.h"
-
-/* Tries in vain before the socket is looked at, which costs as much as some ten of them. */
-#define TRIES 16
 
 /* ---- agreeing --------------------------------------------------------------------------- */
 
@@ -92,26 +90,35 @@ static ssize_t look_at(int socket, const struct iovec *to)
     int error = 0;
     socklen_t bytes = sizeof error;
     struct pollfd ready = {.fd = socket, .events = POLLIN | POLLRDHUP};
-    if (poll(&ready, 1, 0) > 0) {
-        if (to && recv(socket, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0 && first != WI_BELL)
-            return recv(socket, to->iov_base, to->iov_len, MSG_DONTWAIT);
-        if (ready.revents & (POLLRDHUP | POLLHUP | POLLERR)) {
-            getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &bytes);
-            errno = error ? error : EPIPE;
-            return -1;
-        }
-    }
     errno = EAGAIN;
+    if (poll(&ready, 1, 0) <= 0)
+        return -1;
+    if (to && recv(socket, &first, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN)
+        return -1; /* says why once: the system forgets it */
+    if (first != WI_BELL)
+        return recv(socket, to->iov_base, to->iov_len, MSG_DONTWAIT);
+    errno = EAGAIN;
+    if (ready.revents & (POLLRDHUP | POLLHUP | POLLERR)) {
+        getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &bytes);
+        errno = error ? error : EPIPE;
+    }
     return -1;
 }
 
+/* A look at the socket costs as much as some ten tries. Who tries often looks once in a tick of the
+ * system's coarse clock (some milliseconds); who tries seldom, each time. */
 static bool wait_on(wi_socket_rings *shared, wi_way way, bool patient)
 {
-    if (patient && ++shared->in_vain[way] < TRIES) {
+    if (!patient)
+        return false;
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    if (shared->looked_ns[way] == now_ns) {
         errno = EAGAIN;
         return true;
     }
-    shared->in_vain[way] = 0;
+    shared->looked_ns[way] = now_ns;
     return false;
 }
 
@@ -119,7 +126,6 @@ static bool wait_on(wi_socket_rings *shared, wi_way way, bool patient)
 static ssize_t moved(wi_socket_rings *shared, int socket, wi_way way, int64_t bytes)
 {
     static const char bell = WI_BELL;
-    shared->in_vain[way] = 0;
     if (bytes > 0 && wi_rings_awaited(shared->rings, way))
         send(socket, &bell, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (bytes < 0)

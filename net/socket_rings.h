@@ -14,7 +14,7 @@ typedef struct wi_socket_rings {
     wi_rings *rings; /* NULL: none */
     int offered;     /* the memory's descriptor, while it is offered; -1: none */
     bool on;         /* both ends have agreed */
-    unsigned in_vain[WI_WAYS]; /* tries since the socket was looked at */
+    uint64_t looked_ns[WI_WAYS]; /* when the socket was looked at last */
 } wi_socket_rings;
 
 /* False: the other end is not on this machine, or the system gives no memory. */

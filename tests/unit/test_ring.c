@@ -134,6 +134,34 @@ START_TEST(who_does_not_agree_goes_on_as_before)
 }
 END_TEST
 
+/* ---- the other end is gone -------------------------------------------------------------- */
+
+static pair share_pair(void)
+{
+    pair at = connect_pair();
+    wi_ring_place place;
+    ck_assert(wi_link_offer(at.accepted, tag, 4096, &place));
+    ck_assert(wi_link_take_offer(at.dialled, tag, place));
+    wi_link_share(at.dialled, true);
+    wi_link_share(at.accepted, true);
+    return at;
+}
+
+/* Who tries once in a while, since all of a process are busy, hears of it with the next try. */
+START_TEST(who_looks_seldom_sees_that_it_is_gone)
+{
+    pair at = share_pair();
+    char got[16];
+    wi_link_read_begin(at.dialled, got, sizeof got);
+    ck_assert_int_eq(wi_link_read_end(at.dialled), 0);
+    wi_link_close(at.accepted);
+    at.accepted = NULL;
+    usleep(100000);
+    ck_assert_int_eq(wi_link_read_end(at.dialled), -1);
+    close_pair(&at);
+}
+END_TEST
+
 /* ---- faults ----------------------------------------------------------------------------- */
 
 /* Whatever bytes lie there: a link that says why, or goes on; nothing is read beyond the ring. */
@@ -182,6 +210,7 @@ int main(void)
     tcase_add_test(cases, what_is_not_there_is_not_taken);
     tcase_add_test(cases, what_was_said_before_both_agreed_arrives);
     tcase_add_test(cases, who_does_not_agree_goes_on_as_before);
+    tcase_add_test(cases, who_looks_seldom_sees_that_it_is_gone);
     tcase_add_test(cases, garbled_memory_breaks_the_link);
     return test_main("ring", cases);
 }
