@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,14 +37,14 @@ typedef struct indices {
 
 typedef struct first_page {
     unsigned char tag[WI_RING_TAG_BYTES];
-    uint64_t bytes; /* of each ring */
     indices ways[2]; /* from who made it, and to it */
 } first_page;
 _Static_assert(sizeof(first_page) <= PAGE, "the indices fit into the first page");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock would be one process's only");
 
-/* One way, as this side sees it. */
+/* One way, as this side sees it: on a line of its own, as wi_alloc_lines gives it. */
 typedef struct half {
-    APART indices *shared;
+    _Alignas(64) indices *shared;
     char *data;
     uint64_t bytes;
     uint64_t at;   /* this side's index */
@@ -57,6 +58,11 @@ struct wi_rings {
 };
 
 /* ---- making ----------------------------------------------------------------------------- */
+
+static bool is_size(uint64_t bytes)
+{
+    return bytes >= PAGE && bytes <= BYTES_MAX && !(bytes & (bytes - 1));
+}
 
 static size_t size_of(uint64_t bytes)
 {
@@ -87,9 +93,11 @@ static void *map(int descriptor, size_t bytes)
 wi_rings *wi_rings_new(const unsigned char tag[WI_RING_TAG_BYTES], uint64_t bytes,
                        wi_ring_place *place_out)
 {
-    wi_assert(bytes >= PAGE && bytes <= BYTES_MAX && !(bytes & (bytes - 1)),
-              "a ring's size is a power of two");
+    wi_assert(is_size(bytes), "a ring's size is a power of two");
     *place_out = (wi_ring_place){0};
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < size_of(bytes))
+        return NULL; /* making it that large would end the process */
     int descriptor = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor < 0)
         return NULL;
@@ -103,7 +111,6 @@ wi_rings *wi_rings_new(const unsigned char tag[WI_RING_TAG_BYTES], uint64_t byte
     }
     first_page *page = memory;
     memcpy(page->tag, tag, WI_RING_TAG_BYTES);
-    page->bytes = bytes;
     *place_out = (wi_ring_place){(uint32_t)getpid(), (uint32_t)descriptor};
     return rings_over(memory, bytes, true);
 }
@@ -121,22 +128,21 @@ static int open_place(wi_ring_place place)
     return open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
-/* How many bytes it has each way; 0: it cannot be. */
+/* How many bytes it has each way, by its size, which is sealed; 0: it cannot be. */
 static uint64_t judge(int descriptor, const unsigned char tag[WI_RING_TAG_BYTES])
 {
     struct stat what;
     int seals = fcntl(descriptor, F_GET_SEALS);
-    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(descriptor, &what) < 0 ||
-        (size_t)what.st_size < PAGE)
+    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(descriptor, &what) < 0)
         return 0;
-    const first_page *page = map(descriptor, PAGE);
-    if (!page)
+    uint64_t bytes = ((uint64_t)what.st_size - PAGE) / 2;
+    if ((uint64_t)what.st_size < PAGE || !is_size(bytes) ||
+        (uint64_t)what.st_size != size_of(bytes))
         return 0;
-    uint64_t bytes = page->bytes;
-    bool good = memcmp(page->tag, tag, WI_RING_TAG_BYTES) == 0 && bytes >= PAGE &&
-                bytes <= BYTES_MAX && !(bytes & (bytes - 1)) &&
-                (size_t)what.st_size == size_of(bytes);
-    munmap((void *)(uintptr_t)page, PAGE);
+    first_page *page = map(descriptor, PAGE);
+    bool good = page && memcmp(page->tag, tag, WI_RING_TAG_BYTES) == 0;
+    if (page)
+        munmap(page, PAGE);
     return good ? bytes : 0;
 }
 
@@ -170,9 +176,12 @@ static int64_t reach(half *own, wi_way way)
     if (room)
         return (int64_t)room;
     _Atomic(uint64_t) *other = in ? &own->shared->written : &own->shared->read;
-    own->seen = atomic_load_explicit(other, memory_order_seq_cst);
-    room = in ? own->seen - own->at : own->seen + own->bytes - own->at;
-    return room <= own->bytes ? (int64_t)room : -1;
+    uint64_t now = atomic_load_explicit(other, memory_order_seq_cst);
+    room = in ? now - own->at : now + own->bytes - own->at;
+    if (room > own->bytes)
+        return -1; /* and the next time again */
+    own->seen = now;
+    return (int64_t)room;
 }
 
 static void publish(half *own, wi_way way, memory_order order)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "net/transport.h"
@@ -164,6 +165,52 @@ END_TEST
 
 /* ---- faults ----------------------------------------------------------------------------- */
 
+static unsigned char *first_page_of(wi_ring_place place)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%u", place.descriptor);
+    int file = open(path, O_RDWR);
+    unsigned char *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    ck_assert(memory != MAP_FAILED);
+    close(file);
+    return memory;
+}
+
+/* It is no better for having been looked at before, by who was about to sleep. */
+START_TEST(an_index_that_cannot_be_stays_so)
+{
+    wi_ring_place place;
+    char got[8192] = "";
+    wi_rings *made = wi_rings_new(tag, 4096, &place), *opened = wi_rings_open(tag, place);
+    unsigned char *page = first_page_of(place);
+    memset(page + sizeof tag, 0x55, 4096 - sizeof tag);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!wi_rings_await(opened, WI_WAY_IN));
+        ck_assert_int_eq(wi_rings_read(opened, got, sizeof got), -1);
+        ck_assert(!wi_rings_await(opened, WI_WAY_OUT));
+        ck_assert_int_eq(wi_rings_write(opened, &(struct iovec){got, sizeof got}, 1), -1);
+    }
+    munmap(page, 4096);
+    close((int)place.descriptor);
+    wi_rings_free(opened);
+    wi_rings_free(made);
+}
+END_TEST
+
+/* A limit that is there for files: no memory is shared, and nobody is ended. */
+START_TEST(a_limit_of_file_sizes)
+{
+    wi_ring_place place;
+    struct rlimit usual;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){8192, usual.rlim_max});
+    wi_rings *made = wi_rings_new(tag, 4096, &place);
+    setrlimit(RLIMIT_FSIZE, &usual);
+    ck_assert_ptr_null(made);
+    ck_assert_uint_eq(place.pid, 0);
+}
+END_TEST
+
 /* Whatever bytes lie there: a link that says why, or goes on; nothing is read beyond the ring. */
 START_TEST(garbled_memory_breaks_the_link)
 {
@@ -172,12 +219,9 @@ START_TEST(garbled_memory_breaks_the_link)
     for (unsigned round = 0; round < 200; round++) {
         pair at = connect_pair();
         wi_ring_place place;
-        char path[64], got[8192], sent[4096] = "x";
+        char got[8192], sent[4096] = "x";
         ck_assert(wi_link_offer(at.accepted, tag, ring, &place));
-        snprintf(path, sizeof path, "/proc/self/fd/%u", place.descriptor);
-        int file = open(path, O_RDWR);
-        unsigned char *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-        ck_assert(memory != MAP_FAILED);
+        unsigned char *memory = first_page_of(place);
         ck_assert(wi_link_take_offer(at.dialled, tag, place));
         wi_link_share(at.dialled, true);
         wi_link_share(at.accepted, true);
@@ -195,7 +239,6 @@ START_TEST(garbled_memory_breaks_the_link)
                 break;
             }
         munmap(memory, page);
-        close(file);
         close_pair(&at);
     }
     ck_assert_uint_eq(down, 200);
@@ -211,6 +254,8 @@ int main(void)
     tcase_add_test(cases, what_was_said_before_both_agreed_arrives);
     tcase_add_test(cases, who_does_not_agree_goes_on_as_before);
     tcase_add_test(cases, who_looks_seldom_sees_that_it_is_gone);
+    tcase_add_test(cases, an_index_that_cannot_be_stays_so);
+    tcase_add_test(cases, a_limit_of_file_sizes);
     tcase_add_test(cases, garbled_memory_breaks_the_link);
     return test_main("ring", cases);
 }
