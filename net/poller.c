@@ -41,13 +41,12 @@ static int tell_epoll(wi_polled *polled, int operation)
     return epoll_ctl(poller.epoll, operation, polled->socket, &event);
 }
 
-/* Takes what has rung. Other bytes stay: they are for the reader. */
+/* Takes what has rung; there are few. Other bytes stay: they are for the reader. */
 static void silence(int socket)
 {
     char bells[64];
-    while (recv(socket, bells, 1, MSG_PEEK | MSG_DONTWAIT) > 0 && bells[0] == WI_BELL)
-        if (recv(socket, bells, sizeof bells, MSG_DONTWAIT) <= 0)
-            break;
+    if (recv(socket, bells, 1, MSG_PEEK | MSG_DONTWAIT) > 0 && bells[0] == WI_BELL)
+        (void)!recv(socket, bells, sizeof bells, MSG_DONTWAIT);
 }
 
 /* Under the lock. */
@@ -58,7 +57,7 @@ static void take_event(const struct epoll_event *event)
     if (!polled || polled->serial != event->data.u64 >> 32)
         return;
     bool any_left = false;
-    if (polled->bell)
+    if (polled->bell && !(event->events & EPOLLERR)) /* the reason is for the reader, too */
         silence(polled->socket);
     for (int way = 0; way < WI_WAYS; way++) {
         wi_waker waker = polled->wakers[way];

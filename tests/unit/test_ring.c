@@ -2,14 +2,17 @@
  * is believed of what lies in it. (That bytes arrive and who sleeps is woken: test_transport.c.) */
 #include <check.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/transport.h"
+#include "net/socket_link.h"
 #include "tests/support/execution.h"
 #include "tests/support/flow.h"
 
@@ -163,6 +166,56 @@ START_TEST(who_looks_seldom_sees_that_it_is_gone)
 }
 END_TEST
 
+static void set_flag(void *arg)
+{
+    atomic_store((atomic_bool *)arg, true);
+}
+
+/* What the system says about the end is not lost on the way: by who looks, nor by the poller. */
+START_TEST(a_reset_is_called_one)
+{
+    for (int asleep = 0; asleep < 2; asleep++) {
+        static atomic_bool woken;
+        wi_ring_place place;
+        char got[16];
+        int ends[2], listener = socket(AF_INET, SOCK_STREAM, 0);
+        struct sockaddr_in here = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t bytes = sizeof here;
+        ck_assert_int_eq(bind(listener, (struct sockaddr *)&here, sizeof here), 0);
+        ck_assert_int_eq(listen(listener, 1), 0);
+        ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&here, &bytes), 0);
+        ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+        ck_assert_int_eq(connect(ends[0], (struct sockaddr *)&here, sizeof here), 0);
+        ends[1] = accept(listener, NULL, NULL);
+        pair at = {.dialled = wi_socket_link_accepted(ends[0], "tcp://here"),
+                   .accepted = wi_socket_link_accepted(ends[1], "tcp://there")};
+        ck_assert(wi_link_offer(at.accepted, tag, 4096, &place));
+        ck_assert(wi_link_take_offer(at.dialled, tag, place));
+        wi_link_share(at.dialled, true);
+        wi_link_share(at.accepted, true);
+        wi_link_read_begin(at.dialled, got, sizeof got);
+        ck_assert_int_eq(wi_link_read_end(at.dialled), 0);
+        atomic_store(&woken, !asleep);
+        if (asleep)
+            wi_link_arm(at.dialled, set_flag, &woken);
+        setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+                   sizeof(struct linger));
+        wi_link_close(at.accepted);
+        double since = test_seconds();
+        while (!atomic_load(&woken))
+            ck_assert(test_seconds() - since < 30);
+        int64_t count;
+        while ((count = wi_link_read_end(at.dialled)) == 0)
+            ck_assert(test_seconds() - since < 30);
+        ck_assert_int_eq(count, -1);
+        ck_assert_str_eq(wi_link_why(at.dialled), "connection reset by peer");
+        wi_link_close(at.dialled);
+        close(listener);
+    }
+}
+END_TEST
+
 /* ---- faults ----------------------------------------------------------------------------- */
 
 static unsigned char *first_page_of(wi_ring_place place)
@@ -254,6 +307,7 @@ int main(void)
     tcase_add_test(cases, what_was_said_before_both_agreed_arrives);
     tcase_add_test(cases, who_does_not_agree_goes_on_as_before);
     tcase_add_test(cases, who_looks_seldom_sees_that_it_is_gone);
+    tcase_add_test(cases, a_reset_is_called_one);
     tcase_add_test(cases, an_index_that_cannot_be_stays_so);
     tcase_add_test(cases, a_limit_of_file_sizes);
     tcase_add_test(cases, garbled_memory_breaks_the_link);
