@@ -3,6 +3,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,9 +167,38 @@ START_TEST(who_looks_seldom_sees_that_it_is_gone)
 }
 END_TEST
 
+/* Links over sockets that the test has, too. */
+static pair share_sockets(int ends[2])
+{
+    wi_ring_place place;
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof here;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&here, sizeof here), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&here, &bytes), 0);
+    ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(ends[0], (struct sockaddr *)&here, sizeof here), 0);
+    ends[1] = accept(listener, NULL, NULL);
+    close(listener);
+    pair at = {.dialled = wi_socket_link_accepted(ends[0], "tcp://here"),
+               .accepted = wi_socket_link_accepted(ends[1], "tcp://there")};
+    ck_assert(wi_link_offer(at.accepted, tag, 4096, &place));
+    ck_assert(wi_link_take_offer(at.dialled, tag, place));
+    wi_link_share(at.dialled, true);
+    wi_link_share(at.accepted, true);
+    return at;
+}
+
 static void set_flag(void *arg)
 {
     atomic_store((atomic_bool *)arg, true);
+}
+
+static void wait_for(atomic_bool *flag)
+{
+    for (double since = test_seconds(); !atomic_load(flag);)
+        ck_assert(test_seconds() - since < 30);
 }
 
 /* What the system says about the end is not lost on the way: by who looks, nor by the poller. */
@@ -176,43 +206,72 @@ START_TEST(a_reset_is_called_one)
 {
     for (int asleep = 0; asleep < 2; asleep++) {
         static atomic_bool woken;
-        wi_ring_place place;
         char got[16];
-        int ends[2], listener = socket(AF_INET, SOCK_STREAM, 0);
-        struct sockaddr_in here = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t bytes = sizeof here;
-        ck_assert_int_eq(bind(listener, (struct sockaddr *)&here, sizeof here), 0);
-        ck_assert_int_eq(listen(listener, 1), 0);
-        ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&here, &bytes), 0);
-        ends[0] = socket(AF_INET, SOCK_STREAM, 0);
-        ck_assert_int_eq(connect(ends[0], (struct sockaddr *)&here, sizeof here), 0);
-        ends[1] = accept(listener, NULL, NULL);
-        pair at = {.dialled = wi_socket_link_accepted(ends[0], "tcp://here"),
-                   .accepted = wi_socket_link_accepted(ends[1], "tcp://there")};
-        ck_assert(wi_link_offer(at.accepted, tag, 4096, &place));
-        ck_assert(wi_link_take_offer(at.dialled, tag, place));
-        wi_link_share(at.dialled, true);
-        wi_link_share(at.accepted, true);
+        int ends[2];
+        pair at = share_sockets(ends);
         wi_link_read_begin(at.dialled, got, sizeof got);
         ck_assert_int_eq(wi_link_read_end(at.dialled), 0);
         atomic_store(&woken, !asleep);
         if (asleep)
             wi_link_arm(at.dialled, set_flag, &woken);
-        setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
-                   sizeof(struct linger));
+        struct linger none = {.l_onoff = 1};
+        setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &none, sizeof none);
         wi_link_close(at.accepted);
-        double since = test_seconds();
-        while (!atomic_load(&woken))
-            ck_assert(test_seconds() - since < 30);
+        wait_for(&woken);
         int64_t count;
+        double since = test_seconds();
         while ((count = wi_link_read_end(at.dialled)) == 0)
             ck_assert(test_seconds() - since < 30);
         ck_assert_int_eq(count, -1);
         ck_assert_str_eq(wi_link_why(at.dialled), "connection reset by peer");
         wi_link_close(at.dialled);
-        close(listener);
     }
+}
+END_TEST
+
+typedef struct ringer {
+    int socket;
+    atomic_bool stop;
+} ringer;
+
+static void *ring_on(void *arg)
+{
+    static const char bells[65536];
+    ringer *own = arg;
+    while (!atomic_load(&own->stop))
+        send(own->socket, bells, sizeof bells, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return NULL;
+}
+
+/* Who rings without end wakes one other side, and does not keep the poller from all others. */
+START_TEST(bells_without_end)
+{
+    static atomic_bool woken;
+    char got[16];
+    int ends[2];
+    pthread_t thread;
+    pair at = share_sockets(ends), other = share_pair();
+    ringer noisy = {.socket = dup(ends[1])};
+    ck_assert_int_eq(pthread_create(&thread, NULL, ring_on, &noisy), 0);
+    wi_link_read_begin(at.dialled, got, sizeof got);
+    wi_link_read_begin(other.dialled, got, sizeof got);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_eq(wi_link_read_end(at.dialled), 0);
+        atomic_store(&woken, false);
+        wi_link_arm(at.dialled, set_flag, &woken);
+        wait_for(&woken);
+    }
+    atomic_store(&woken, false);
+    wi_link_arm(other.dialled, set_flag, &woken);
+    write_all(other.accepted, "x");
+    wait_for(&woken);
+    ck_assert_int_eq(wi_link_read_end(other.dialled), 1);
+    atomic_store(&noisy.stop, true);
+    pthread_join(thread, NULL);
+    close(noisy.socket);
+    wi_link_close(at.dialled);
+    wi_link_close(at.accepted);
+    close_pair(&other);
 }
 END_TEST
 
@@ -308,6 +367,7 @@ int main(void)
     tcase_add_test(cases, who_does_not_agree_goes_on_as_before);
     tcase_add_test(cases, who_looks_seldom_sees_that_it_is_gone);
     tcase_add_test(cases, a_reset_is_called_one);
+    tcase_add_test(cases, bells_without_end);
     tcase_add_test(cases, an_index_that_cannot_be_stays_so);
     tcase_add_test(cases, a_limit_of_file_sizes);
     tcase_add_test(cases, garbled_memory_breaks_the_link);
