@@ -56,15 +56,18 @@ void wi_hello_encode(const wi_hello *hello, wi_greeting *greeting_out)
     message.keyed = hello->keyed;
     message.aes = hello->aes;
     message.instance = hello->instance;
+    message.memory_pid = hello->memory.pid;
+    message.memory_descriptor = hello->memory.descriptor;
     message.nonce = (ProtobufCBinaryData){WI_NONCE_BYTES, (uint8_t *)(uintptr_t)hello->nonce};
     set_prefix(greeting_out, WI_GREETING_HELLO, weir__hello__get_packed_size(&message));
     weir__hello__pack(&message, greeting_out->at + WI_GREETING_PREFIX_BYTES);
 }
 
-void wi_proof_encode(const unsigned char *mac, uint32_t bytes, wi_greeting *greeting_out)
+void wi_proof_encode(const wi_proof *proof, wi_greeting *greeting_out)
 {
     Weir__Proof message = WEIR__PROOF__INIT;
-    message.mac = (ProtobufCBinaryData){bytes, (uint8_t *)(uintptr_t)mac};
+    message.mac = (ProtobufCBinaryData){proof->bytes, (uint8_t *)(uintptr_t)proof->mac};
+    message.shares = proof->shares;
     set_prefix(greeting_out, WI_GREETING_PROOF, weir__proof__get_packed_size(&message));
     weir__proof__pack(&message, greeting_out->at + WI_GREETING_PREFIX_BYTES);
 }
@@ -162,7 +165,8 @@ bool wi_hello_decode(const wi_greeting *greeting, wi_hello *hello_out)
                             .lane = message->lane,
                             .keyed = message->keyed,
                             .aes = message->aes,
-                            .instance = message->instance};
+                            .instance = message->instance,
+                            .memory = {message->memory_pid, message->memory_descriptor}};
     bool good = message->byte_order.len == sizeof hello_out->byte_order &&
                 message->nonce.len == WI_NONCE_BYTES && message->lane < WI_LANES &&
                 copy_name(hello_out->version, message->version, WI_VERSION_BYTES_MAX) &&
@@ -175,8 +179,7 @@ bool wi_hello_decode(const wi_greeting *greeting, wi_hello *hello_out)
     return good;
 }
 
-bool wi_proof_decode(const wi_greeting *greeting, unsigned char mac_out[WI_MAC_BYTES],
-                     uint32_t *bytes_out)
+bool wi_proof_decode(const wi_greeting *greeting, wi_proof *proof_out)
 {
     size_t bytes;
     const unsigned char *body = body_of(greeting, WI_GREETING_PROOF, &bytes);
@@ -185,9 +188,10 @@ bool wi_proof_decode(const wi_greeting *greeting, unsigned char mac_out[WI_MAC_B
     if (!message)
         return false;
     bool good = message->mac.len == 0 || message->mac.len == WI_MAC_BYTES;
-    if (good && message->mac.len)
-        memcpy(mac_out, message->mac.data, WI_MAC_BYTES);
-    *bytes_out = good ? (uint32_t)message->mac.len : 0;
+    *proof_out = (wi_proof){.bytes = good ? (uint32_t)message->mac.len : 0,
+                            .shares = message->shares};
+    if (proof_out->bytes)
+        memcpy(proof_out->mac, message->mac.data, WI_MAC_BYTES);
     weir__proof__free_unpacked(message, &memory);
     return good;
 }

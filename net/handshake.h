@@ -13,6 +13,7 @@
 #ifndef WEIR_NET_HANDSHAKE_H
 #define WEIR_NET_HANDSHAKE_H
 
+#include "ring.h"
 #include "seal.h"
 
 #define WI_PROTOCOL 1
@@ -48,7 +49,14 @@ typedef struct wi_hello {
     bool keyed, aes;
     uint64_t instance;
     unsigned char nonce[WI_NONCE_BYTES];
+    wi_ring_place memory; /* that is offered, with the nonce as its tag */
 } wi_hello;
+
+typedef struct wi_proof {
+    uint32_t bytes; /* 0: no key; otherwise WI_MAC_BYTES */
+    unsigned char mac[WI_MAC_BYTES];
+    bool shares; /* the memory that was offered is taken */
+} wi_proof;
 
 /* What is to be done about a hello. */
 typedef enum wi_verdict {
@@ -63,7 +71,7 @@ typedef enum wi_verdict {
 /* any. Fills in what is the same everywhere, and draws a nonce. */
 weir_err *wi_hello_init(wi_hello *hello);
 void wi_hello_encode(const wi_hello *hello, wi_greeting *greeting_out);
-void wi_proof_encode(const unsigned char *mac, uint32_t bytes, wi_greeting *greeting_out);
+void wi_proof_encode(const wi_proof *proof, wi_greeting *greeting_out);
 /* Longer reasons are cut. */
 void wi_refusal_encode(wi_verdict code, const char *reason, wi_greeting *greeting_out);
 
@@ -72,9 +80,7 @@ bool wi_greeting_check(const unsigned char prefix[WI_GREETING_PREFIX_BYTES],
                        wi_greeting_type *type_out, uint32_t *bytes_out);
 /* any. Of a whole greeting of that type. False: garbled. */
 bool wi_hello_decode(const wi_greeting *greeting, wi_hello *hello_out);
-/* An empty proof has 0 bytes, any other WI_MAC_BYTES. */
-bool wi_proof_decode(const wi_greeting *greeting, unsigned char mac_out[WI_MAC_BYTES],
-                     uint32_t *bytes_out);
+bool wi_proof_decode(const wi_greeting *greeting, wi_proof *proof_out);
 /* The reason is made printable. */
 bool wi_refusal_decode(const wi_greeting *greeting, wi_verdict *code_out,
                        char reason_out[WI_REASON_BYTES_MAX + 1]);

@@ -53,6 +53,7 @@ typedef struct wi_mesh_config {
     wi_tls tls;
     const wi_transport *transport; /* NULL: by the URL's scheme, */
     bool nng;                      /* and then nng's, if it has one for it */
+    bool no_shared_memory; /* between processes of one machine */
     uint64_t connect_ns; /* how long to wait for all processes when opening; 0: 30 s */
     uint64_t silence_ns; /* how long a link may be silent; 0: 2.5 s */
 

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../base/alloc.h"
@@ -23,7 +24,10 @@ static struct poller {
     uint32_t serial;
 } poller = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-static const uint32_t events_of[WI_WAYS] = {EPOLLIN, EPOLLOUT};
+static uint32_t events_of(const wi_polled *polled, int way)
+{
+    return polled->bell ? EPOLLIN | EPOLLRDHUP : way == WI_WAY_IN ? EPOLLIN : EPOLLOUT;
+}
 
 /* Under the lock. */
 static int tell_epoll(wi_polled *polled, int operation)
@@ -33,8 +37,16 @@ static int tell_epoll(wi_polled *polled, int operation)
                                             (uint32_t)polled->socket};
     for (int way = 0; way < WI_WAYS; way++)
         if (polled->wakers[way].wake)
-            event.events |= events_of[way];
+            event.events |= events_of(polled, way);
     return epoll_ctl(poller.epoll, operation, polled->socket, &event);
+}
+
+/* Takes what has rung; there are few. Other bytes stay: they are for the reader. */
+static void silence(int socket)
+{
+    char bells[64];
+    if (recv(socket, bells, 1, MSG_PEEK | MSG_DONTWAIT) > 0 && bells[0] == WI_BELL)
+        (void)!recv(socket, bells, sizeof bells, MSG_DONTWAIT);
 }
 
 /* Under the lock. */
@@ -45,9 +57,11 @@ static void take_event(const struct epoll_event *event)
     if (!polled || polled->serial != event->data.u64 >> 32)
         return;
     bool any_left = false;
+    if (polled->bell && !(event->events & EPOLLERR)) /* the reason is for the reader, too */
+        silence(polled->socket);
     for (int way = 0; way < WI_WAYS; way++) {
         wi_waker waker = polled->wakers[way];
-        if (event->events & (events_of[way] | EPOLLHUP | EPOLLERR)) {
+        if (event->events & (events_of(polled, way) | EPOLLHUP | EPOLLERR)) {
             polled->wakers[way] = (wi_waker){0};
             if (waker.wake)
                 waker.wake(waker.arg);
@@ -119,11 +133,13 @@ void wi_poller_arm(wi_polled *polled, wi_way way, wi_waker waker)
         waker.wake(waker.arg);
 }
 
-void wi_poller_disarm(wi_polled *polled, wi_way way)
+bool wi_poller_disarm(wi_polled *polled, wi_way way)
 {
     pthread_mutex_lock(&poller.lock);
+    bool armed = polled->wakers[way].wake != NULL;
     polled->wakers[way] = (wi_waker){0};
     pthread_mutex_unlock(&poller.lock);
+    return armed;
 }
 
 void wi_poller_forget(wi_polled *polled)

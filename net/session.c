@@ -251,8 +251,9 @@ bool wi_session_take(wi_session *session, uint64_t now_ns)
         ask(session);
         if (!session->asked)
             break;
+        bool broken = atomic_load_explicit(&session->broken, memory_order_acquire);
         int64_t came = wi_link_read_end(session->link);
-        if (came == 0 && atomic_load_explicit(&session->broken, memory_order_acquire))
+        if (came == 0 && broken)
             came = -1; /* all that had arrived is read */
         if (came == 0)
             break;

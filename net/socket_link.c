@@ -19,6 +19,7 @@
 #include "../base/alloc.h"
 #include "../base/assert.h"
 #include "poller.h"
+#include "socket_rings.h"
 
 /* One direction. Its reader's or its writer's. */
 typedef struct link_half {
@@ -34,6 +35,7 @@ typedef struct socket_link {
     wi_resolving *resolving; /* NULL: accepted, or no longer needed */
     link_half halves[WI_WAYS];
     int64_t sent; /* by the write that was begun, which is over; 0: it is not */
+    wi_socket_rings shared;
     char *peer, *url;
     _Atomic(char *) why; /* set once, by who first sees that it is down */
 } socket_link;
@@ -50,6 +52,7 @@ static const char *words_of(const socket_link *link, int error)
     switch (error) {
     case 0:
     case EPIPE: return "closed by peer";
+    case EBADMSG: return "what is in the memory shared with it cannot be";
     case ECONNRESET: return "connection reset by peer";
     case ECONNABORTED: return "connection aborted";
     case ECONNREFUSED:
@@ -190,6 +193,8 @@ static int64_t half_moved(socket_link *link, wi_way way, ssize_t moved)
         return 0;
     if (half->armed)
         wi_poller_disarm(&link->at, way);
+    if (half->armed && link->shared.on)
+        wi_rings_rest(link->shared.rings, way);
     half->armed = false;
     half->count = 0;
     if (moved > 0)
@@ -214,15 +219,24 @@ static int64_t link_read_end(wi_link *at)
         return -1;
     const struct iovec *to = &half->pieces[0];
     return half_moved(link, WI_WAY_IN,
-                      recv(link->at.socket, to->iov_base, to->iov_len, MSG_DONTWAIT));
+                      link->shared.on
+                          ? wi_socket_rings_read(&link->shared, link->at.socket, to, !half->armed)
+                          : recv(link->at.socket, to->iov_base, to->iov_len, MSG_DONTWAIT));
 }
 
 static int64_t write_now(socket_link *link)
 {
+    if (link->shared.on && is_down(link)) { /* memory does not say so */
+        errno = EPIPE;
+        return half_moved(link, WI_WAY_OUT, -1);
+    }
     link_half *half = &link->halves[WI_WAY_OUT];
     struct msghdr message = {.msg_iov = half->pieces, .msg_iovlen = half->count};
     return half_moved(link, WI_WAY_OUT,
-                      sendmsg(link->at.socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+                      link->shared.on
+                          ? wi_socket_rings_write(&link->shared, link->at.socket, half->pieces,
+                                                  half->count, !half->armed)
+                          : sendmsg(link->at.socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 static void link_write_begin(wi_link *at, const wi_part *parts, uint32_t count)
@@ -255,6 +269,10 @@ static void half_arm(socket_link *link, wi_way way, wi_waker waker)
     }
     half->armed = true;
     wi_poller_arm(&link->at, way, waker);
+    /* Only now: a bell that comes before the poller knows whom to wake wakes nobody. */
+    if (link->shared.on && !wi_rings_await(link->shared.rings, way) &&
+        wi_poller_disarm(&link->at, way))
+        waker.wake(waker.arg);
 }
 
 static void link_arm(wi_link *at, void (*wake)(void *arg), void *arg)
@@ -271,6 +289,7 @@ static void link_close(wi_link *at)
 {
     socket_link *link = link_of(at);
     wi_poller_forget(&link->at);
+    wi_socket_rings_free(&link->shared);
     if (link->at.socket >= 0)
         close(link->at.socket);
     wi_resolving_free(link->resolving);
@@ -278,6 +297,31 @@ static void link_close(wi_link *at)
     wi_free(link->peer);
     wi_free(link->url);
     wi_free(link);
+}
+
+/* ---- shared memory ---------------------------------------------------------------------- */
+
+static bool link_offer(wi_link *at, const unsigned char *tag, uint64_t bytes,
+                       wi_ring_place *place_out)
+{
+    socket_link *link = link_of(at);
+    return !link->opening && !is_down(link) &&
+           wi_socket_rings_offer(&link->shared, link->at.socket, tag, bytes, place_out);
+}
+
+static bool link_take_offer(wi_link *at, const unsigned char *tag, wi_ring_place place)
+{
+    socket_link *link = link_of(at);
+    return !link->opening && !is_down(link) &&
+           wi_socket_rings_take(&link->shared, link->at.socket, tag, place);
+}
+
+static void link_share(wi_link *at, bool agreed)
+{
+    socket_link *link = link_of(at);
+    wi_assert(!link->at.serial || !agreed, "nobody has slept for a link before it shares memory");
+    wi_socket_rings_agree(&link->shared, agreed);
+    link->at.bell = agreed;
 }
 
 static const wi_link_ops link_ops = {
@@ -291,6 +335,9 @@ static const wi_link_ops link_ops = {
     .arm = link_arm,
     .arm_write = link_arm_write,
     .close = link_close,
+    .offer = link_offer,
+    .take_offer = link_take_offer,
+    .share = link_share,
 };
 
 /* ---- making ----------------------------------------------------------------------------- */
@@ -300,6 +347,7 @@ static socket_link *link_new(int socket, const char *url, char *peer)
     socket_link *link = WI_NEW(socket_link);
     link->link.ops = &link_ops;
     link->at.socket = socket;
+    link->shared.offered = -1;
     link->url = wi_strdup(url);
     link->peer = peer;
     return link;

@@ -94,6 +94,25 @@ void wi_link_arm_write(wi_link *link, void (*wake)(void *arg), void *arg)
     link->ops->arm_write(link, wake, arg);
 }
 
+bool wi_link_offer(wi_link *link, const unsigned char tag[WI_RING_TAG_BYTES], uint64_t bytes,
+                   wi_ring_place *place_out)
+{
+    *place_out = (wi_ring_place){0};
+    return link->ops->offer && link->ops->offer(link, tag, bytes, place_out);
+}
+
+bool wi_link_take_offer(wi_link *link, const unsigned char tag[WI_RING_TAG_BYTES],
+                        wi_ring_place place)
+{
+    return link->ops->take_offer && link->ops->take_offer(link, tag, place);
+}
+
+void wi_link_share(wi_link *link, bool agreed)
+{
+    if (link->ops->share)
+        link->ops->share(link, agreed);
+}
+
 void wi_link_close(wi_link *link)
 {
     if (link)

@@ -6,14 +6,15 @@
  * do their input and output themselves while they run, without another thread in between, and
  * are woken only when they sleep.
  *
- * Implementations: socket.c (tcp://, ipc://, abstract://), nng.c (these, if it is wanted, and
- * tls+tcp://), memory.c (within a process), sim.c (seeded: delays, breaks, reorders). All pass
- * tests/unit/test_transport.c.
+ * Implementations: socket.c (tcp://, ipc://, abstract://; between processes of one machine they can
+ * go on through shared memory), nng.c (these, if it is wanted, and tls+tcp://), memory.c (within a
+ * process), sim.c (seeded: delays, breaks, reorders). All pass tests/unit/test_transport.c.
  *
  *   operation                            thread
  *   read_begin, read_end, arm            any, one at a time (the link's reader)
  *   write_begin, write_end, arm_write    any, one at a time (its writer); beside the reader
  *   poll, peer, why                      either of them
+ *   offer, take_offer, share             any, when neither is in a call
  *   close                                any, when neither is in a call
  *   accept                               any, one at a time
  *   close of a listener                  any, when nobody is in accept */
@@ -21,6 +22,8 @@
 #define WEIR_NET_TRANSPORT_H
 
 #include <weir/base.h>
+
+#include "ring.h"
 
 /* Memory in pieces, as one write takes it. */
 typedef struct wi_part {
@@ -97,6 +100,20 @@ int64_t wi_link_write_end(wi_link *link);
 void wi_link_arm(wi_link *link, void (*wake)(void *arg), void *arg);
 /* The same for the write that was begun; the next write_end that gives something disarms it. */
 void wi_link_arm_write(wi_link *link, void (*wake)(void *arg), void *arg);
+/* Two processes of one machine may go on through memory that both see; the two ends must agree on
+ * it by what they say over the link (visit.h does). One offers: where the memory is, with `bytes`
+ * for what is under way in each direction. False: it cannot be had, or the other end is elsewhere,
+ * or the link is none that can do this. */
+bool wi_link_offer(wi_link *link, const unsigned char tag[WI_RING_TAG_BYTES], uint64_t bytes,
+                   wi_ring_place *place_out);
+/* The other takes it. False: it is not there. */
+bool wi_link_take_offer(wi_link *link, const unsigned char tag[WI_RING_TAG_BYTES],
+                        wi_ring_place place);
+/* Both have agreed (or not: then the memory is given back): what follows goes through the memory.
+ * The link is still as broken as what it was made of. Nothing was begun and not ended. What the
+ * other end has said before it has agreed can still be read, if its first byte is not 0 and nothing
+ * else comes. */
+void wi_link_share(wi_link *link, bool agreed);
 /* Nothing of the caller's is touched any more when it returns, and `wake` is not called. What
  * was not sent may be lost. NULL does nothing. */
 void wi_link_close(wi_link *link);
@@ -114,6 +131,11 @@ typedef struct wi_link_ops {
     void (*arm)(wi_link *link, void (*wake)(void *arg), void *arg);
     void (*arm_write)(wi_link *link, void (*wake)(void *arg), void *arg);
     void (*close)(wi_link *link);
+    /* NULL, all three: it has no other way. */
+    bool (*offer)(wi_link *link, const unsigned char *tag, uint64_t bytes,
+                  wi_ring_place *place_out);
+    bool (*take_offer)(wi_link *link, const unsigned char *tag, wi_ring_place place);
+    void (*share)(wi_link *link, bool agreed);
 } wi_link_ops;
 
 typedef struct wi_listener_ops {

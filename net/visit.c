@@ -87,12 +87,38 @@ static void say_hello(wi_visit *visit)
 
 static void say_proof(wi_visit *visit)
 {
-    unsigned char mac[WI_MAC_BYTES];
-    wi_greeting proof;
+    wi_proof proof = {.bytes = visit->mine.keyed ? sizeof proof.mac : 0,
+                      .shares = visit->shares};
+    wi_greeting greeting;
     if (visit->mine.keyed)
-        wi_transcript_mac(&visit->transcript, visit->dialled, mac);
-    wi_proof_encode(mac, visit->mine.keyed ? sizeof mac : 0, &proof);
-    say(visit, &proof);
+        wi_transcript_mac(&visit->transcript, visit->dialled, proof.mac);
+    wi_proof_encode(&proof, &greeting);
+    say(visit, &greeting);
+}
+
+/* What is under way between two processes of one machine, in each direction: all of a process's
+ * links together have some megabytes at most. */
+#define SHARED_BYTES_MAX ((uint64_t)512 * 1024)
+#define SHARED_BYTES_MIN ((uint64_t)64 * 1024)
+#define SHARED_BYTES_ALL ((uint64_t)8 * 1024 * 1024)
+
+/* Who accepts. */
+static void offer_memory(wi_visit *visit)
+{
+    const wi_mesh_config *config = &visit->mesh->config;
+    uint64_t bytes = SHARED_BYTES_MAX;
+    while (bytes > SHARED_BYTES_MIN &&
+           (visit->mine.lane != WI_LANE_DATA || bytes * config->processes > SHARED_BYTES_ALL))
+        bytes /= 2;
+    if (!config->no_shared_memory)
+        wi_link_offer(visit->link, visit->mine.nonce, bytes, &visit->mine.memory);
+}
+
+/* Who dialled. */
+static void take_offer(wi_visit *visit)
+{
+    visit->shares = !visit->mesh->config.no_shared_memory && visit->theirs.memory.pid &&
+                    wi_link_take_offer(visit->link, visit->theirs.nonce, visit->theirs.memory);
 }
 
 static void take_hello(wi_visit *visit)
@@ -126,6 +152,7 @@ static void take_hello(wi_visit *visit)
     } else {
         visit->transcript.dialled = visit->in;
         visit->mine.lane = visit->theirs.lane;
+        offer_memory(visit);
         say_hello(visit);
         say_proof(visit);
     }
@@ -134,15 +161,15 @@ static void take_hello(wi_visit *visit)
 
 static void take_proof(wi_visit *visit)
 {
-    unsigned char mac[WI_MAC_BYTES];
-    uint32_t bytes;
-    if (!wi_proof_decode(&visit->in, mac, &bytes)) {
+    wi_proof proof;
+    if (!wi_proof_decode(&visit->in, &proof) ||
+        (proof.shares && (visit->dialled || !visit->mine.memory.pid))) {
         broken(visit, "its proof is garbled");
         return;
     }
     bool right = !visit->mine.keyed ||
-                 (bytes == sizeof mac &&
-                  wi_transcript_verify(&visit->transcript, !visit->dialled, mac));
+                 (proof.bytes == sizeof proof.mac &&
+                  wi_transcript_verify(&visit->transcript, !visit->dialled, proof.mac));
     if (!right) {
         char reason[WI_REASON_BYTES_MAX + 1];
         snprintf(reason, sizeof reason,
@@ -152,6 +179,10 @@ static void take_proof(wi_visit *visit)
         wi_visit_refuse(visit, WI_VERDICT_MISFIT, reason);
         return;
     }
+    if (visit->dialled)
+        take_offer(visit);
+    else
+        visit->shares = proof.shares;
     if (visit->dialled)
         say_proof(visit);
     visit->step = WI_VISIT_FLUSHING;
@@ -313,6 +344,7 @@ wi_session *wi_visit_session(wi_visit *visit)
         config.seal_in = wi_transcript_seal(&visit->transcript, !visit->dialled, cipher);
     }
     wi_link *link = visit->link;
+    wi_link_share(link, visit->shares);
     visit->link = NULL;
     return wi_session_new(link, &config);
 }

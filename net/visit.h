@@ -7,6 +7,10 @@
  *               closed, or some time later--> REFUSED
  *               any --other side says Refusal--> TURNED_AWAY;  --link down, garbage--> BROKEN
  *
+ * Who accepts offers memory, if both are on one machine; who dials says with its proof whether it
+ * has taken it, and then all that follows goes through it (but for a refusal by who has not read
+ * that yet).
+ *
  * It reads exactly the bytes of the messages, so that the session begins with its first frame;
  * and at most WI_GREETING_BYTES_MAX of them. Who refuses does not close at once: with bytes
  * left unread the system would reset the link, and the refusal would not be read. */
@@ -40,6 +44,7 @@ typedef struct wi_visit {
     wi_verdict verdict; /* refused, turned away */
     char reason[WI_REASON_BYTES_MAX + 1]; /* and broken */
     wi_transcript transcript;
+    bool shares; /* the session will go through memory that both share */
 
     wi_greeting in; /* the message that is being read */
     uint32_t read;  /* bytes of it */

@@ -288,6 +288,7 @@ static weir_err *connect_mesh(wi_cluster *cluster)
                                      .key = place->certificate_key,
                                      .authority = place->authority},
                              .nng = place->nng,
+                             .no_shared_memory = place->no_shared_memory,
                              .connect_ns = place->connect_ns,
                              .silence_ns = place->silence_ns,
                              .frame = wi_cluster_frame,

@@ -35,6 +35,7 @@ typedef enum option_id {
     OPTION_TLS_KEY,
     OPTION_TLS_AUTHORITY,
     OPTION_NNG,
+    OPTION_NO_SHARED_MEMORY,
     OPTION_CONNECT_TIMEOUT,
     OPTION_SILENCE_TIMEOUT
 } option_id;
@@ -72,6 +73,8 @@ static const builtin builtins[] = {
     {"tls-authority", 0, "FILE", "the certificate of who signed the others'",
      OPTION_TLS_AUTHORITY},
     {"nng", 0, NULL, "nng moves bytes without TLS, too", OPTION_NNG},
+    {"no-shared-memory", 0, NULL, "processes of one machine exchange through sockets, too",
+     OPTION_NO_SHARED_MEMORY},
     {"connect-timeout", 0, "S", "seconds to wait for all processes (default 30)",
      OPTION_CONNECT_TIMEOUT},
     {"silence-timeout", 0, "S", "seconds after which a silent process is lost (default 2.5)",
@@ -221,6 +224,9 @@ static weir_err *take_of_cluster(weir_cluster *cluster, int id, const char *valu
         return NULL;
     case OPTION_NNG:
         cluster->nng = true;
+        return NULL;
+    case OPTION_NO_SHARED_MEMORY:
+        cluster->no_shared_memory = true;
         return NULL;
     case OPTION_CONNECT_TIMEOUT:
         return read_seconds("connect-timeout", value, &cluster->connect_ns);

@@ -283,6 +283,7 @@ weir_err *wi_place_find(weir_cluster *cluster)
                             "a-z, 0-9, dot, dash and underscore",
                             cluster->name, NAME_BYTES_MAX);
     cluster->nng |= env("WEIR_NNG") != NULL;
+    cluster->no_shared_memory |= env("WEIR_NO_SHARED_MEMORY") != NULL;
     err = take_keys(cluster);
     if (!err)
         err = take_times(cluster);

@@ -36,6 +36,8 @@ typedef struct weir_cluster {
     const char *certificate, *certificate_key, *authority; /* files in PEM, for tls+tcp:// */
     bool nng;             /* nng moves the bytes of tcp://, ipc:// and abstract://, as it does of
                            * tls+tcp://; otherwise weir over sockets of the system */
+    bool no_shared_memory; /* processes of one machine exchange through sockets, too, instead of
+                            * through memory that they share */
     uint64_t connect_ns;  /* how long to wait for all to come; 0: 30 s */
     uint64_t silence_ns;  /* how long a process may be silent before it is given up; 0: 2.5 s */
 } weir_cluster;

@@ -29,7 +29,7 @@ class Deaths(ClusterTest):
 
     def test_a_killed_process(self):
         # In the middle of a full stream; every process once.
-        for transport in self.each((*TRANSPORTS, "nng")):
+        for transport in self.each((*TRANSPORTS, "sockets", "nng")):
             for gone in range(3):
                 cluster = Cluster(self, 3, transport, *FOREVER, workers=1 + gone % 2)
                 cluster.wait_for_rows((gone + 1) % 3, 100000)

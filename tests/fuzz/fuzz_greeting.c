@@ -50,12 +50,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (greeting.bytes > WI_GREETING_PREFIX_BYTES + body)
         greeting.bytes = WI_GREETING_PREFIX_BYTES + body;
     memcpy(greeting.at, bytes, greeting.bytes);
-    unsigned char mac[WI_MAC_BYTES];
-    uint32_t mac_bytes;
+    wi_proof proof;
     wi_verdict verdict;
     char reason[WI_REASON_BYTES_MAX + 1];
     decode_hello(&greeting);
-    wi_proof_decode(&greeting, mac, &mac_bytes);
+    wi_proof_decode(&greeting, &proof);
     wi_refusal_decode(&greeting, &verdict, reason);
     return 0;
 }
@@ -72,10 +71,13 @@ size_t fuzz_valid_input(uint64_t seed, uint8_t *bytes_out, size_t bytes_max)
                       .processes = 2,
                       .workers = 2,
                       .keyed = seed >> 20 & 1,
-                      .instance = seed};
+                      .instance = seed,
+                      .memory = {(uint32_t)(seed >> 21) % 2, (uint32_t)(seed >> 22)}};
     switch (seed % 4) {
     case 0:
-        wi_proof_encode(hello.nonce, seed >> 8 & 1 ? WI_MAC_BYTES : 0, &greeting);
+        wi_proof_encode(&(wi_proof){.bytes = seed >> 8 & 1 ? WI_MAC_BYTES : 0,
+                                    .shares = seed >> 9 & 1},
+                        &greeting);
         break;
     case 1:
         wi_refusal_encode(WI_VERDICT_MISFIT, "process 0 has 2 workers", &greeting);

@@ -58,4 +58,9 @@ fi
 for mutant in SPLIT EARLY_DROP MERGED NO_LOOK LOOK_EARLY LOSSY; do
     expect refuted progress -DW=2 -DT=2 -DM=2 -DMUTANT_$mutant
 done
+expect holds ring -DN=4 -DC=1
+expect holds ring -DN=5 -DC=2
+for mutant in TOLD_LATE NO_LOOK LOOK_EARLY RING_EARLY ONE_WAKES; do
+    expect refuted ring -DN=4 -DC=1 -DMUTANT_$mutant
+done
 [ "$failures" = 0 ] || { echo "$failures verdicts are not what they should be"; exit 1; }

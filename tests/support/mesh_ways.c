@@ -14,11 +14,17 @@
 /* @ stands for what other test runs have not: the folder. */
 static const struct way {
     const char *url, *key;
-} ways[TEST_MESH_WAYS] = {{"memory://mesh%d", NULL},        {"tcp://127.0.0.1:0", NULL},
-                     {"abstract://weir-test@-%d", NULL}, {"ipc://@/socket%d", NULL},
-                     {"tls+tcp://127.0.0.1:0", NULL},  {"memory://sealed%d", KEY},
-                     {"tcp://127.0.0.1:0", KEY},       {"ipc://@/sealed%d", KEY},
-                     {"tls+tcp://127.0.0.1:0", KEY}};
+    bool sockets; /* no memory is shared */
+} ways[TEST_MESH_WAYS] = {{.url = "memory://mesh%d"},
+                     {.url = "tcp://127.0.0.1:0"},
+                     {.url = "abstract://weir-test@-%d", .sockets = true},
+                     {.url = "ipc://@/socket%d"},
+                     {.url = "tcp://127.0.0.1:0", .sockets = true},
+                     {.url = "tls+tcp://127.0.0.1:0"},
+                     {.url = "memory://sealed%d", .key = KEY},
+                     {.url = "tcp://127.0.0.1:0", .key = KEY, .sockets = true},
+                     {.url = "ipc://@/sealed%d", .key = KEY},
+                     {.url = "tls+tcp://127.0.0.1:0", .key = KEY}};
 
 static char folder[] = "/tmp/weir-mesh-XXXXXX";
 static char certificate[64], key[64], authority[64];
@@ -57,6 +63,7 @@ void test_meshes_init_way(test_meshes *meshes, uint32_t count, int way)
     test_meshes_init(meshes, count, url);
     for (uint32_t i = 0; i < count; i++) {
         meshes->at[i].config.key = ways[way].key;
+        meshes->at[i].config.no_shared_memory = ways[way].sockets;
         if (test_mesh_way_is_tls(way))
             meshes->at[i].config.tls = (wi_tls){certificate, key, authority};
     }

@@ -4,8 +4,8 @@
 
 #include "meshes.h"
 
-#define TEST_MESH_WAYS_OPEN 5 /* without a key */
-#define TEST_MESH_WAYS 9
+#define TEST_MESH_WAYS_OPEN 6 /* without a key */
+#define TEST_MESH_WAYS 10
 
 /* An unchecked fixture: makes what they need, certificates and a folder for sockets. */
 void test_mesh_ways_begin(void);

@@ -21,7 +21,7 @@
 
 /* ---- ways ------------------------------------------------------------------------------- */
 
-enum { TCP, TLS, IPC, ABSTRACT, NNG, NNG_IPC, NNG_ABSTRACT, MEMORY, SIM, WAYS };
+enum { TCP, TLS, IPC, ABSTRACT, NNG, NNG_IPC, NNG_ABSTRACT, SHARED, SHARED_IPC, MEMORY, SIM, WAYS };
 
 static char folder[] = "/tmp/weir-transport-XXXXXX";
 static char files[8][64];
@@ -70,10 +70,12 @@ static const char *url_of(int way)
     snprintf(abstract, sizeof abstract, "abstract://weir-transport-%d", (int)getpid());
     switch (way) {
     case TCP:
-    case NNG: return "tcp://127.0.0.1:0";
+    case NNG:
+    case SHARED: return "tcp://127.0.0.1:0";
     case TLS: return "tls+tcp://127.0.0.1:0";
     case IPC:
-    case NNG_IPC: return ipc;
+    case NNG_IPC:
+    case SHARED_IPC: return ipc;
     case ABSTRACT:
     case NNG_ABSTRACT: return abstract;
     case MEMORY: return "memory://transport";
@@ -139,6 +141,17 @@ static wi_link *accepted(const both *at)
     }
 }
 
+static const unsigned char tag[WI_RING_TAG_BYTES] = "a tag that nobody else has";
+
+static void share(both *at)
+{
+    wi_ring_place place;
+    ck_assert(wi_link_offer(at->ends[1], tag, 1 << 16, &place));
+    ck_assert(wi_link_take_offer(at->ends[0], tag, place));
+    wi_link_share(at->ends[1], true);
+    wi_link_share(at->ends[0], true);
+}
+
 static both open_both(int way)
 {
     both at = start(way);
@@ -148,6 +161,8 @@ static both open_both(int way)
     ck_assert_int_eq(wi_link_poll(at.ends[1]), WI_LINK_UP);
     ck_assert_int_gt((int)strlen(wi_link_peer(at.ends[0])), 0);
     ck_assert_int_gt((int)strlen(wi_link_peer(at.ends[1])), 0);
+    if (way == SHARED || way == SHARED_IPC)
+        share(&at);
     return at;
 }
 
@@ -568,7 +583,7 @@ START_TEST(an_address_is_used_once)
     both at = start(_i);
     const char *url = wi_listener_url(at.listener);
     wi_listener *second;
-    if (_i == TCP || _i == TLS || _i == NNG) {
+    if (_i == TCP || _i == TLS || _i == NNG || _i == SHARED) {
         ck_assert_int_gt(atoi(strrchr(url, ':') + 1), 0);
         must(at.transport->listen(at.transport, url_of(_i), at.tls, &second));
         ck_assert_str_ne(url, wi_listener_url(second));

@@ -19,6 +19,7 @@ struct bench_args {
     unsigned workers;            /* of each process */
     unsigned processes, process; /* how many, and which one this is */
     const char *hosts;           /* where they listen, as in weir_cluster; NULL: there is one */
+    bool no_shared_memory;       /* as in weir_cluster */
     bool raw;                    /* plain sockets, or a C loop, instead of weir */
     uint64_t batch, epochs, outstanding; /* exchange */
     uint64_t rounds, operators, dataflows;
@@ -60,6 +61,7 @@ struct bench_figure {
     const char *workers;      /* how many at first, "1,2" if NULL */
     unsigned processes;       /* 0: one, by itself */
     const char *scheme;       /* of the addresses of its processes: "tcp" or "abstract" */
+    bool sockets;             /* they carry everything, rather than memory that processes share */
     double row_bytes;         /* if the unit is GB/s: what a row is */
     const char *options;      /* for both sides, separated by single spaces */
     const char *peer_figure;  /* how the peer calls it; NULL: it has none */

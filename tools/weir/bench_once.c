@@ -138,6 +138,8 @@ static void compose(const struct bench_plan *plan, const struct bench_figure *fi
         add_option(command, "--process", command->process);
         add_option(command, "--hosts", hosts);
     }
+    if (figure->sockets && !peer)
+        add(command, "--no-shared-memory");
     if (side == BENCH_RAW)
         add(command, "--raw");
     if (figure->needs_text && plan->text)

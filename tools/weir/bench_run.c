@@ -23,6 +23,7 @@ static const struct option options[] = {
     {"changes", required_argument, NULL, 0},     {"processes", required_argument, NULL, 0},
     {"process", required_argument, NULL, 0},     {"file", required_argument, NULL, 'f'},
     {"hosts", required_argument, NULL, 'h'},     {"raw", no_argument, NULL, 'r'},
+    {"no-shared-memory", no_argument, NULL, 's'},
     {NULL, 0, NULL, 0},
 };
 
@@ -53,6 +54,8 @@ static bool parse(int argc, char **argv, struct bench_args *args)
             args->hosts = optarg;
         else if (option == 'r')
             args->raw = true;
+        else if (option == 's')
+            args->no_shared_memory = true;
         else if (option || !parse_number(options[index].name, optarg, places[index]))
             return false;
     }

@@ -20,7 +20,8 @@ struct bench_run *bench_run_workers(const struct bench_args *args, weir_worker_f
                           .cluster = {.processes = args->processes,
                                       .process = args->process,
                                       .name = "bench",
-                                      .hosts = args->hosts}};
+                                      .hosts = args->hosts,
+                                      .no_shared_memory = args->no_shared_memory}};
     weir_err *err = weir_execute(&config, work, run);
     if (err) {
         fprintf(stderr, "weir bench-run: %s\n", weir_err_message(err));

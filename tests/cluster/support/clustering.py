@@ -18,7 +18,9 @@ import time
 import unittest
 
 PROGRAM = os.environ["WEIR_CLUSTER_PROGRAM"]
-TRANSPORTS = ("tcp", "ipc", "abstract")  # and "nng": tcp by nng
+# Those of one machine share memory, but for "abstract", and "sockets": tcp; "nng": tcp by nng.
+TRANSPORTS = ("tcp", "ipc", "abstract")
+OPTIONS = {"nng": ["--nng"], "sockets": ["--no-shared-memory"], "abstract": ["--no-shared-memory"]}
 # Sanitizers make everything slower, and need memory of their own; limits then are for what hangs.
 SLOW = 4 if "-fsanitize" in os.environ.get("WEIR_CFLAGS", "") else 1
 
@@ -40,7 +42,7 @@ def free_ports(count):
 
 
 def addresses(transport, count, folder):
-    if transport in ("tcp", "nng"):
+    if transport in ("tcp", "sockets", "nng"):
         return [f"tcp://127.0.0.1:{port}" for port in free_ports(count)]
     if transport == "tls":
         return [f"tls+tcp://127.0.0.1:{port}" for port in free_ports(count)]
@@ -149,7 +151,7 @@ class Cluster:
                  workers=1):
         self.test, self.count, self.transport = test, count, transport
         self.urls = addresses(transport, count, test.folder.name)
-        self.words = ["-w", workers, *(["--nng"] if transport == "nng" else []), *words]
+        self.words = ["-w", workers, *OPTIONS.get(transport, []), *words]
         self.env, self.preexec = env or {}, preexec
         self.processes = {}
         for i in range(count):
