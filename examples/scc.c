@@ -44,7 +44,7 @@ static weir_stream trim(weir_scope *scope, weir_stream edges, weir_stream own,
 
 static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
-    weir_stream edges = weir_distinct(relations[0]);
+    weir_stream edges = relations[0];
     weir_loop *loop = weir_loop_begin(flow, "scc");
     weir_stream own = weir_enter(loop, graph_own_labels(graph_ends(edges)));
     weir_stream left = weir_variable(loop, weir_enter(loop, edges));

@@ -211,7 +211,7 @@ static void run(weir_worker *worker, void *arg)
     const weir_type *type = j->program->weighted ? &road_type : &edge_type;
     weir_dataflow *flow = weir_dataflow_begin(worker, j->program->lines->name);
     for (uint32_t r = 0; j->changes.relations[r]; r++)
-        relations[r] = weir_input_new(flow, type, &to.inputs[r]);
+        relations[r] = weir_distinct(weir_input_new(flow, type, &to.inputs[r]));
     weir_stream rows = weir_gather(j->program->build(flow, relations), 0);
     to.done = weir_probe_new(weir_inspect_with(rows, &take_answer, j));
     if (!weir_dataflow_end_or_stop(flow))
