@@ -80,18 +80,30 @@ static bool skip_blanks(const char **at)
     return blank || !**at;
 }
 
-bool text_number(const char **at, int64_t *out)
+bool text_natural(const char **at, uint64_t *out)
 {
-    const char *from = *at + (**at == '-');
+    const char *from = *at;
     uint64_t value = 0;
-    int digits = 0;
-    for (; *from >= '0' && *from <= '9' && digits < 19; from++, digits++)
-        value = value * 10 + (uint64_t)(*from - '0');
-    if (!digits || value > INT64_MAX)
+    for (; *from >= '0' && *from <= '9'; from++)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*from - '0'), &value))
+            return false;
+    if (from == *at)
         return false;
-    *out = **at == '-' ? -(int64_t)value : (int64_t)value;
+    *out = value;
     *at = from;
     return skip_blanks(at);
+}
+
+bool text_number(const char **at, int64_t *out)
+{
+    bool negative = **at == '-';
+    uint64_t value;
+    *at += negative;
+    if (!text_natural(at, &value) || value > INT64_MAX)
+        return false;
+    *out = negative ? -(int64_t)value : (int64_t)value;
+    return true;
 }
 
 bool text_word(const char **at, const char **word_out, size_t *length_out)
