@@ -52,6 +52,10 @@ printf '2 2 3 1\n1 2 3 1\n' | updates 'bad:2: transaction 1 comes after 2'
 printf '2 2 3 0\n' | updates 'bad:1: a diff is 1'
 refuse 1 'cannot open `/nowhere`' reach --edges /nowhere
 refuse 1 'which graph?' reach
+refuse 1 'not both' reach --edges "$tmp/edges.tsv" --facts "$tmp"
+refuse 2 'unknown option --edges' points_to --edges "$tmp/edges.tsv"
+"$examples/points_to" --help | grep -q 'txn relation src dst diff' || fail "help of relations"
+"$examples/shortest_paths" --help | grep -q 'src dst .weight. diff' || fail "help of weights"
 refuse 1 '`1,x` is not a list of numbers' reach --edges "$tmp/edges.tsv" --root 1,x
 refuse 1 'not `1,,2`' reach --edges "$tmp/edges.tsv" --at 1,,2
 refuse 2 'what is `more`' reach --edges "$tmp/edges.tsv" more
