@@ -9,7 +9,7 @@
 
 /* ---- a file ----------------------------------------------------------------------------- */
 
-/* Adds a line and its newline; what is behind it is a NUL. */
+/* Adds a line and its newline; what is behind it is a NUL. NULs within would end it too soon. */
 static bool add_line(text_file *to, size_t *capacity, const char *line, size_t length)
 {
     if (*capacity - to->bytes < length + 2) {
@@ -19,7 +19,10 @@ static bool add_line(text_file *to, size_t *capacity, const char *line, size_t l
             return false;
         to->text = text;
     }
-    memcpy(to->text + to->bytes, line, length);
+    char *into = to->text + to->bytes;
+    memcpy(into, line, length);
+    while ((into = memchr(into, 0, (size_t)(to->text + to->bytes + length - into))))
+        *into = '?';
     to->bytes += length;
     to->text[to->bytes++] = '\n';
     to->text[to->bytes] = 0;

@@ -43,6 +43,7 @@ updates() { cat >"$tmp/bad"; refuse 1 "$1" reach --edges "$tmp/edges.tsv" --upda
 printf '1 2\n3 x\n' | edges 'bad:2: expected `src dst`.*not `3 x`'
 printf '1 2\n3\n' | edges 'bad:2: expected `src dst`'
 printf '1 2 3\n' | edges 'bad:1: expected `src dst`'
+printf '1 2\0003\n' | edges 'bad:1: expected `src dst`.*not `1 2?3`'
 printf '1 -2\n' | edges 'bad:1: expected `src dst`'
 printf '1 2\n\n' | edges 'bad:2: expected `src dst`'
 printf '18446744073709551616 2\n' | edges 'bad:1: expected `src dst`'
