@@ -290,7 +290,7 @@ static weir_err *run_job(job *j, const weir_config *config)
         err = read_at(j);
     if (!err) {
         j->latencies_ns = calloc(j->changes.count - j->changes.base_count + 1, sizeof(uint64_t));
-        err = weir_execute(config, run, j);
+        err = text_printed(weir_execute(config, run, j));
     }
     free(j->at);
     free(j->rows);

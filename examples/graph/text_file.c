@@ -116,3 +116,12 @@ bool text_word(const char **at, const char **word_out, size_t *length_out)
     *at += *length_out;
     return *length_out && skip_blanks(at);
 }
+
+/* ---- standard output -------------------------------------------------------------------- */
+
+weir_err *text_printed(weir_err *of_run)
+{
+    if (of_run || (fflush(stdout) == 0 && !ferror(stdout)))
+        return of_run;
+    return weir_err_new("standard output does not take the answer: is its disk full?");
+}

@@ -28,4 +28,7 @@ bool text_natural(const char **at, uint64_t *out);
 /* The same for a word: its first byte and its length. */
 bool text_word(const char **at, const char **word_out, size_t *length_out);
 
+/* What a run ends with: its error; or that not all that was printed could be written. */
+weir_err *text_printed(weir_err *of_run);
+
 #endif

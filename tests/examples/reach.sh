@@ -59,5 +59,7 @@ refuse 2 'unknown option --edges' points_to --edges "$tmp/edges.tsv"
 "$examples/shortest_paths" --help | grep -q 'src dst .weight. diff' || fail "help of weights"
 refuse 1 '`1,x` is not a list of numbers' reach --edges "$tmp/edges.tsv" --root 1,x
 refuse 1 'not `1,,2`' reach --edges "$tmp/edges.tsv" --at 1,,2
+"$examples/reach" --edges "$tmp/edges.tsv" >/dev/full 2>"$tmp/errors" && fail "a full disk is success"
+grep -q 'standard output does not take' "$tmp/errors" || fail "a full disk: $(cat "$tmp/errors")"
 refuse 2 'what is `more`' reach --edges "$tmp/edges.tsv" more
 refuse 1 'there is no file of `addressOf`' points_to --facts "$tmp"
