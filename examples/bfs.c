@@ -30,7 +30,7 @@ WEIR_MAP(level_of, place, node)
 
 static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
-    weir_stream edges = weir_distinct(backwards ? graph_reversed(relations[0]) : relations[0]);
+    weir_stream edges = backwards ? graph_reversed(relations[0]) : relations[0];
     weir_stream from = weir_map(graph_nodes(flow, roots), &begin);
     weir_loop *loop = weir_loop_begin(flow, "bfs");
     weir_stream edges_in = weir_enter(loop, edges);

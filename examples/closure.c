@@ -19,7 +19,7 @@ WEIR_JOIN(extend, edge, edge, edge)
 static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
     weir_loop *loop = weir_loop_begin(flow, "closure");
-    weir_stream edges = weir_enter(loop, weir_distinct(relations[0]));
+    weir_stream edges = weir_enter(loop, relations[0]);
     weir_stream found = weir_variable(loop, edges);
     weir_stream paths = weir_distinct(found);
     weir_variable_set(found,

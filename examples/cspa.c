@@ -54,11 +54,10 @@ static weir_stream total(weir_loop *loop, weir_stream pairs, uint64_t line)
 static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
     weir_key first = WEIR_BY(edge, src), second = WEIR_BY(edge, dst);
-    weir_stream assigned = weir_distinct(relations[ASSIGN]);
-    weir_stream reflexive = weir_map(graph_ends(assigned), &itself);
+    weir_stream reflexive = weir_map(graph_ends(relations[ASSIGN]), &itself);
     weir_loop *loop = weir_loop_begin(flow, "cspa");
-    weir_stream assign = weir_enter(loop, assigned);
-    weir_stream dereference = weir_enter(loop, weir_distinct(relations[DEREFERENCE]));
+    weir_stream assign = weir_enter(loop, relations[ASSIGN]);
+    weir_stream dereference = weir_enter(loop, relations[DEREFERENCE]);
     weir_stream memory_found = weir_variable(loop, weir_enter(loop, reflexive));
     weir_stream flow_found = weir_variable(loop, weir_enter(loop, reflexive));
     weir_stream memory = weir_distinct(memory_found);

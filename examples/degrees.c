@@ -23,7 +23,7 @@ static weir_stream histogram(weir_stream edges, uint64_t line)
 
 static weir_stream build(WEIR_UNUSED weir_dataflow *flow, const weir_stream *relations)
 {
-    weir_stream edges = weir_distinct(relations[0]);
+    weir_stream edges = relations[0];
     weir_stream all[] = {answer_total(graph_sources(edges), EDGES),
                          answer_total(graph_ends(edges), NODES), histogram(edges, OUT),
                          histogram(graph_reversed(edges), IN)};

@@ -167,7 +167,7 @@ static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
     if (rounds == 0)
         weir_scope_fail(flow, "--rounds must be at least 1");
-    weir_stream edges = weir_distinct(relations[0]);
+    weir_stream edges = relations[0];
     weir_stream nodes = graph_ends(edges);
     weir_stream count = sum_of(weir_map(nodes, &part_one));
     weir_stream ranks = rank_nodes(flow, edges, nodes, count);

@@ -32,9 +32,9 @@ static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
     weir_key first = WEIR_BY(edge, src), second = WEIR_BY(edge, dst);
     weir_loop *loop = weir_loop_begin(flow, "points_to");
-    weir_stream assign = weir_enter(loop, weir_distinct(relations[ASSIGN]));
-    weir_stream load = weir_enter(loop, weir_distinct(relations[LOAD]));
-    weir_stream store = weir_enter(loop, weir_distinct(relations[STORE]));
+    weir_stream assign = weir_enter(loop, relations[ASSIGN]);
+    weir_stream load = weir_enter(loop, relations[LOAD]);
+    weir_stream store = weir_enter(loop, relations[STORE]);
     weir_stream found = weir_variable(loop, weir_enter(loop, relations[ADDRESS_OF]));
     weir_stream points_to = weir_distinct(found);
 

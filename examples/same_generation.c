@@ -30,7 +30,7 @@ WEIR_JOIN(second_child, edge, edge, edge)
 
 static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
-    weir_stream arcs = weir_distinct(relations[0]);
+    weir_stream arcs = relations[0];
     weir_key by_src = WEIR_BY(edge, src), by_dst = WEIR_BY(edge, dst);
     weir_stream born = weir_join(arcs, by_src, arcs, by_src, &siblings);
     weir_loop *loop = weir_loop_begin(flow, "same_generation");

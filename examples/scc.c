@@ -5,7 +5,11 @@
  * Prints `txn components N` and `txn size S N`: N components have S nodes. Nodes are those
  * that have an edge.
  *
- * In a loop, edges are taken away that lead from one component to another, until none is
+ * Nodes that no edge reaches, or none leaves, are components of their own. First they are taken
+ * away with their edges, again and again, which costs little: what is left lies on cycles or
+ * between them.
+ *
+ * In a loop, edges are then taken away that lead from one component to another, until none is
  * left. Each round looks from where (by least label) both ends of an edge are reached along
  * the edges that remain: from different nodes, if the edge is between components, though not
  * only then. Then the same against their direction. When nothing goes any more, all nodes that
@@ -42,12 +46,32 @@ static weir_stream trim(weir_scope *scope, weir_stream edges, weir_stream own,
     return weir_join(halves, WEIR_BY(half, dst), labels, by_node, &same_label);
 }
 
+WEIR_MAP(dst_of, edge, node)
+{
+    out->id = in->dst;
+}
+
+/* The edges, turned around, to which ways lead from cycles: what is left when edges of nodes that
+ * no edge reaches are taken away, again and again. */
+static weir_stream behind_cycles(weir_dataflow *flow, weir_stream edges)
+{
+    weir_key by_src = WEIR_BY(edge, src), by_id = WEIR_BY(node, id);
+    weir_loop *loop = weir_loop_begin(flow, "behind_cycles");
+    weir_stream all = weir_enter(loop, edges);
+    weir_stream left = weir_variable(loop, all);
+    weir_stream reached = weir_distinct(weir_map(left, &dst_of));
+    weir_stream next = weir_semijoin(all, by_src, reached, by_id);
+    weir_variable_replace(left, next);
+    return graph_reversed(weir_leave(loop, next));
+}
+
 static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
-    weir_stream edges = weir_distinct(relations[0]);
+    weir_stream edges = relations[0];
+    weir_stream on_cycles = behind_cycles(flow, behind_cycles(flow, edges)); /* or between */
     weir_loop *loop = weir_loop_begin(flow, "scc");
     weir_stream own = weir_enter(loop, graph_own_labels(graph_ends(edges)));
-    weir_stream left = weir_variable(loop, weir_enter(loop, edges));
+    weir_stream left = weir_variable(loop, weir_enter(loop, on_cycles));
     weir_stream forward, backward;
     weir_stream turned = trim(loop, left, own, &forward);
     weir_variable_replace(left, trim(loop, turned, own, &backward));

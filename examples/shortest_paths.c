@@ -25,6 +25,8 @@ WEIR_MAP(begin, node, place)
 WEIR_JOIN(travel, place, road, place)
 {
     *out = (place){b->dst, a->distance + (uint64_t)b->weight};
+    if (out->distance < a->distance) /* farther than numbers go */
+        out->distance = UINT64_MAX;
 }
 
 WEIR_MAP(node_of, place, node)
@@ -39,10 +41,9 @@ WEIR_MAP(distance_of, place, node)
 
 static weir_stream build(weir_dataflow *flow, const weir_stream *relations)
 {
-    weir_stream roads = weir_distinct(relations[0]);
     weir_stream from = weir_map(graph_nodes(flow, roots), &begin);
     weir_loop *loop = weir_loop_begin(flow, "shortest_paths");
-    weir_stream roads_in = weir_enter(loop, roads);
+    weir_stream roads_in = weir_enter(loop, relations[0]);
     weir_stream ways = weir_variable(loop, weir_enter(loop, from));
     weir_stream shortest =
         weir_group_min(ways, WEIR_BY(place, node), WEIR_BY(place, distance), &place_type);

@@ -227,7 +227,7 @@ static weir_err *answer_all(const weir_config *config, job *j, char **names)
     if (!*names && !(err = add_root(j, "apt")))
         err = add_root(j, "gnome");
     if (!err)
-        err = weir_execute(config, run, j);
+        err = text_printed(weir_execute(config, run, j));
     free(j->latencies_ns);
     answer_fini(&j->answer);
     return err;

@@ -8,7 +8,7 @@
 
 int64_t edge_weight(uint64_t src, uint64_t dst)
 {
-    return (int64_t)((src * 7 + dst * 13) % 10 + 1);
+    return (int64_t)((src % 10 * 7 + dst % 10 * 13) % 10 + 1);
 }
 
 static weir_err *append(changes *to, const change *row, const text_file *from)
@@ -29,11 +29,8 @@ static weir_err *append(changes *to, const change *row, const text_file *from)
 /* src and dst; *at is then at what follows them. */
 static bool take_ends(const char **at, change *row)
 {
-    int64_t src, dst;
-    if (!text_number(at, &src) || !text_number(at, &dst) || src < 0 || dst < 0)
+    if (!text_natural(at, &row->src) || !text_natural(at, &row->dst))
         return false;
-    row->src = (uint64_t)src;
-    row->dst = (uint64_t)dst;
     row->weight = edge_weight(row->src, row->dst);
     return true;
 }

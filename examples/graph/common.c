@@ -19,12 +19,17 @@ WEIR_FLAT_MAP(both_ends, edge, node)
     node_push(out, (node){in->dst});
 }
 
+/* From the smaller to the greater node. */
+WEIR_FILTER_MAP(in_order, edge, edge)
+{
+    *out = in->src < in->dst ? (edge){in->src, in->dst} : (edge){in->dst, in->src};
+    return in->src != in->dst;
+}
+
 WEIR_FLAT_MAP(both_ways, edge, edge)
 {
-    if (in->src != in->dst) {
-        edge_push(out, (edge){in->src, in->dst});
-        edge_push(out, (edge){in->dst, in->src});
-    }
+    edge_push(out, (edge){in->src, in->dst});
+    edge_push(out, (edge){in->dst, in->src});
 }
 
 weir_stream graph_reversed(weir_stream edges)
@@ -42,9 +47,15 @@ weir_stream graph_ends(weir_stream edges)
     return weir_distinct(weir_flat_map(edges, &both_ends));
 }
 
+/* Each pair of neighbours once. */
+static weir_stream plain_of(weir_stream edges)
+{
+    return weir_distinct(weir_filter_map(edges, &in_order));
+}
+
 weir_stream graph_undirected(weir_stream edges)
 {
-    return weir_distinct(weir_flat_map(edges, &both_ways));
+    return weir_flat_map(plain_of(edges), &both_ways);
 }
 
 /* ---- edges, directed -------------------------------------------------------------------- */
@@ -53,12 +64,6 @@ weir_stream graph_undirected(weir_stream edges)
 #define HALF(F) F(u64, low) F(u64, high) F(u64, low_size)
 WEIR_ROW(sized, SIZED)
 WEIR_ROW(half, HALF)
-
-WEIR_FILTER_MAP(in_order, edge, edge)
-{
-    *out = in->src < in->dst ? (edge){in->src, in->dst} : (edge){in->dst, in->src};
-    return in->src != in->dst;
-}
 
 WEIR_MAP(size_of, tally, sized)
 {
@@ -77,7 +82,7 @@ WEIR_JOIN(direct, half, sized, edge)
 
 weir_stream graph_directed(weir_stream edges)
 {
-    weir_stream plain = weir_distinct(weir_filter_map(edges, &in_order));
+    weir_stream plain = plain_of(edges);
     weir_stream degrees =
         weir_group_count(weir_flat_map(plain, &both_ends), WEIR_BY(node, id), &tally_type);
     weir_stream sizes = weir_consolidate(weir_map(degrees, &size_of));

@@ -211,7 +211,7 @@ static void run(weir_worker *worker, void *arg)
     const weir_type *type = j->program->weighted ? &road_type : &edge_type;
     weir_dataflow *flow = weir_dataflow_begin(worker, j->program->lines->name);
     for (uint32_t r = 0; j->changes.relations[r]; r++)
-        relations[r] = weir_input_new(flow, type, &to.inputs[r]);
+        relations[r] = weir_distinct(weir_input_new(flow, type, &to.inputs[r]));
     weir_stream rows = weir_gather(j->program->build(flow, relations), 0);
     to.done = weir_probe_new(weir_inspect_with(rows, &take_answer, j));
     if (!weir_dataflow_end_or_stop(flow))
@@ -251,8 +251,8 @@ static weir_err *read_changes(job *j)
     weir_err *err = NULL;
     for (uint32_t r = 0; names[r]; r++)
         j->changes.relations[r] = names[r];
-    if (j->edges && !one)
-        return weir_err_new("the relations are read from a folder: --facts DIR");
+    if (j->edges && j->facts)
+        return weir_err_new("which graph? --edges or --facts names it, not both");
     if (!j->edges && !j->facts)
         return weir_err_new(one ? "which graph? --edges FILE names it"
                                 : "which relations? --facts DIR says where they are");
@@ -290,7 +290,7 @@ static weir_err *run_job(job *j, const weir_config *config)
         err = read_at(j);
     if (!err) {
         j->latencies_ns = calloc(j->changes.count - j->changes.base_count + 1, sizeof(uint64_t));
-        err = weir_execute(config, run, j);
+        err = text_printed(weir_execute(config, run, j));
     }
     free(j->at);
     free(j->rows);
@@ -303,22 +303,33 @@ int graph_main(int argc, char **argv, const graph_program *program)
 {
     job j = {.program = program, .changes.weighted = program->weighted};
     weir_config config = {0};
-    weir_option options[OPTIONS_MAX] = {
-        {.name = "edges", .value = "FILE", .help = "the graph: src dst", .text = &j.edges},
-        {.name = "facts", .value = "DIR", .help = "or where its files are", .text = &j.facts},
-        {.name = "updates",
-         .value = "FILE",
-         .help = "how it changes: txn src dst diff",
-         .text = &j.updates},
+    bool several = program->relations && program->relations[1], weighted = program->weighted;
+    const char *edges = weighted ? "the graph: src dst [weight]" : "the graph: src dst";
+    const char *updates = several    ? "how they change: txn relation src dst diff"
+                          : weighted ? "how it changes: txn src dst [weight] diff"
+                                     : "how it changes: txn src dst diff";
+    const weir_option of_all[] = {
+        {.name = "edges", .value = "FILE", .help = edges, .text = &j.edges},
+        {.name = "facts",
+         .value = "DIR",
+         .help = several ? "where the files of the relations are" : "or where its file is",
+         .text = &j.facts},
+        {.name = "updates", .value = "FILE", .help = updates, .text = &j.updates},
         {.name = "at",
          .value = "LIST",
          .help = "after which transactions to print, say 0,10,20",
          .text = &j.at_list}};
+    weir_option options[OPTIONS_MAX] = {0};
+    uint32_t count = 0;
+    for (uint32_t i = several; i < 4; i++) /* several relations are not --edges */
+        options[count++] = of_all[i];
     for (uint32_t i = 0; program->options && program->options[i].name; i++)
-        options[4 + i] = program->options[i];
+        options[count++] = program->options[i];
     weir_err *err = weir_options(&argc, argv, program->about, options, &config);
     if (!err && config.arguments[0])
-        err = weir_err_new("what is `%s`? the graph is named by --edges", config.arguments[0]);
+        err = weir_err_new("what is `%s`? %s", config.arguments[0],
+                           several ? "--facts says where the relations are"
+                                   : "the graph is named by --edges");
     if (err)
         return weir_report(err, 2);
     return weir_report(run_job(&j, &config), 1);

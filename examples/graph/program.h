@@ -8,7 +8,8 @@
  *
  *     int main(int argc, char **argv) { return graph_main(argc, argv, &program); }
  *
- * `build` gives rows of type `answer`, those that are to be printed now. */
+ * `build` gets the relations as sets: a row is there once while more of it has come than gone.
+ * It gives rows of type `answer`, those that are to be printed now. */
 #ifndef GRAPH_PROGRAM_H
 #define GRAPH_PROGRAM_H
 

@@ -9,7 +9,7 @@
 
 /* ---- a file ----------------------------------------------------------------------------- */
 
-/* Adds a line and its newline; what is behind it is a NUL. */
+/* Adds a line and its newline; what is behind it is a NUL. NULs within would end it too soon. */
 static bool add_line(text_file *to, size_t *capacity, const char *line, size_t length)
 {
     if (*capacity - to->bytes < length + 2) {
@@ -19,7 +19,10 @@ static bool add_line(text_file *to, size_t *capacity, const char *line, size_t l
             return false;
         to->text = text;
     }
-    memcpy(to->text + to->bytes, line, length);
+    char *into = to->text + to->bytes;
+    memcpy(into, line, length);
+    while ((into = memchr(into, 0, (size_t)(to->text + to->bytes + length - into))))
+        *into = '?';
     to->bytes += length;
     to->text[to->bytes++] = '\n';
     to->text[to->bytes] = 0;
@@ -80,18 +83,30 @@ static bool skip_blanks(const char **at)
     return blank || !**at;
 }
 
-bool text_number(const char **at, int64_t *out)
+bool text_natural(const char **at, uint64_t *out)
 {
-    const char *from = *at + (**at == '-');
+    const char *from = *at;
     uint64_t value = 0;
-    int digits = 0;
-    for (; *from >= '0' && *from <= '9' && digits < 19; from++, digits++)
-        value = value * 10 + (uint64_t)(*from - '0');
-    if (!digits || value > INT64_MAX)
+    for (; *from >= '0' && *from <= '9'; from++)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*from - '0'), &value))
+            return false;
+    if (from == *at)
         return false;
-    *out = **at == '-' ? -(int64_t)value : (int64_t)value;
+    *out = value;
     *at = from;
     return skip_blanks(at);
+}
+
+bool text_number(const char **at, int64_t *out)
+{
+    bool negative = **at == '-';
+    uint64_t value;
+    *at += negative;
+    if (!text_natural(at, &value) || value > INT64_MAX)
+        return false;
+    *out = negative ? -(int64_t)value : (int64_t)value;
+    return true;
 }
 
 bool text_word(const char **at, const char **word_out, size_t *length_out)
@@ -100,4 +115,13 @@ bool text_word(const char **at, const char **word_out, size_t *length_out)
     *length_out = strcspn(*at, " \t");
     *at += *length_out;
     return *length_out && skip_blanks(at);
+}
+
+/* ---- standard output -------------------------------------------------------------------- */
+
+weir_err *text_printed(weir_err *of_run)
+{
+    if (of_run || (fflush(stdout) == 0 && !ferror(stdout)))
+        return of_run;
+    return weir_err_new("standard output does not take the answer: is its disk full?");
 }

@@ -23,7 +23,12 @@ weir_err *text_file_error(const text_file *of, const char *format, ...) WEIR_PRI
 /* Takes a whole number from the front of *at, and the blanks (spaces, tabs) behind it.
  * False, if there is none, it does not fit, or neither a blank nor the end follows. */
 bool text_number(const char **at, int64_t *out);
+/* The same for one without a sign, of all 64 bits. */
+bool text_natural(const char **at, uint64_t *out);
 /* The same for a word: its first byte and its length. */
 bool text_word(const char **at, const char **word_out, size_t *length_out);
+
+/* What a run ends with: its error; or that not all that was printed could be written. */
+weir_err *text_printed(weir_err *of_run);
 
 #endif

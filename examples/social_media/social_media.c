@@ -188,7 +188,7 @@ static weir_err *run_job(job *j, const weir_config *config)
     j->results = calloc(results_max, sizeof *j->results);
     j->latencies_ns = calloc(results_max, sizeof *j->latencies_ns);
     if (!err)
-        err = weir_execute(config, run, j);
+        err = text_printed(weir_execute(config, run, j));
     free(j->results);
     free(j->latencies_ns);
     stream_fini(&j->changes);

@@ -67,11 +67,12 @@ static uint32_t sort_times(weir_time *times, uint32_t count)
 
 /* ---- begin and end ---------------------------------------------------------------------- */
 
-/* What has been looked up by its directory will be again. */
+/* What has been looked up by its directory will be again; unless few rows are left of it. */
 static void begin_directory(wi_merge *merge)
 {
     const wi_run *a = merge->a, *b = merge->b;
-    if ((!a->directory && !b->directory) || !a->count || !b->count)
+    if ((!a->directory && !b->directory) || !a->count || !b->count ||
+        a->count + b->count < WI_DIRECTORY_FROM)
         return;
     uint64_t first_a = a->rows[0], last_a = wi_run_row(a, a->count - 1)[0];
     uint64_t first_b = b->rows[0], last_b = wi_run_row(b, b->count - 1)[0];

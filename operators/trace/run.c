@@ -191,6 +191,7 @@ uint32_t wi_run_key_end(const wi_run *run, uint32_t index)
 /* entry[b]: the first row whose key's first word, less the base and shifted, is at least b. */
 void wi_run_directory_begin(wi_run *run, uint64_t least, uint64_t most, uint32_t rows)
 {
+    wi_assert(rows >= WI_DIRECTORY_FROM, "few rows need no directory");
     uint32_t bits = 64 - (uint32_t)__builtin_clzll((most - least) | 1);
     uint32_t wanted = 31 - (uint32_t)__builtin_clz(rows) - ROWS_PER_ENTRY_LOG;
     run->directory_base = least;

@@ -4,7 +4,8 @@ transaction.
     graph_programs.py make SEED DIR RELATION...     writes DIR/RELATION.tsv and DIR/updates.tsv
     graph_programs.py PROGRAM DIR [OPTION...]       prints the answers at all transactions
 
-Inputs have duplicates, loops, and rows that come, go and come again."""
+Inputs have duplicates, loops, rows that come, go and come again, and rows that go without being
+there; numbers of nodes are small, or as large as they may be."""
 import heapq
 import random
 import sys
@@ -21,8 +22,10 @@ def make(seed, folder, relations):
     nodes = draw.choice([8, 15, 30])
     rows = {name: [] for name in relations}
 
+    apart = draw.choice([1, 1, (2**64 - 1) // (nodes - 1)])
+
     def row():
-        return draw.randrange(nodes), draw.randrange(nodes)
+        return draw.randrange(nodes) * apart, draw.randrange(nodes) * apart
 
     for name in relations:
         rows[name] = [row() for _ in range(draw.randrange(nodes // 2, 2 * nodes))]
@@ -35,6 +38,8 @@ def make(seed, folder, relations):
             for _ in range(draw.choice([1, 1, 2, 5, 12])):
                 name = draw.choice(relations)
                 label = name + "\t" if len(relations) > 1 else ""
+                if draw.random() < 0.1:
+                    file.write(f"{txn}\t{label}{row()[0]}\t{row()[1]}\t-1\n")
                 if draw.random() < (0.55 if len(rows[name]) > nodes else 0.2) and rows[name]:
                     gone = rows[name].pop(draw.randrange(len(rows[name])))
                     file.write(f"{txn}\t{label}{gone[0]}\t{gone[1]}\t-1\n")

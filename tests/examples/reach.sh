@@ -43,16 +43,23 @@ updates() { cat >"$tmp/bad"; refuse 1 "$1" reach --edges "$tmp/edges.tsv" --upda
 printf '1 2\n3 x\n' | edges 'bad:2: expected `src dst`.*not `3 x`'
 printf '1 2\n3\n' | edges 'bad:2: expected `src dst`'
 printf '1 2 3\n' | edges 'bad:1: expected `src dst`'
+printf '1 2\0003\n' | edges 'bad:1: expected `src dst`.*not `1 2?3`'
 printf '1 -2\n' | edges 'bad:1: expected `src dst`'
 printf '1 2\n\n' | edges 'bad:2: expected `src dst`'
-printf '99999999999999999999 2\n' | edges 'bad:1: expected `src dst`'
+printf '18446744073709551616 2\n' | edges 'bad:1: expected `src dst`'
 printf '1 2 3\n' | updates 'bad:1: expected `txn src dst diff`'
 printf '0 2 3 1\n' | updates 'bad:1: transactions begin with 1'
 printf '2 2 3 1\n1 2 3 1\n' | updates 'bad:2: transaction 1 comes after 2'
 printf '2 2 3 0\n' | updates 'bad:1: a diff is 1'
 refuse 1 'cannot open `/nowhere`' reach --edges /nowhere
 refuse 1 'which graph?' reach
+refuse 1 'not both' reach --edges "$tmp/edges.tsv" --facts "$tmp"
+refuse 2 'unknown option --edges' points_to --edges "$tmp/edges.tsv"
+"$examples/points_to" --help | grep -q 'txn relation src dst diff' || fail "help of relations"
+"$examples/shortest_paths" --help | grep -q 'src dst .weight. diff' || fail "help of weights"
 refuse 1 '`1,x` is not a list of numbers' reach --edges "$tmp/edges.tsv" --root 1,x
 refuse 1 'not `1,,2`' reach --edges "$tmp/edges.tsv" --at 1,,2
+"$examples/reach" --edges "$tmp/edges.tsv" >/dev/full 2>"$tmp/errors" && fail "a full disk is success"
+grep -q 'standard output does not take' "$tmp/errors" || fail "a full disk: $(cat "$tmp/errors")"
 refuse 2 'what is `more`' reach --edges "$tmp/edges.tsv" more
 refuse 1 'there is no file of `addressOf`' points_to --facts "$tmp"

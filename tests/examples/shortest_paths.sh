@@ -19,3 +19,12 @@ expect /dev/null shortest_paths --edges "$tmp/roads" --updates "$tmp/updates" --
 2	distance	5	1
 2	distance	6	1
 END
+far=9223372036854775807
+printf "0 1 $far\n1 2 $far\n2 3 $far\n3 4 1\n" >"$tmp/roads"
+expect /dev/null shortest_paths --edges "$tmp/roads" <<END
+0	reached	5
+0	distance	0	1
+0	distance	9223372036854775807	1
+0	distance	18446744073709551614	1
+0	distance	18446744073709551615	2
+END

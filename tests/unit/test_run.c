@@ -402,6 +402,48 @@ START_TEST(a_sum_of_first_rows_is_not_the_diff_of_others)
 }
 END_TEST
 
+static wi_run *far_apart(wi_layout *layout, uint32_t count, int64_t diff)
+{
+    const weir_time time = {{0}};
+    wi_run *run = wi_run_new(layout, count, false, false, &time, 1);
+    for (uint64_t i = 0; i < count; i++)
+        run->rows[i] = i << 57;
+    run->diff = diff;
+    wi_run_finish(run, count);
+    return run;
+}
+
+static wi_run *merged(wi_run *a, wi_run *b)
+{
+    const weir_antichain none = {0};
+    int64_t fuel = INT64_MAX;
+    wi_merge *merge = wi_merge_begin(a, b, &none);
+    ck_assert(wi_merge_work(merge, &fuel));
+    wi_run_drop(a);
+    wi_run_drop(b);
+    return wi_merge_end(merge);
+}
+
+/* Many rows, which have a directory; most of them go; then what is left meets a few others. */
+START_TEST(a_directory_does_not_outlive_its_rows)
+{
+    wi_layout *layout = layout_new(0);
+    wi_run *run = far_apart(layout, 128, 1);
+    ck_assert_uint_eq(wi_run_find(run, &(uint64_t){(uint64_t)5 << 57}), 5);
+    wi_run *gone = far_apart(layout, 128, -1);
+    gone->rows[0] = 1;
+    run = merged(run, gone); /* 0 and 1 */
+    ck_assert_uint_eq(run->count, 2);
+    gone = far_apart(layout, 1, -1);
+    gone->rows[0] = UINT64_MAX;
+    run = merged(run, gone);
+    ck_assert_uint_eq(run->count, 3);
+    ck_assert_uint_eq(wi_run_find(run, &(uint64_t){2}), 2);
+    wi_run_drop(run);
+    wi_layout_drop(layout);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("run");
@@ -409,6 +451,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, records_are_sorted);
     tcase_add_test(all, a_sum_of_first_rows_is_not_the_diff_of_others);
+    tcase_add_test(all, a_directory_does_not_outlive_its_rows);
     tcase_add_test(all, complete_bins_are_sealed);
     tcase_add_test(all, large_bins);
     tcase_add_test(all, merging_adds_up_and_advances);
