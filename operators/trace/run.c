@@ -144,6 +144,18 @@ static inline bool key_below(const wi_run *run, uint32_t index, const uint64_t *
 static inline uint32_t bisect(const wi_run *run, uint32_t low, uint32_t high, const uint64_t *key,
                               bool or_at)
 {
+    if (WEIR_LIKELY(run->layout->key_words == 1)) {
+        const uint64_t mask = run->layout->key_mask, first = key[0] & mask;
+        const uint32_t words = run->layout->words;
+        while (low < high) {
+            uint32_t middle = low + (high - low) / 2;
+            uint64_t at = run->rows[(size_t)middle * words] & mask;
+            bool below = or_at ? at <= first : at < first;
+            low = below ? middle + 1 : low;
+            high = below ? high : middle;
+        }
+        return low;
+    }
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         bool below = key_below(run, middle, key, or_at);
