@@ -198,7 +198,7 @@ uint32_t wi_run_key_end(const wi_run *run, uint32_t index)
 
 /* ---- the directory ---------------------------------------------------------------------- */
 
-#define ROWS_PER_ENTRY_LOG 2
+#define ROWS_PER_ENTRY_LOG 1
 
 /* entry[b]: the first row whose key's first word, less the base and shifted, is at least b. */
 void wi_run_directory_begin(wi_run *run, uint64_t least, uint64_t most, uint32_t rows)
@@ -238,12 +238,17 @@ static void directory_new(wi_run *run)
     wi_run_directory_end(run);
 }
 
+bool wi_run_directory(wi_run *run)
+{
+    if (!run->directory && run->count >= WI_DIRECTORY_FROM && run->layout->key_words)
+        directory_new(run);
+    return run->directory != NULL;
+}
+
 uint32_t wi_run_find(wi_run *run, const uint64_t *key)
 {
-    if (run->count < WI_DIRECTORY_FROM || !run->layout->key_words)
+    if (!wi_run_directory(run))
         return bisect(run, 0, run->count, key, false);
-    if (!run->directory)
-        directory_new(run);
     uint64_t first = wi_run_first_word(run, key);
     if (first < run->directory_base)
         return 0;
