@@ -217,7 +217,7 @@ static inline wi_range narrow(const wi_run *in, uint32_t low, uint32_t high, con
         high = order < 0 ? high : middle;
     }
     bool has = low < in->count && wi_key_compare(in->layout, wi_run_row(in, low), key) == 0;
-    return (wi_range){low, has ? wi_run_key_end(in, low) : low};
+    return (wi_range){low, has ? group_end(in, low) : low};
 }
 
 /* The same for keys of one word. Few rows are all looked at, without branches, which could not be
@@ -233,7 +233,10 @@ static inline wi_range narrow_word(const wi_run *in, uint32_t low, uint32_t high
         below += at < key;
         equal += at == key;
     }
-    return (wi_range){low + below, low + below + equal};
+    wi_range found = {low + below, low + below + equal};
+    if (found.end == high && in->layout->packed) /* a key may go on in the next entry */
+        return narrow(in, found.begin, found.begin, &key);
+    return found;
 }
 
 void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, wi_range *found_out)
