@@ -213,27 +213,16 @@ void wi_run_directory_begin(wi_run *run, uint64_t least, uint64_t most, uint32_t
     run->directory_next = 0;
 }
 
-static inline uint32_t entry_of_row(const wi_run *run, uint32_t index)
-{
-    return (uint32_t)((*wi_run_row(run, index) - run->directory_base) >> run->directory_shift);
-}
-
-/* The row after the last of an entry is where the next one begins, and all up to one that has
- * rows. In two passes, since whether a row's entry has another could not be foreseen. */
 void wi_run_directory_add(wi_run *run, uint32_t begin, uint32_t end)
 {
-    if (begin == end)
-        return;
-    uint32_t *directory = run->directory, last = entry_of_row(run, end - 1), at = begin;
-    if (last >= run->directory_next)
-        memset(directory + run->directory_next, 0,
-               (last + 1 - run->directory_next) * sizeof *directory);
-    for (uint32_t i = begin; i < end; i++)
-        directory[entry_of_row(run, i) + 1] = i + 1;
-    for (; run->directory_next <= last; run->directory_next++) {
-        at = directory[run->directory_next] > at ? directory[run->directory_next] : at;
-        directory[run->directory_next] = at;
+    uint32_t words = run->layout->words, next = run->directory_next;
+    for (uint32_t i = begin; i < end; i++) {
+        uint64_t entry =
+            (run->rows[(size_t)i * words] - run->directory_base) >> run->directory_shift;
+        while (next <= entry)
+            run->directory[next++] = i;
     }
+    run->directory_next = next;
 }
 
 void wi_run_directory_end(wi_run *run)
