@@ -54,6 +54,10 @@ void wi_antichain_insert_at(weir_antichain *chain, uint32_t index, const weir_ti
 
 bool weir_antichain_insert(weir_antichain *chain, const weir_time *time)
 {
+    if (!chain->count && chain->capacity) {
+        chain->times[chain->count++] = *time;
+        return true;
+    }
     const weir_time inserted = *time; /* it may be an element that is about to move */
     uint32_t index = wi_antichain_seek(chain, &inserted);
     for (uint32_t i = 0; i < index; i++)

@@ -69,7 +69,7 @@ typedef struct halving {
     uint64_t *words; /* the keys of the block */
     const uint64_t *key_of[BLOCK];
     wi_heap heap;
-    uint32_t found[BLOCK];
+    wi_range found[BLOCK];
     weir_antichain hold;
 } halving;
 
@@ -183,12 +183,10 @@ static bool join_run(weir_op *op, halving *state, const part *of, uint32_t first
     int limit = plan->half == WEIR_HALF_UP_TO ? 1 : 0; /* of comparing: it must be below */
     wi_match_find(run, state->key_of + now->row, rows - now->row, state->found + now->row);
     for (; now->row < rows && state->fuel > 0; now->row++, now->at = UINT32_MAX) {
-        const uint64_t *key = state->key_of[now->row];
+        wi_range found = state->found[now->row];
         if (now->at == UINT32_MAX)
-            now->at = state->found[now->row];
-        for (; now->at < run->count && state->fuel > 0; now->at++) {
-            if (wi_key_compare(run->layout, key, wi_run_row(run, now->at)) != 0)
-                break;
+            now->at = found.begin;
+        for (; now->at < found.end && state->fuel > 0; now->at++) {
             state->fuel--;
             if (weir_time_compare(wi_run_time(run, now->at), initial) >= limit)
                 continue;

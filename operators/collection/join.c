@@ -67,16 +67,33 @@ static void on_start(weir_op *op)
     wi_joiner_init(&state->joiner, op, plan->kernel, plan->arg, plan->layout[0], plan->layout[1]);
 }
 
-/* False if the turn's fuel is gone before all is done. `release`: the runs are the work's. */
+static bool has_key(wi_run *run, const uint64_t *key)
+{
+    uint32_t at = wi_run_find(run, key);
+    return at < run->count && wi_key_compare(run->layout, wi_run_row(run, at), key) == 0;
+}
+
+/* False if the turn's fuel is gone before all is done. */
+static bool meet(joining *state, work *todo, wi_run *other)
+{
+    wi_run *mine = todo->mine;
+    if (!todo->matching) {
+        if (mine->count == 1 && !has_key(other, mine->rows)) { /* as most runs do not */
+            state->fuel -= WI_FUEL_OF_LOOKUP;
+            return true;
+        }
+        wi_match_begin(&todo->match, todo->side ? other : mine, todo->side ? mine : other);
+    }
+    todo->matching = !wi_match_work(&todo->match, &state->joiner, &todo->time, &state->fuel);
+    return !todo->matching;
+}
+
+/* The same. `release`: the runs are the work's. */
 static bool do_work(joining *state, work *todo, bool release)
 {
     while (todo->other_count) {
         wi_run *other = todo->others[todo->other_count - 1];
-        if (!todo->matching)
-            wi_match_begin(&todo->match, todo->side ? other : todo->mine,
-                           todo->side ? todo->mine : other);
-        todo->matching = !wi_match_work(&todo->match, &state->joiner, &todo->time, &state->fuel);
-        if (todo->matching)
+        if (!meet(state, todo, other))
             return false;
         if (release)
             wi_run_drop(other);
@@ -173,10 +190,14 @@ static void on_run(weir_op *op)
 static void on_frontier(weir_op *op)
 {
     joining *state = weir_op_state(op);
-    for (int s = 0; s < 2; s++)
+    bool ended = true;
+    for (int s = 0; s < 2; s++) {
+        const weir_antichain *frontier = weir_op_frontier(op, (uint32_t)s);
         if (state->reader[!s])
-            wi_reader_hold(state->reader[!s], weir_op_frontier(op, (uint32_t)s));
-    if (weir_op_frontier(op, 0)->count || weir_op_frontier(op, 1)->count)
+            wi_reader_hold(state->reader[!s], frontier);
+        ended &= frontier->count == 0;
+    }
+    if (!ended)
         return;
     for (int s = 0; s < 2; s++) {
         wi_reader_drop(state->reader[s]);

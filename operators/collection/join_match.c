@@ -207,30 +207,44 @@ void wi_match_fetch(wi_run *const *runs, uint32_t count, const uint64_t *key)
             fetch_rows(runs[r], entry_of(runs[r], wi_run_first_word(runs[r], key)));
 }
 
-/* The first row in [low, high) whose key is not below the key. */
-static inline uint32_t search(const wi_run *in, uint32_t low, uint32_t high, const uint64_t *key,
-                              bool one_word)
+/* The rows with the key, of those in [low, high). */
+static inline wi_range narrow(const wi_run *in, uint32_t low, uint32_t high, const uint64_t *key)
 {
-    uint64_t first = one_word ? *key & in->layout->key_mask : 0;
-    while (high - low > (one_word ? NEAR : 0)) { /* keys that lie closely */
+    while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        bool below = one_word ? *wi_run_row(in, middle) < first
-                              : wi_key_compare(in->layout, wi_run_row(in, middle), key) < 0;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
+        int order = wi_key_compare(in->layout, wi_run_row(in, middle), key);
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
     }
-    while (low < high && *wi_run_row(in, low) < first)
-        low++;
-    return low;
+    bool has = low < in->count && wi_key_compare(in->layout, wi_run_row(in, low), key) == 0;
+    return (wi_range){low, has ? group_end(in, low) : low};
 }
 
-void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, uint32_t *found_out)
+/* The same for keys of one word. Few rows are all looked at, without branches, which could not be
+ * foreseen. */
+static inline wi_range narrow_word(const wi_run *in, uint32_t low, uint32_t high, uint64_t key)
+{
+    if (WEIR_UNLIKELY(high - low > NEAR)) /* keys that lie closely */
+        return narrow(in, low, high, &key);
+    const uint64_t *rows = wi_run_row(in, low), mask = in->layout->key_mask;
+    uint32_t words = in->layout->words, below = 0, equal = 0;
+    for (uint32_t i = 0; i < high - low; i++) {
+        uint64_t at = rows[(size_t)i * words] & mask;
+        below += at < key;
+        equal += at == key;
+    }
+    wi_range found = {low + below, low + below + equal};
+    if (found.end == high && in->layout->packed) /* a key may go on in the next entry */
+        return narrow(in, found.begin, found.begin, &key);
+    return found;
+}
+
+void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, wi_range *found_out)
 {
     uint32_t entries[WI_FIND_BLOCK];
-    found_out[0] = wi_run_find(in, keys[0]); /* it has a directory then, unless it is small */
-    if (!in->directory) {
-        for (uint32_t k = 1; k < count; k++)
-            found_out[k] = wi_run_find(in, keys[k]);
+    if (!wi_run_directory(in)) {
+        for (uint32_t k = 0; k < count; k++)
+            found_out[k] = narrow(in, 0, in->count, keys[k]);
         return;
     }
     for (uint32_t k = 0; k < count; k++) {
@@ -241,8 +255,9 @@ void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, uint
         fetch_rows(in, entries[k]);
     for (uint32_t k = 0; k < count; k++) {
         uint32_t low = in->directory[entries[k]], high = in->directory[entries[k] + 1];
-        found_out[k] = in->layout->key_words == 1 ? search(in, low, high, keys[k], true)
-                                                  : search(in, low, high, keys[k], false);
+        found_out[k] = in->layout->key_words == 1
+                           ? narrow_word(in, low, high, wi_run_first_word(in, keys[k]))
+                           : narrow(in, low, high, keys[k]);
     }
 }
 
@@ -253,7 +268,8 @@ static uint32_t find(wi_match *m, wi_joiner *joiner, int64_t *fuel)
     const wi_run *keys = m->run[p];
     wi_run *in = m->run[q];
     const uint64_t *key_of[WI_FIND_BLOCK];
-    uint32_t begins[WI_FIND_BLOCK + 1], found[WI_FIND_BLOCK], n = 0, count = 0, k;
+    uint32_t begins[WI_FIND_BLOCK + 1], n = 0, count = 0, k;
+    wi_range found[WI_FIND_BLOCK];
     begins[0] = m->at[p];
     for (; n < WI_FIND_BLOCK && begins[n] < keys->count; n++) {
         key_of[n] = wi_run_row(keys, begins[n]);
@@ -263,13 +279,12 @@ static uint32_t find(wi_match *m, wi_joiner *joiner, int64_t *fuel)
     wi_match_find(in, key_of, n, found);
     for (k = 0; k < n && count <= WI_PAIRS - SMALL_GROUP; k++) {
         uint32_t at[2], end[2];
-        at[p] = begins[k];
-        at[q] = found[k];
-        if (at[q] == in->count || wi_key_compare(in->layout, key_of[k], wi_run_row(in, at[q])) != 0)
+        if (found[k].begin == found[k].end)
             continue;
+        at[p] = begins[k];
         end[p] = begins[k + 1];
-        end[q] = group_end(in, at[q]);
-        m->at[q] = at[q];
+        at[q] = m->at[q] = found[k].begin;
+        end[q] = found[k].end;
         if (!note_group(m, joiner, at, end, &count))
             break;
     }

@@ -38,10 +38,14 @@ void wi_joiner_init(wi_joiner *joiner, weir_op *op, const weir_join_kernel *kern
 void wi_joiner_fini(wi_joiner *joiner);
 
 void wi_match_begin(wi_match *match, wi_run *a, wi_run *b);
-/* Where each of some keys, at most WI_FIND_BLOCK, is in a run (wi_run_find). They are looked up
- * together, so that the memory that each needs comes while others are looked at. */
+/* Rows of a run. */
+typedef struct wi_range {
+    uint32_t begin, end;
+} wi_range;
+/* Which rows of a run have each of some keys, at most WI_FIND_BLOCK. They are looked up together,
+ * so that the memory that each needs comes while others are looked at. */
 #define WI_FIND_BLOCK 32
-void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, uint32_t *found_out);
+void wi_match_find(wi_run *in, const uint64_t *const *keys, uint32_t count, wi_range *found_out);
 /* Fetches what looking a key up in some runs will read first. */
 void wi_match_fetch(wi_run *const *runs, uint32_t count, const uint64_t *key);
 /* Joins about *fuel rows and pairs, which is subtracted; may go a little below zero. The

@@ -16,8 +16,9 @@
 struct wi_merge {
     wi_run *a, *b, *out;
     uint32_t at_a, at_b, count;
-    uint32_t *map_a, *map_b; /* from their tables to that of `out` */
     bool in_order;           /* both maps rise strictly */
+    uint32_t *map_a, *map_b; /* from their tables to that of `out` */
+    uint32_t maps[];
 };
 
 /* ---- times ------------------------------------------------------------------------------ */
@@ -27,16 +28,14 @@ static int time_order(const void *a, const void *b)
     return weir_time_compare(a, b);
 }
 
-static uint32_t *map_table(const wi_run *run, const weir_antichain *since, const weir_time *table,
-                           uint32_t count)
+static void map_table(const wi_run *run, const weir_antichain *since, const weir_time *table,
+                      uint32_t count, uint32_t *map)
 {
-    uint32_t *map = wi_alloc((run->time_count + 1) * sizeof *map);
     for (uint32_t i = 0; i < run->time_count; i++) {
         weir_time time = wi_advance(&run->table[i], since);
         const weir_time *found = bsearch(&time, table, count, sizeof time, time_order);
         map[i] = (uint32_t)(found - table);
     }
-    return map;
 }
 
 static bool rises(const uint32_t *map, uint32_t count)
@@ -57,7 +56,10 @@ static uint32_t advance_all(const wi_run *run, const weir_antichain *since, weir
 static uint32_t sort_times(weir_time *times, uint32_t count)
 {
     uint32_t kept = 0;
-    if (count > 1)
+    bool sorted = true; /* mostly: the times of `b` are later */
+    for (uint32_t i = 1; i < count && sorted; i++)
+        sorted = weir_time_compare(&times[i - 1], &times[i]) <= 0;
+    if (!sorted)
         qsort(times, count, sizeof *times, time_order);
     for (uint32_t i = 0; i < count; i++)
         if (i == 0 || !weir_time_eq(&times[i], &times[i - 1]))
@@ -82,10 +84,9 @@ static void begin_directory(wi_merge *merge)
 
 wi_merge *wi_merge_begin(wi_run *a, wi_run *b, const weir_antichain *since)
 {
-    wi_merge *merge = WI_NEW(wi_merge);
-    weir_time few[8], *table = few;
-    if (a->time_count + b->time_count > 8)
-        table = wi_alloc((a->time_count + b->time_count) * sizeof *table);
+    uint32_t all = a->time_count + b->time_count;
+    wi_merge *merge = wi_alloc(sizeof *merge + all * sizeof *merge->maps);
+    weir_time few[8], *table = all > 8 ? wi_alloc(all * sizeof *table) : few;
     uint32_t times = advance_all(a, since, table);
     times += advance_all(b, since, table + times);
     times = sort_times(table, times);
@@ -96,8 +97,11 @@ wi_merge *wi_merge_begin(wi_run *a, wi_run *b, const weir_antichain *since)
     merge->out->diff = a->diff;
     merge->a = wi_run_retain(a);
     merge->b = wi_run_retain(b);
-    merge->map_a = map_table(a, since, table, times);
-    merge->map_b = map_table(b, since, table, times);
+    merge->at_a = merge->at_b = merge->count = 0;
+    merge->map_a = merge->maps;
+    merge->map_b = merge->maps + a->time_count;
+    map_table(a, since, table, times, merge->map_a);
+    map_table(b, since, table, times, merge->map_b);
     begin_directory(merge);
     merge->in_order = rises(merge->map_a, a->time_count) && rises(merge->map_b, b->time_count);
     if (table != few)
@@ -109,8 +113,6 @@ static void release(wi_merge *merge)
 {
     wi_run_drop(merge->a);
     wi_run_drop(merge->b);
-    wi_free(merge->map_a);
-    wi_free(merge->map_b);
     wi_free(merge);
 }
 

@@ -144,6 +144,18 @@ static inline bool key_below(const wi_run *run, uint32_t index, const uint64_t *
 static inline uint32_t bisect(const wi_run *run, uint32_t low, uint32_t high, const uint64_t *key,
                               bool or_at)
 {
+    if (WEIR_LIKELY(run->layout->key_words == 1)) {
+        const uint64_t mask = run->layout->key_mask, first = key[0] & mask;
+        const uint32_t words = run->layout->words;
+        while (low < high) {
+            uint32_t middle = low + (high - low) / 2;
+            uint64_t at = run->rows[(size_t)middle * words] & mask;
+            bool below = or_at ? at <= first : at < first;
+            low = below ? middle + 1 : low;
+            high = below ? high : middle;
+        }
+        return low;
+    }
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         bool below = key_below(run, middle, key, or_at);
@@ -186,7 +198,7 @@ uint32_t wi_run_key_end(const wi_run *run, uint32_t index)
 
 /* ---- the directory ---------------------------------------------------------------------- */
 
-#define ROWS_PER_ENTRY_LOG 2
+#define ROWS_PER_ENTRY_LOG 1
 
 /* entry[b]: the first row whose key's first word, less the base and shifted, is at least b. */
 void wi_run_directory_begin(wi_run *run, uint64_t least, uint64_t most, uint32_t rows)
@@ -227,12 +239,17 @@ static void directory_new(wi_run *run)
     wi_run_directory_end(run);
 }
 
+bool wi_run_directory(wi_run *run)
+{
+    if (!run->directory && run->count >= WI_DIRECTORY_FROM && run->layout->key_words)
+        directory_new(run);
+    return run->directory != NULL;
+}
+
 uint32_t wi_run_find(wi_run *run, const uint64_t *key)
 {
-    if (run->count < WI_DIRECTORY_FROM || !run->layout->key_words)
+    if (!wi_run_directory(run))
         return bisect(run, 0, run->count, key, false);
-    if (!run->directory)
-        directory_new(run);
     uint64_t first = wi_run_first_word(run, key);
     if (first < run->directory_base)
         return 0;

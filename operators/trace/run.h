@@ -84,6 +84,8 @@ uint32_t wi_run_past(const wi_run *run, uint32_t from, const uint64_t *key);
 uint32_t wi_run_key_end(const wi_run *run, uint32_t index);
 /* The same as wi_run_seek from 0 for a key that may be anywhere: by the directory. */
 uint32_t wi_run_find(wi_run *run, const uint64_t *key);
+/* Makes the directory if there is none yet; false if the run is too small for one. */
+bool wi_run_directory(wi_run *run);
 /* Fetches what wi_run_find will read first, if the run has a directory already. */
 void wi_run_prefetch(const wi_run *run, const uint64_t *key);
 

@@ -70,6 +70,7 @@ struct wi_spine {
     uint64_t merged; /* rows, in all */
     uint64_t forced; /* merges that had to be brought to an end; none, by the above */
     int64_t credit;
+    uint32_t unsettled;   /* levels, by bit, whose residents or neighbours have changed */
     weir_antichain since; /* that `looked` is about */
 };
 
@@ -105,7 +106,7 @@ void wi_spine_clear(wi_trace *trace)
             wi_merge_drop(at->merge);
         *at = (level){0};
     }
-    trace->admitted = trace->merge_count = 0;
+    trace->admitted = trace->merge_count = trace->spine->unsettled = 0;
 }
 
 void wi_spine_fini(wi_trace *trace)
@@ -174,6 +175,7 @@ static wi_run *merge_now(wi_trace *trace, wi_run *older, wi_run *newer)
 
 static void set_resident(wi_trace *trace, level *at, wi_run *run)
 {
+    trace->spine->unsettled |= 7u << (at - trace->spine->levels) >> 1;
     at->resident = run;
     at->looked = false;
     at->look_at = run ? trace->spine->clock + run->count / 4 + run->time_count : 0;
@@ -300,20 +302,19 @@ static bool sink(wi_trace *trace, uint32_t k)
         at->resident->count > room_of(k - 1) / 16 * 7)
         return false;
     set_resident(trace, below, at->resident);
-    at->resident = NULL;
+    set_resident(trace, at, NULL);
     return true;
 }
 
 /* Lets residents rise and sink until they are where they belong. */
 static void settle(wi_trace *trace)
 {
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (uint32_t k = 0; k < LEVELS; k++)
-            moved |= rise(trace, k);
-        for (uint32_t k = 1; k < LEVELS; k++)
-            for (uint32_t down = k; down > 0 && sink(trace, down); down--)
-                moved = true;
+    struct wi_spine *spine = trace->spine;
+    while (spine->unsettled) {
+        uint32_t k = (uint32_t)__builtin_ctz(spine->unsettled);
+        spine->unsettled &= spine->unsettled - 1;
+        if (k < LEVELS && !rise(trace, k) && k > 0)
+            sink(trace, k);
     }
 }
 
