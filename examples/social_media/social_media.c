@@ -13,6 +13,7 @@
 #include <string.h>
 #include <weir/weir.h>
 
+#include "../graph/text_file.h"
 #include "queries.h"
 #include "stream.h"
 
