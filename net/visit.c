@@ -332,7 +332,7 @@ wi_session *wi_visit_session(wi_visit *visit)
     wi_session_config config = {.self = mesh->config.process,
                                 .process = visit->theirs.process,
                                 .lane = (wi_lane)visit->mine.lane,
-                                .gathers = visit->mine.lane == WI_LANE_DATA,
+                                .gathers = visit->mine.lane == WI_LANE_DATA && !visit->shares,
                                 .generation = mesh->config.generation,
                                 .chunks = mesh->chunks,
                                 .frame = mesh->config.frame,
