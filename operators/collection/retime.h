@@ -5,9 +5,9 @@
 
 #include <weir/stream.h>
 
-/* weir_valid, weir_while and weir_delay_to: the stateless operators of a scope's streams that move
- * rows of one batch by different spans of time. */
-extern const weir_operator wi_valid, wi_while, wi_delay_to;
+/* weir_valid and weir_while, which move rows of one batch by different spans of time, as
+ * weir_delay_to does (../stream/common.h). */
+extern const weir_operator wi_valid, wi_while;
 
 /* Where a row goes. */
 typedef struct wi_moved {

@@ -34,6 +34,9 @@ bool wi_takes(weir_stream in, const char *name, const char *of, const weir_type 
 bool wi_same_rows(weir_scope *scope, const char *name, const weir_type *has,
                   const weir_type *given);
 
+/* weir_delay_to: stateless, and moves rows of one batch by different spans of time. */
+extern const weir_operator wi_delay_to;
+
 /* The path of a file, or, if it is NULL, one that no file has: that fails the dataflow. */
 const char *wi_path(weir_scope *scope, const char *name, const char *path);
 

@@ -1,6 +1,5 @@
 /* delay and delay_to: the same rows at later times. A batch's rows are shared; only its
  * times are new. Nothing waits: frontiers downstream follow from the times. */
-#include "../collection/retime.h"
 #include "common.h"
 
 #include "../../base/alloc.h"
