@@ -351,20 +351,31 @@ WEIR_EACH(add_diff, plain)
     __atomic_fetch_add((int64_t *)arg, diff, __ATOMIC_RELAXED);
 }
 
+/* Changes that are joined to what came early, moved, and joined to what came late. */
+static bool join_and_move(weir_dataflow *flow, weir_stream (*move)(weir_stream changes),
+                          weir_input **deltas, weir_input **early, weir_input **late, void *seen)
+{
+    weir_key by_k = WEIR_BY(plain, k);
+    weir_stream changes = weir_input_new(flow, &plain_type, deltas);
+    weir_arrangement *a = weir_arrange(weir_input_new(flow, &plain_type, early), by_k);
+    weir_arrangement *b = weir_arrange(weir_input_new(flow, &plain_type, late), by_k);
+    changes = move(weir_half_join(changes, by_k, a, WEIR_HALF_UP_TO, &keep_a));
+    weir_each(weir_half_join(changes, by_k, b, WEIR_HALF_UP_TO, &keep_a), &add_diff, seen);
+    return test_end(flow);
+}
+
+static weir_stream from_five_on(weir_stream changes)
+{
+    return weir_valid(changes, "epoch", &from_five, &for_ever, NULL);
+}
+
 /* A change at epoch 0 that a weir_valid has moved to epoch 5 sees what came at epoch 3. */
 static void run_moved_delta(weir_worker *worker, void *arg)
 {
     weir_input *deltas, *early, *late;
     weir_dataflow *flow = weir_dataflow_begin(worker, "moved");
-    weir_stream changes = weir_input_new(flow, &plain_type, &deltas);
-    weir_arrangement *a =
-        weir_arrange(weir_input_new(flow, &plain_type, &early), WEIR_BY(plain, k));
-    weir_arrangement *b = weir_arrange(weir_input_new(flow, &plain_type, &late), WEIR_BY(plain, k));
-    changes = weir_half_join(changes, WEIR_BY(plain, k), a, WEIR_HALF_UP_TO, &keep_a);
-    changes = weir_valid(changes, "epoch", &from_five, &for_ever, NULL);
-    weir_each(weir_half_join(changes, WEIR_BY(plain, k), b, WEIR_HALF_UP_TO, &keep_a), &add_diff,
-              arg);
-    if (!test_end(flow) || weir_worker_index(worker) != 0)
+    if (!join_and_move(flow, from_five_on, &deltas, &early, &late, arg) ||
+        weir_worker_index(worker) != 0)
         return;
     plain_push(weir_input_out(deltas), (plain){1, 7});
     plain_push(weir_input_out(early), (plain){1, 8});
@@ -387,6 +398,11 @@ static weir_time five_later(const weir_time *time, WEIR_UNUSED void *arg)
     return later;
 }
 
+static weir_stream later_by_five(weir_stream changes)
+{
+    return weir_delay_to(changes, five_later, NULL);
+}
+
 /* A change that was joined to two, of which a weir_delay_to moves each by its own time: one is at a
  * time of the other arrangement then, one is before it. */
 static void run_delayed_delta(weir_worker *worker, void *arg)
@@ -394,15 +410,8 @@ static void run_delayed_delta(weir_worker *worker, void *arg)
     weir_input *deltas, *early, *late;
     weir_dataflow *flow = weir_dataflow_begin(worker, "delayed");
     weir_dataflow_dims(flow, (const char *const[]){"x", "y"}, 2);
-    weir_stream changes = weir_input_new(flow, &plain_type, &deltas);
-    weir_arrangement *a =
-        weir_arrange(weir_input_new(flow, &plain_type, &early), WEIR_BY(plain, k));
-    weir_arrangement *b = weir_arrange(weir_input_new(flow, &plain_type, &late), WEIR_BY(plain, k));
-    changes = weir_half_join(changes, WEIR_BY(plain, k), a, WEIR_HALF_UP_TO, &keep_a);
-    changes = weir_delay_to(changes, five_later, NULL);
-    weir_each(weir_half_join(changes, WEIR_BY(plain, k), b, WEIR_HALF_UP_TO, &keep_a), &add_diff,
-              arg);
-    if (!test_end(flow) || weir_worker_index(worker) != 0)
+    if (!join_and_move(flow, later_by_five, &deltas, &early, &late, arg) ||
+        weir_worker_index(worker) != 0)
         return;
     weir_out *out = weir_input_out(early);
     weir_out_time(out, &(weir_time){{0, 1}});
