@@ -341,6 +341,8 @@ START_TEST(a_writer_waits_for_the_reader)
     sem_t room;
     sem_init(&room, 0, 0);
     wi_link_arm_write(at.ends[0], post, &room);
+    test_sleep_ms(5);
+    ck_assert_msg(sem_trywait(&room) != 0, "woken, though there is no room");
     while (flow.taken < flow.total - (1 << 20))
         test_flow_read(&flow);
     sleep_on(&room);
